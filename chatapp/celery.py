@@ -1,0 +1,56 @@
+"""The Celery application. Postgres is the queue of record: a message here only says that there is work."""
+
+import os
+
+from celery import Celery
+from kombu import Queue
+
+os.environ.setdefault("DJANGO_SETTINGS_MODULE", "chatapp.settings")
+
+INFERENCE_QUEUE = "inference"
+PIPELINE_QUEUE = "pipeline"
+LOOKUP_QUEUE = "lookup"
+
+app = Celery("chatapp")
+
+
+def configure() -> None:
+    from django.conf import settings
+
+    app.conf.update(
+        broker_url=settings.REDIS_URL,
+        result_backend=settings.REDIS_URL,
+        accept_content=["json"],
+        task_serializer="json",
+        result_serializer="json",
+        result_accept_content=["json"],
+        result_expires=60,
+        task_ignore_result=True,
+        task_queues=[Queue(name) for name in (INFERENCE_QUEUE, PIPELINE_QUEUE, LOOKUP_QUEUE)],
+        task_create_missing_queues=False,
+        task_default_queue=PIPELINE_QUEUE,
+        worker_prefetch_multiplier=1,
+        worker_hijack_root_logger=False,
+        worker_redirect_stdouts=False,
+        broker_connection_retry_on_startup=True,
+        broker_connection_max_retries=None,
+        broker_transport_options={"visibility_timeout": 3600, "socket_timeout": 30, "socket_connect_timeout": 5},
+        redis_socket_connect_timeout=5,
+        timezone="UTC",
+        beat_schedule={
+            "sweep-generations": {
+                "task": "chatapp.conversations.tasks.sweep_generations",
+                "schedule": 2.0,
+                "options": {"expires": 5, "queue": PIPELINE_QUEUE},
+            },
+            "sweep-documents": {
+                "task": "chatapp.retrieval.tasks.sweep_documents",
+                "schedule": 10.0,
+                "options": {"expires": 20, "queue": PIPELINE_QUEUE},
+            },
+        },
+    )
+
+
+configure()
+app.autodiscover_tasks()

@@ -1,0 +1,126 @@
+import uuid
+
+from django.conf import settings
+from django.db import models
+from django.db.models import Q
+
+from chatapp.fields import ConfidentialTextField
+from chatapp.inference.models import ModelVersion, Route
+from chatapp.retrieval.models import Chunk, DocumentVersion
+
+
+class Origin(models.TextChoices):
+    PAGE = "page"
+    API = "api"
+
+
+class Conversation(models.Model):
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
+    owner = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="conversations")
+    title = ConfidentialTextField(blank=True)
+    origin = models.CharField(max_length=8, choices=Origin, default=Origin.PAGE)
+    created_at = models.DateTimeField(auto_now_add=True)
+    updated_at = models.DateTimeField(auto_now_add=True)
+
+    class Meta:
+        indexes = [models.Index(fields=["owner", "-updated_at"], name="conversation_of_owner")]
+
+
+class MessageRole(models.TextChoices):
+    SYSTEM = "system"
+    USER = "user"
+    ASSISTANT = "assistant"
+
+
+class Message(models.Model):
+    """A node of the conversation's tree; siblings are edits of a question or other answers to it."""
+
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4)
+    conversation = models.ForeignKey(Conversation, on_delete=models.CASCADE, related_name="messages")
+    parent = models.ForeignKey("self", null=True, on_delete=models.CASCADE, related_name="children")
+    role = models.CharField(max_length=16, choices=MessageRole)
+    text = ConfidentialTextField(blank=True)
+    created_at = models.DateTimeField(auto_now_add=True)
+
+    class Meta:
+        ordering = ["created_at", "id"]
+
+
+class Status(models.TextChoices):
+    QUEUED = "queued"
+    ANSWERING = "answering"
+    COMPLETE = "complete"
+    STOPPED = "stopped"
+    INTERRUPTED = "interrupted"
+    FAILED = "failed"
+    BLOCKED = "blocked"
+    RETRACTED = "retracted"
+
+
+LIVE = (Status.QUEUED, Status.ANSWERING)
+
+
+class Generation(models.Model):
+    """One run that fills one assistant message, and the queue of record: a row that is `queued` is work.
+
+    `attempt` fences: only the worker that claimed the current attempt may write. `checkpoint` is text that
+    was shown, up to and including stream entry `checkpoint_seq`; the terminal commit moves it to the message.
+    """
+
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
+    message = models.OneToOneField(Message, on_delete=models.CASCADE, related_name="generation")
+    user = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="generations")
+    route = models.ForeignKey(Route, on_delete=models.PROTECT, related_name="+")
+    version = models.ForeignKey(ModelVersion, null=True, on_delete=models.PROTECT, related_name="generations")
+    policy_version = models.CharField(max_length=300, blank=True)
+    collections = models.JSONField(default=list, help_text="Slugs to retrieve from.")
+    max_tokens = models.PositiveIntegerField()
+    sampling = models.JSONField(default=dict)
+    stop = models.JSONField(default=list)
+    priority = models.PositiveSmallIntegerField(default=0, help_text="Lower is served first.")
+    status = models.CharField(max_length=16, choices=Status, default=Status.QUEUED)
+    attempt = models.PositiveIntegerField(default=0)
+    lease_owner = models.CharField(max_length=200, blank=True)
+    lease_until = models.DateTimeField(null=True)
+    stop_requested = models.BooleanField(default=False)
+    checkpoint = ConfidentialTextField(blank=True)
+    checkpoint_seq = models.PositiveIntegerField(default=0)
+    finish_reason = models.CharField(max_length=32, blank=True)
+    error_code = models.CharField(max_length=64, blank=True)
+    prompt_tokens = models.PositiveIntegerField(default=0)
+    completion_tokens = models.PositiveIntegerField(default=0)
+    input_verdicts = models.JSONField(default=list)
+    created_at = models.DateTimeField(auto_now_add=True)
+    deadline_at = models.DateTimeField()
+    claimed_at = models.DateTimeField(null=True)
+    first_token_at = models.DateTimeField(null=True)
+    finished_at = models.DateTimeField(null=True)
+
+    class Meta:
+        indexes = [
+            models.Index(fields=["priority", "created_at"], condition=Q(status="queued"), name="generation_queue"),
+            models.Index(fields=["lease_until"], condition=Q(status="answering"), name="generation_leases"),
+            models.Index(fields=["user", "-created_at"], name="generation_of_user"),
+        ]
+
+    @property
+    def is_live(self) -> bool:
+        return self.status in LIVE
+
+
+class Source(models.Model):
+    """A passage that was given to the model for one answer; `cited` once a sentence of the answer rests on it."""
+
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
+    message = models.ForeignKey(Message, on_delete=models.CASCADE, related_name="sources")
+    n = models.PositiveSmallIntegerField()
+    document_version = models.ForeignKey(DocumentVersion, null=True, on_delete=models.SET_NULL, related_name="+")
+    chunk = models.ForeignKey(Chunk, null=True, on_delete=models.SET_NULL, related_name="+")
+    document_name = models.CharField(max_length=255)
+    page = models.PositiveIntegerField(null=True)
+    quote = ConfidentialTextField()
+    cited = models.BooleanField(default=False)
+
+    class Meta:
+        ordering = ["n"]
+        constraints = [models.UniqueConstraint(fields=["message", "n"], name="one_source_per_number")]

@@ -1,0 +1,47 @@
+"""One family of errors; the wording a user sees lives here, keyed by a stable code."""
+
+from dataclasses import dataclass
+from typing import Any
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    status: int
+    title: str
+
+
+PROBLEMS: dict[str, Problem] = {
+    "not_found": Problem(404, "There is nothing here that you can see."),
+    "forbidden": Problem(403, "You may see this, but you may not do that with it."),
+    "unauthenticated": Problem(401, "Sign in, or send a valid API key."),
+    "invalid": Problem(400, "The request could not be understood: {detail}"),
+    "message_empty": Problem(400, "Write a message first."),
+    "message_too_long": Problem(
+        413, "The message has {length:,} characters; the limit is {limit:,}. Shorten it or upload it as a document."
+    ),
+    "conversation_busy": Problem(409, "This conversation is still being answered. Wait for the answer or stop it."),
+    "exists": Problem(409, "{what} already exists. Choose another name."),
+    "queue_full": Problem(503, "All workers are busy. Try again in {seconds} seconds."),
+    "rate_limited": Problem(429, "Too many requests. Try again in {seconds} seconds."),
+    "file_too_large": Problem(413, "The file is larger than the limit of {limit}."),
+    "file_type": Problem(415, "{name} is not a .txt, .md, .pdf or .docx file. Convert it and upload it again."),
+    "model_unknown": Problem(404, "There is no model version named {name}."),
+    "model_unavailable": Problem(503, "The model is not available now. Try again in a minute."),
+    "search_unavailable": Problem(503, "Search is not available now. Try again in a minute."),
+}
+
+
+class ChatappError(Exception):
+    """Something that a user can be told in a sentence.
+
+    `code` is stable and part of the API (RFC 9457 `code`); `params` fill the sentence of that code.
+    Raises KeyError at construction when the code has no sentence.
+    """
+
+    def __init__(self, code: str, **params: Any) -> None:
+        problem = PROBLEMS[code]
+        self.code = code
+        self.status = problem.status
+        self.params = params
+        self.message = problem.title.format(**params)
+        super().__init__(self.message)

@@ -1,0 +1,210 @@
+"""Settings: production values that fail closed; the environment and the running instance supply the rest.
+
+Every variable read here is described in docs/configuration.md (a test compares the two).
+"""
+
+from pathlib import Path
+from typing import Any
+
+import environ
+from csp.constants import NONE, SELF
+from django.core.exceptions import ImproperlyConfigured
+
+from chatapp.runtime.files import home
+from chatapp.runtime.instance import read_instance
+
+BASE_DIR = Path(__file__).resolve().parent.parent
+env = environ.FileAwareEnv()
+instance = read_instance()
+HOME = home()
+
+
+def required(name: str, found: str | None) -> str:
+    value = env.str(name, default=found or "")
+    if not value:
+        message = f"{name} is not set and no instance runs in {HOME}. Start one with `make run` or set it."
+        raise ImproperlyConfigured(message)
+    return value
+
+
+SECRET_KEY = required("SECRET_KEY", instance and instance.secret_key)
+DATABASE_URL = required("DATABASE_URL", instance and instance.database_url)
+REDIS_URL = required("REDIS_URL", instance and instance.redis_url)
+DEBUG = False
+ALLOWED_HOSTS = env.list("ALLOWED_HOSTS", default=["127.0.0.1", "localhost", "[::1]"])
+CSRF_TRUSTED_ORIGINS = env.list("CSRF_TRUSTED_ORIGINS", default=[])
+# Off only for plain http on loopback, which is what `make run` serves.
+HTTPS = env.bool("HTTPS", default=instance is None)
+
+INSTALLED_APPS = [
+    "django.contrib.auth",
+    "django.contrib.contenttypes",
+    "django.contrib.messages",
+    "django.contrib.postgres",
+    "django.contrib.sessions",
+    "django.contrib.staticfiles",
+    "allauth",
+    "allauth.account",
+    "allauth.socialaccount",
+    "allauth.socialaccount.providers.openid_connect",
+    "csp",
+    "django_htmx",
+    "django_prometheus",
+    "rules.apps.AutodiscoverRulesConfig",
+    "chatapp.accounts",
+    "chatapp.inference",
+    "chatapp.retrieval",
+    "chatapp.moderation",
+    "chatapp.conversations",
+    "chatapp.api",
+    "chatapp.console",
+    "chatapp.demo",
+]
+MIDDLEWARE = [
+    "django_prometheus.middleware.PrometheusBeforeMiddleware",
+    "django.middleware.security.SecurityMiddleware",
+    "whitenoise.middleware.WhiteNoiseMiddleware",
+    "csp.middleware.CSPMiddleware",
+    "django.contrib.sessions.middleware.SessionMiddleware",
+    "django.middleware.common.CommonMiddleware",
+    "django.middleware.csrf.CsrfViewMiddleware",
+    "django.contrib.auth.middleware.AuthenticationMiddleware",
+    "django.contrib.messages.middleware.MessageMiddleware",
+    "allauth.account.middleware.AccountMiddleware",
+    "django_structlog.middlewares.RequestMiddleware",
+    "django_htmx.middleware.HtmxMiddleware",
+    "chatapp.middleware.ErrorMiddleware",
+    "django_prometheus.middleware.PrometheusAfterMiddleware",
+]
+ROOT_URLCONF = "chatapp.urls"
+ASGI_APPLICATION = "chatapp.asgi.application"
+TEMPLATES: list[dict[str, Any]] = [
+    {
+        "BACKEND": "django.template.backends.django.DjangoTemplates",
+        "DIRS": [BASE_DIR / "templates"],
+        "APP_DIRS": True,
+        "OPTIONS": {
+            "context_processors": [
+                "django.template.context_processors.request",
+                "django.contrib.auth.context_processors.auth",
+                "django.contrib.messages.context_processors.messages",
+                "chatapp.accounts.context_processors.navigation",
+            ],
+        },
+    },
+]
+
+DATABASES: dict[str, dict[str, Any]] = {"default": env.db_url_config(DATABASE_URL)}
+DATABASES["default"]["OPTIONS"] = {
+    "pool": {"min_size": 1, "max_size": env.int("DATABASE_POOL", default=12), "timeout": 10},
+}
+DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
+CACHES = {"default": {"BACKEND": "django.core.cache.backends.redis.RedisCache", "LOCATION": REDIS_URL}}
+# redis-py's default socket timeout of 5 s would cut every idle channel-layer socket.
+CHANNEL_LAYERS = {
+    "default": {
+        "BACKEND": "channels_redis.pubsub.RedisPubSubChannelLayer",
+        "CONFIG": {"hosts": [{"address": REDIS_URL, "socket_timeout": None}]},
+    },
+}
+STORAGES = {
+    "default": {"BACKEND": "django.core.files.storage.FileSystemStorage", "OPTIONS": {"location": HOME / "files"}},
+    "staticfiles": {"BACKEND": "whitenoise.storage.CompressedManifestStaticFilesStorage"},
+}
+STATIC_URL = "/static/"
+STATIC_ROOT = HOME / "static"
+STATICFILES_DIRS = [BASE_DIR / "static"]
+
+# Identity
+AUTH_USER_MODEL = "accounts.User"
+AUTHENTICATION_BACKENDS = [
+    "rules.permissions.ObjectPermissionBackend",
+    "django.contrib.auth.backends.ModelBackend",
+    "allauth.account.auth_backends.AuthenticationBackend",
+]
+PASSWORD_HASHERS = ["django.contrib.auth.hashers.Argon2PasswordHasher"]
+LOGIN_URL = "account_login"
+LOGIN_REDIRECT_URL = "/"
+ACCOUNT_ADAPTER = "chatapp.accounts.adapters.AccountAdapter"
+SOCIALACCOUNT_ADAPTER = "chatapp.accounts.adapters.SocialAccountAdapter"
+ACCOUNT_LOGIN_METHODS = {"username"}
+ACCOUNT_SIGNUP_FIELDS = ["username*", "password1*"]
+ACCOUNT_EMAIL_VERIFICATION = "none"
+ACCOUNT_LOGOUT_ON_GET = False
+SOCIALACCOUNT_AUTO_SIGNUP = True
+SOCIALACCOUNT_EMAIL_AUTHENTICATION = False
+SOCIALACCOUNT_PROVIDERS: dict[str, Any] = {}
+OIDC_ISSUER = env.str("OIDC_ISSUER", default="")
+if OIDC_ISSUER:
+    SOCIALACCOUNT_PROVIDERS["openid_connect"] = {
+        "OAUTH_PKCE_ENABLED": True,
+        "APPS": [
+            {
+                "provider_id": "sso",
+                "name": env.str("OIDC_NAME", default="Single sign-on"),
+                "client_id": env.str("OIDC_CLIENT_ID"),
+                "secret": env.str("OIDC_CLIENT_SECRET"),
+                "settings": {"server_url": OIDC_ISSUER, "uid_field": "sub"},
+            },
+        ],
+    }
+
+# Transport and content security
+SECURE_SSL_REDIRECT = HTTPS
+SECURE_HSTS_SECONDS = 31_536_000 if HTTPS else 0
+SECURE_HSTS_INCLUDE_SUBDOMAINS = HTTPS
+SECURE_HSTS_PRELOAD = HTTPS
+SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https") if env.bool("BEHIND_PROXY", default=False) else None
+SECURE_REFERRER_POLICY = "same-origin"
+SECURE_REDIRECT_EXEMPT = [r"^livez$", r"^readyz$", r"^metrics$"]
+SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = HTTPS
+SESSION_COOKIE_HTTPONLY = True
+SESSION_COOKIE_AGE = env.int("SESSION_SECONDS", default=12 * 3600)
+X_FRAME_OPTIONS = "DENY"
+CONTENT_SECURITY_POLICY = {
+    "DIRECTIVES": {
+        "default-src": [NONE],
+        "script-src": [SELF],
+        "style-src": [SELF],
+        "img-src": [SELF],
+        "font-src": [SELF],
+        "connect-src": [SELF],
+        "manifest-src": [SELF],
+        "form-action": [SELF, *([OIDC_ISSUER] if OIDC_ISSUER else [])],
+        "base-uri": [NONE],
+        "frame-ancestors": [NONE],
+    },
+}
+# Encryption of text at rest: blocked text always, message text when ENCRYPT_MESSAGES is on. First key encrypts.
+FIELD_ENCRYPTION_KEYS = required(
+    "FIELD_ENCRYPTION_KEYS",
+    instance and ",".join(instance.field_encryption_keys),
+).split(",")
+ENCRYPT_MESSAGES = env.bool("ENCRYPT_MESSAGES", default=False)
+METRICS_TOKEN = env.str("METRICS_TOKEN", default="")
+
+# Limits
+MESSAGE_MAX_CHARACTERS = env.int("MESSAGE_MAX_CHARACTERS", default=32_000)
+UPLOAD_MAX_BYTES = env.int("UPLOAD_MAX_BYTES", default=25 * 1024 * 1024)
+DATA_UPLOAD_MAX_MEMORY_SIZE = 4 * 1024 * 1024
+QUEUE_MAX_GENERATIONS = env.int("QUEUE_MAX_GENERATIONS", default=500)
+ANSWER_MAX_TOKENS = env.int("ANSWER_MAX_TOKENS", default=1024)
+ANSWER_DEADLINE_SECONDS = env.int("ANSWER_DEADLINE_SECONDS", default=900)
+LEASE_SECONDS = env.int("LEASE_SECONDS", default=8)
+
+# Inference and retrieval
+MODELS_DIR = Path(env.str("CHATAPP_MODELS", default=str(Path.home() / ".cache" / "chatapp" / "models")))
+SCRIPTED_MODEL = env.bool("CHATAPP_SCRIPTED_MODEL", default=False)
+INFERENCE_SLOTS = env.int("INFERENCE_SLOTS", default=4)
+INFERENCE_THREADS = env.int("INFERENCE_THREADS", default=0) or None
+INFERENCE_GPU_LAYERS = env.int("INFERENCE_GPU_LAYERS", default=-1)
+# A 1.5B model on two CPU cores reads about 80 tokens a second: few short passages keep the first token near.
+RETRIEVED_PASSAGES = env.int("RETRIEVED_PASSAGES", default=3)
+
+LANGUAGE_CODE = "en"
+TIME_ZONE = env.str("TIME_ZONE", default="UTC")
+USE_TZ = True
+USE_I18N = False
+
+LOGGING_CONFIG = "chatapp.logs.configure"
+LOGGING: dict[str, Any] = {}

@@ -1,0 +1,14 @@
+from django.urls import include, path
+
+from chatapp import health
+
+urlpatterns = [
+    path("livez", health.livez, name="livez"),
+    path("readyz", health.readyz, name="readyz"),
+    path("metrics", health.metrics, name="metrics"),
+    path("accounts/", include("chatapp.accounts.urls")),
+    path("", include("chatapp.api.urls")),
+    path("knowledge/", include("chatapp.retrieval.urls")),
+    path("console/", include("chatapp.console.urls")),
+    path("", include("chatapp.conversations.urls")),
+]
