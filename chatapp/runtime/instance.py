@@ -2,6 +2,7 @@
 
 import json
 import os
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -17,6 +18,7 @@ class Instance:
     secret_key: str
     field_encryption_keys: tuple[str, ...]
     demo: bool
+    processes: Mapping[str, int]  # name to process id
 
 
 def read_instance() -> Instance | None:

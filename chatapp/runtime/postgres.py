@@ -3,21 +3,19 @@
 It listens on a free loopback port only, and its generated password lies beside the data, so both travel together.
 """
 
-import os
 import secrets
 import shutil
 import signal
 import subprocess
-import time
 from pathlib import Path
 
 from chatapp.runtime.files import make_private_folder, write_private_file
 from chatapp.runtime.identity import choose_identity
+from chatapp.runtime.leftovers import end_leftover
 from chatapp.runtime.ports import find_free_port
 from chatapp.runtime.process import ProcessError, Program
 
 _NAME = "chatapp"  # of the database and of its owner
-_LEFTOVER_SECONDS = 20
 _CLUSTER_OPTIONS = (
     "--auth-local=reject",
     "--auth-host=scram-sha-256",
@@ -85,7 +83,7 @@ class Postgres:
     def _prepare(self) -> None:
         if not self._data.exists():
             self._create_cluster()
-        _clear_the_way(self._data)
+        end_leftover(self._data / "postmaster.pid", folder=self._data, stop_signal=signal.SIGINT)
 
     def _create_cluster(self) -> None:
         """In a folder of another name until it is whole, so that a killed first start leaves nothing half made."""
@@ -117,27 +115,5 @@ class Postgres:
 
     def _is_ready(self) -> bool:
         """Whether it takes connections: it accepts them, to refuse them, while it still recovers."""
-        probe = [self._identity.binaries / "pg_isready", "--quiet", "--host=127.0.0.1", f"--port={self._port}"]
+        probe = [str(self._identity.binaries / "pg_isready"), "--quiet", "--host=127.0.0.1", f"--port={self._port}"]
         return subprocess.run(probe, check=False).returncode == 0
-
-
-def _clear_the_way(data: Path) -> None:
-    """End a server that a killed supervisor left behind, and drop a pid file whose id now names another program."""
-    pid_file = data / "postmaster.pid"
-    try:
-        pid = int(pid_file.read_text().split()[0])
-    except (OSError, ValueError, IndexError):
-        return
-    deadline = time.monotonic() + _LEFTOVER_SECONDS
-    while _runs_in(pid, data):
-        os.kill(pid, signal.SIGINT if time.monotonic() < deadline else signal.SIGQUIT)
-        time.sleep(0.1)
-    pid_file.unlink(missing_ok=True)
-
-
-def _runs_in(pid: int, data: Path) -> bool:
-    """A server's working folder is its data folder; a zombie and a foreign process have another one or none."""
-    try:
-        return Path(f"/proc/{pid}/cwd").readlink() == data
-    except OSError:
-        return False

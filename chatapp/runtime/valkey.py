@@ -8,6 +8,7 @@ from contextlib import suppress
 from pathlib import Path
 
 from chatapp.runtime.files import make_private_folder, write_private_file
+from chatapp.runtime.leftovers import end_leftover
 from chatapp.runtime.ports import find_free_port
 from chatapp.runtime.process import Program
 
@@ -16,6 +17,7 @@ bind 127.0.0.1
 port {port}
 requirepass {password}
 dir "{folder}"
+pidfile "{pid_file}"
 # Streams, the broker and limits may not be evicted; a full server refuses writes and the product says so.
 maxmemory-policy noeviction
 maxmemory {memory}
@@ -38,6 +40,8 @@ class Valkey:
         self._port = find_free_port()
         self._durable = durable
         self._memory = memory
+        self._configuration_file = self._folder / "valkey.conf"
+        self._pid_file = self._folder / "valkey.pid"
 
     @property
     def url(self) -> str:
@@ -49,21 +53,19 @@ class Valkey:
             command=(str(_find_binary()), str(self._configuration_file)),
             log=self._log,
             folder=self._folder,
-            prepare=self._write_configuration,
+            prepare=self._prepare,
             ready=self._is_ready,
             stop_signal=signal.SIGTERM,  # writes its append-only file to the end
             orphan_signal=signal.SIGTERM,
         )
 
-    @property
-    def _configuration_file(self) -> Path:
-        return self._folder / "valkey.conf"
-
-    def _write_configuration(self) -> None:
+    def _prepare(self) -> None:
+        end_leftover(self._pid_file, folder=self._folder, stop_signal=signal.SIGTERM)
         text = _CONFIGURATION.format(
             port=self._port,
             password=self._password,
             folder=self._folder,
+            pid_file=self._pid_file,
             memory=self._memory,
             append_only="yes" if self._durable else "no",
         )
