@@ -1,0 +1,80 @@
+"""How django-allauth signs people in here: no open sign-up, and the provider's `sub` is the only identity."""
+# ruff: noqa: ARG002 (allauth decides what its hooks are given)
+
+from typing import Any
+
+from allauth.account.adapter import DefaultAccountAdapter
+from allauth.core.exceptions import ImmediateHttpResponse
+from allauth.socialaccount.adapter import DefaultSocialAccountAdapter
+from allauth.socialaccount.models import SocialLogin
+from django.contrib import messages
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import redirect
+from django.utils.http import url_has_allowed_host_and_scheme
+
+from chatapp.accounts import selectors, services
+from chatapp.accounts.models import User
+
+_SSO_FAILED = "Single sign-on did not work. Try again; if it fails again, tell your administrator."
+_INACTIVE = "This account is not active. Ask your administrator."
+
+
+class AccountAdapter(DefaultAccountAdapter):  # type: ignore[misc]
+    def is_open_for_signup(self, request: HttpRequest) -> bool:
+        return False
+
+    def is_safe_url(self, url: str) -> bool:
+        """Only this very host: a list of allowed hosts is no list of places to send people to."""
+        return url_has_allowed_host_and_scheme(
+            url, allowed_hosts={self.request.get_host()}, require_https=self.request.is_secure()
+        )
+
+    def login(self, request: HttpRequest, user: User) -> None:
+        super().login(request, user)
+        services.record_event(actor=user, action="session.login", obj=user)
+
+    def logout(self, request: HttpRequest) -> None:
+        user = request.user if isinstance(request.user, User) else None
+        super().logout(request)
+        services.record_event(actor=user, action="session.logout", obj=user)
+
+    def authentication_failed(self, request: HttpRequest, **credentials: Any) -> None:
+        # A name that nobody has may be a password typed into the wrong field, so it is not kept.
+        user = selectors.get_user_by_name(str(credentials.get("username", "")))
+        services.record_event(actor=None, action="session.login_failed", obj=user)
+
+    def respond_user_inactive(self, request: HttpRequest, user: User) -> HttpResponse:
+        messages.error(request, _INACTIVE)
+        return redirect("account_login")
+
+    def add_message(self, *args: Any, **kwargs: Any) -> None:
+        """The page itself shows that one is signed in; no message repeats it."""
+
+
+class SocialAccountAdapter(DefaultSocialAccountAdapter):  # type: ignore[misc]
+    def is_open_for_signup(self, request: HttpRequest, sociallogin: SocialLogin) -> bool:
+        return True  # whom the company's own provider vouches for is an employee
+
+    def pre_social_login(self, request: HttpRequest, sociallogin: SocialLogin) -> None:
+        # Addresses are no identity: an address can be given to another person, or never have been verified.
+        sociallogin.email_addresses = []
+        if sociallogin.is_existing:
+            _follow_groups(sociallogin)
+
+    def save_user(self, request: HttpRequest, sociallogin: SocialLogin, form: Any = None) -> User:
+        user: User = super().save_user(request, sociallogin, form)
+        services.record_event(actor=user, action="user.created_by_sso", obj=user)
+        _follow_groups(sociallogin)
+        return user
+
+    def on_authentication_error(self, request: HttpRequest, *args: Any, **kwargs: Any) -> None:
+        services.record_event(actor=None, action="session.sso_failed")
+        messages.error(request, _SSO_FAILED)
+        raise ImmediateHttpResponse(redirect("account_login"))
+
+
+def _follow_groups(sociallogin: SocialLogin) -> None:
+    data = sociallogin.account.extra_data
+    claims = {**data.get("id_token", {}), **data.get("userinfo", {})}
+    if isinstance(groups := claims.get("groups"), list):
+        services.set_company_groups(user=sociallogin.user, names=[name for name in groups if isinstance(name, str)])
