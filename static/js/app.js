@@ -1,0 +1,4 @@
+// What every page needs. Chat, knowledge and console pages add their own modules.
+import "./confirm.js";
+import "./theme-toggle.js";
+import "./toast.js";
