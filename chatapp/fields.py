@@ -1,7 +1,7 @@
 """Text columns that are encrypted at rest (Fernet: AES-128-CBC with HMAC-SHA256, keys from FIELD_ENCRYPTION_KEYS)."""
 
 from functools import lru_cache
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from cryptography.fernet import Fernet, MultiFernet
 from django.conf import settings
@@ -20,7 +20,13 @@ def _current_cipher() -> MultiFernet:
     return _cipher(tuple(settings.FIELD_ENCRYPTION_KEYS))
 
 
-class EncryptedTextField(models.TextField[str, str]):
+if TYPE_CHECKING:
+    _TextField = models.TextField[str, str]
+else:
+    _TextField = models.TextField  # only generic for the type checker
+
+
+class EncryptedTextField(_TextField):
     """Always encrypted: text that a policy blocked, keys of providers."""
 
     def encrypts(self) -> bool:
