@@ -1,0 +1,14 @@
+"""Model files on disk: found by hash, fetched from an ordered list of sources, checked before they are mapped."""
+
+from chatapp.inference.artifacts.gguf import InvalidGGUFError, validate_gguf
+from chatapp.inference.artifacts.progress import ArtifactError, Progress
+from chatapp.inference.artifacts.store import default_directory, ensure_artifact
+
+__all__ = [
+    "ArtifactError",
+    "InvalidGGUFError",
+    "Progress",
+    "default_directory",
+    "ensure_artifact",
+    "validate_gguf",
+]

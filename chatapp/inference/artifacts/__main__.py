@@ -1,0 +1,53 @@
+"""`python -m chatapp.inference.artifacts [names…]` fetches the known models, or those named."""
+
+import argparse
+import sys
+import time
+from pathlib import Path
+
+from chatapp.inference.artifacts import ArtifactError, Progress, default_directory, ensure_artifact
+from chatapp.inference.catalog import ARTIFACTS
+
+_SECONDS_BETWEEN_LINES = 2.0
+
+
+class ProgressLines:
+    """Prints a line whenever the stage or source changes, and about every two seconds between."""
+
+    def __init__(self) -> None:
+        self._last_step: tuple[str, str, str] | None = None
+        self._last_time = 0.0
+
+    def __call__(self, progress: Progress) -> None:
+        step = (progress.name, progress.stage, progress.source)
+        now = time.monotonic()
+        if step == self._last_step and now - self._last_time < _SECONDS_BETWEEN_LINES:
+            return
+        self._last_step, self._last_time = step, now
+        share = 100 * progress.done_bytes // progress.total_bytes
+        line = f"{progress.name}: {progress.stage}"
+        if progress.stage != "ready":
+            line += f" {share:3d} % of {progress.total_bytes / 1e6:.0f} MB · {progress.source}"
+        sys.stdout.write(line + "\n")
+        sys.stdout.flush()
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(prog="python -m chatapp.inference.artifacts", description=__doc__)
+    parser.add_argument("names", nargs="*", metavar="name", help=f"one of: {', '.join(ARTIFACTS)}")
+    parser.add_argument("--directory", type=Path, default=default_directory())
+    arguments = parser.parse_args()
+    unknown = [name for name in arguments.names if name not in ARTIFACTS]
+    if unknown:
+        parser.error(f"unknown model {', '.join(unknown)}; known: {', '.join(ARTIFACTS)}")
+    for name in arguments.names or ARTIFACTS:
+        try:
+            ensure_artifact(ARTIFACTS[name], directory=arguments.directory, report=ProgressLines())
+        except ArtifactError as error:
+            sys.stderr.write(f"{error}\n")
+            return 1
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,32 @@
+_FIRST_GUESS_TOKENS = 64
+_SMALLEST_CHUNK = 32
+_SECONDS_BESIDE_ANSWERS = 0.2
+_SECONDS_ALONE = 1.0
+_SMOOTHING = 0.3
+
+
+class PromptBudget:
+    """How many prompt tokens one step may read, so that no step takes long, whatever machine and model.
+
+    Beside running answers a step stays short, because it is a gap in each of them; alone it may be longer, but a
+    cancel or a newcomer still waits for its end.
+    """
+
+    def __init__(self, *, batch_size: int) -> None:
+        self._batch_size = batch_size
+        self._seconds_per_token: float | None = None
+
+    def tokens(self, *, answering: int) -> int:
+        wanted = _FIRST_GUESS_TOKENS
+        if self._seconds_per_token is not None:
+            seconds = _SECONDS_BESIDE_ANSWERS if answering else _SECONDS_ALONE
+            wanted = int(seconds / self._seconds_per_token)
+        whole_chunks = max(1, wanted // _SMALLEST_CHUNK) * _SMALLEST_CHUNK
+        return min(whole_chunks, self._batch_size - answering)
+
+    def observe(self, *, prompt_tokens: int, seconds: float) -> None:
+        if prompt_tokens < _SMALLEST_CHUNK:
+            return
+        measured = seconds / prompt_tokens
+        before = self._seconds_per_token or measured
+        self._seconds_per_token = before + _SMOOTHING * (measured - before)

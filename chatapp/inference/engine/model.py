@@ -1,0 +1,104 @@
+"""One loaded GGUF: its weights, tokenizer and chat template."""
+
+import ctypes
+import logging
+from pathlib import Path
+from typing import Any
+
+import llama_cpp
+
+from chatapp.inference.artifacts.gguf import validate_gguf
+from chatapp.inference.engine.errors import EngineError
+
+_logger = logging.getLogger("chatapp.inference.llama")
+# ggml's numbers: debug, info, warning, error. Its info is of no use while all goes well.
+_LOG_LEVELS = {1: logging.DEBUG, 2: logging.DEBUG, 3: logging.WARNING, 4: logging.ERROR}
+_UNKNOWN_PIECE_BYTES = 64
+
+
+@llama_cpp.llama_log_callback  # type: ignore[untyped-decorator]  # ctypes has no types for callbacks
+def _log(level: int, text: bytes | None, _data: Any) -> None:
+    if level in _LOG_LEVELS and text and text.strip():
+        _logger.log(_LOG_LEVELS[level], "%s", text.decode("utf-8", "replace").rstrip())
+
+
+class Model:
+    """Raises `EngineError` when llama.cpp cannot load the file, `InvalidGGUFError` when it should not try."""
+
+    def __init__(self, path: Path, *, gpu_layers: int) -> None:
+        validate_gguf(path.resolve())
+        llama_cpp.llama_log_set(_log, ctypes.c_void_p(0))
+        llama_cpp.llama_backend_init()
+        self.on_gpu = gpu_layers != 0 and bool(llama_cpp.llama_supports_gpu_offload())
+        parameters = llama_cpp.llama_model_default_params()
+        parameters.n_gpu_layers = gpu_layers if self.on_gpu else 0
+        parameters.use_extra_bufts = not self.on_gpu and _may_repack()
+        self.handle = llama_cpp.llama_model_load_from_file(str(path).encode(), parameters)
+        if not self.handle:
+            raise EngineError(f"llama.cpp cannot load {path.name}.")
+        self.vocab = llama_cpp.llama_model_get_vocab(self.handle)
+        self.vocabulary_size: int = llama_cpp.llama_vocab_n_tokens(self.vocab)
+        self.trained_context: int = llama_cpp.llama_model_n_ctx_train(self.handle)
+        # A recurrent state cannot be cut back to an earlier token.
+        self.can_rewind = not (
+            llama_cpp.llama_model_is_recurrent(self.handle) or llama_cpp.llama_model_is_hybrid(self.handle)
+        )
+        self.end_tokens = frozenset(self._tokens_where(llama_cpp.llama_vocab_is_eog))
+        control = self._tokens_where(llama_cpp.llama_vocab_is_control)
+        self.control_texts = [self._text(token) for token in control]
+        self.bos = self._text(llama_cpp.llama_vocab_bos(self.vocab))
+        self.eos = self._text(llama_cpp.llama_vocab_eos(self.vocab))
+        self._pieces: dict[int, bytes] = {}
+
+    def tokenize(self, text: str) -> list[int]:
+        """Control texts become control tokens; the beginning-of-text token is added where the model wants it."""
+        data = text.encode("utf-8", "replace")
+        adds_bos = not (self.bos and text.startswith(self.bos))
+        capacity = len(data) + 8
+        tokens = (llama_cpp.llama_token * capacity)()
+        count = llama_cpp.llama_tokenize(self.vocab, data, len(data), tokens, capacity, adds_bos, True)
+        if count < 0:
+            raise EngineError("llama.cpp cannot tokenize this text.")
+        return tokens[:count]
+
+    def piece(self, token: int) -> bytes:
+        """The bytes of a token; none for control tokens. A token may be part of a character."""
+        known = self._pieces.get(token)
+        if known is None:
+            known = self._pieces[token] = self._read_piece(token)
+        return known
+
+    def chat_template(self) -> str | None:
+        template = llama_cpp.llama_model_chat_template(self.handle, None)
+        return template.decode("utf-8", "replace") if template else None
+
+    def free(self) -> None:
+        if self.handle:
+            llama_cpp.llama_model_free(self.handle)
+            self.handle = None
+
+    def _read_piece(self, token: int) -> bytes:
+        size = _UNKNOWN_PIECE_BYTES
+        while True:
+            buffer = ctypes.create_string_buffer(size)
+            length: int = llama_cpp.llama_token_to_piece(self.vocab, token, buffer, size, 0, False)
+            if length >= 0:
+                return buffer.raw[:length]
+            size = -length
+
+    def _tokens_where(self, test: Any) -> list[int]:
+        return [token for token in range(self.vocabulary_size) if test(self.vocab, token)]
+
+    def _text(self, token: int) -> str:
+        if token < 0:
+            return ""
+        text: bytes | None = llama_cpp.llama_vocab_get_text(self.vocab, token)
+        return (text or b"").decode("utf-8", "replace")
+
+
+def _may_repack() -> bool:
+    """Repacked weights read prompts about twice as fast on a CPU.
+
+    Not with AMX: llama.cpp's AMX code, as some compilers build it, ends the process.
+    """
+    return b"AMX_INT8 = 1" not in llama_cpp.llama_print_system_info()

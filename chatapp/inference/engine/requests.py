@@ -1,0 +1,41 @@
+from dataclasses import dataclass, field
+
+from chatapp.inference.engine.samplers import Sampler
+from chatapp.inference.engine.sampling import Sampling
+from chatapp.inference.engine.stream import Stream
+from chatapp.inference.engine.text import AnswerText
+
+
+@dataclass(eq=False, slots=True)
+class Request:
+    """A prompt and the answer so far. `tokens` holds both, so a request that lost its slot simply reads them again."""
+
+    tokens: list[int]
+    scope: str
+    stream: Stream
+    max_completion: int = 0
+    sampling: Sampling = field(default_factory=Sampling)
+    text: AnswerText = field(default_factory=AnswerText)
+    sampler: Sampler | None = None
+    order: int = 0
+    # A public prefix is read into the cache and answers nothing.
+    is_prefix: bool = False
+
+
+@dataclass(eq=False, slots=True)
+class Slot:
+    """A sequence of the context. `cached` are the tokens that the KV cache holds for it, in order."""
+
+    sequence: int
+    is_public: bool
+    cached: list[int] = field(default_factory=list)
+    scope: str = ""
+    request: Request | None = None
+    last_used: int = 0
+
+    def unread(self) -> int:
+        return len(self.request.tokens) - len(self.cached) if self.request else 0
+
+    def is_answering(self) -> bool:
+        """Whether just the newest token of a started answer is to be read."""
+        return self.request is not None and self.request.stream.completion_tokens > 0 and self.unread() == 1

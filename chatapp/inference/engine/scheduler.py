@@ -1,0 +1,209 @@
+"""Continuous batching: each step reads one token of every running answer and a bounded piece of waiting prompts."""
+
+import time
+from collections import deque
+from dataclasses import dataclass
+
+from chatapp.inference.engine.budget import PromptBudget
+from chatapp.inference.engine.context import Chunk, Context, Outcome
+from chatapp.inference.engine.errors import EngineError
+from chatapp.inference.engine.model import Model
+from chatapp.inference.engine.requests import Request, Slot
+from chatapp.inference.engine.samplers import Logits, make_sampler
+from chatapp.inference.engine.slots import Slots
+from chatapp.inference.engine.stream import FinishReason
+from chatapp.inference.engine.types import StepReport
+
+_MAX_FAILURES_IN_A_ROW = 3
+
+
+@dataclass(slots=True)
+class Counters:
+    steps: int = 0
+    last_step_seconds: float = 0.0
+    last_batch_tokens: int = 0
+    prompt_tokens: int = 0
+    completion_tokens: int = 0
+    prefix_reused_tokens: int = 0
+    failed_requests: int = 0
+
+
+class Scheduler:
+    """Owned by the engine thread. `waiting` is in order of arrival."""
+
+    def __init__(self, model: Model, context: Context, slots: Slots, *, batch_size: int) -> None:
+        self.waiting: deque[Request] = deque()
+        self.counters = Counters()
+        self.slots = slots
+        self._model = model
+        self._context = context
+        self._budget = PromptBudget(batch_size=batch_size)
+        self._arrivals = 0
+        self._failures_in_a_row = 0
+
+    def add(self, request: Request) -> None:
+        self._arrivals += 1
+        request.order = self._arrivals
+        self.waiting.append(request)
+
+    def has_work(self) -> bool:
+        return bool(self.waiting or self.slots.busy())
+
+    def step(self) -> StepReport | None:
+        """Run one step; None when there was nothing left to read. Raises `EngineError` when llama.cpp keeps failing."""
+        started = time.perf_counter()
+        self._drop_cancelled()
+        self._admit()
+        work = self._plan()
+        if not work:
+            return None
+        decode_started = time.perf_counter()
+        outcome = self._context.decode([chunk for _slot, chunk in work])
+        decode_seconds = time.perf_counter() - decode_started
+        prompt_tokens = sum(len(chunk.tokens) for slot, chunk in work if not slot.is_answering())
+        if outcome is Outcome.DONE:
+            self._failures_in_a_row = 0
+            self._budget.observe(prompt_tokens=prompt_tokens, seconds=decode_seconds)
+            self._collect(work)
+        elif outcome is Outcome.CACHE_FULL:
+            self._free_cache()
+        else:
+            self._fail_batch(work)
+        return self._report(work, prompt_tokens, decode_seconds, time.perf_counter() - started)
+
+    def end_all(self, reason: FinishReason, *, error: EngineError | None = None) -> None:
+        for slot in self.slots.busy():
+            self._leave(slot, reason, error=error)
+        while self.waiting:
+            self._end(self.waiting.popleft(), reason, error=error)
+
+    def _drop_cancelled(self) -> None:
+        for slot in self.slots.busy():
+            if slot.request and slot.request.stream.cancelled:
+                self._leave(slot, "cancelled")
+        for request in [request for request in self.waiting if request.stream.cancelled]:
+            self.waiting.remove(request)
+            self._end(request, "cancelled")
+
+    def _admit(self) -> None:
+        while self.waiting:
+            request = self.waiting[0]
+            slot = self.slots.place(request)
+            if slot is None:
+                return
+            self.waiting.popleft()
+            if request.sampler is None and not request.is_prefix:
+                request.sampler = make_sampler(request.sampling, model=self._model)
+            if not request.stream.progress:
+                reused = len(slot.cached)
+                request.stream.reused_tokens = request.stream.tokens_read = reused
+                self.counters.prefix_reused_tokens += reused
+
+    def _plan(self) -> list[tuple[Slot, Chunk]]:
+        busy = self.slots.busy()
+        answering = [slot for slot in busy if slot.is_answering()]
+        work = [(slot, _next_chunk(slot, 1)) for slot in answering]
+        left = self._budget.tokens(answering=len(answering))
+        for slot in busy:
+            if left <= 0:
+                break
+            if not slot.is_answering():
+                chunk = _next_chunk(slot, left)
+                left -= len(chunk.tokens)
+                work.append((slot, chunk))
+        return work
+
+    def _collect(self, work: list[tuple[Slot, Chunk]]) -> None:
+        for slot, chunk in work:
+            if slot.request and not slot.is_answering():
+                slot.request.stream.tokens_read += len(chunk.tokens)
+                self.counters.prompt_tokens += len(chunk.tokens)
+            slot.cached.extend(chunk.tokens)
+            if slot.request and slot.request.is_prefix and not slot.unread():
+                self._leave(slot, "stop")
+        writers = [slot for slot, chunk in work if chunk.wants_logits]
+        if writers:
+            places, rows = self._context.logits()
+            for slot, place, row in zip(writers, places, rows, strict=True):
+                self._write(slot, place, row)
+
+    def _write(self, slot: Slot, place: int, row: Logits) -> None:
+        request = slot.request
+        if request is None or request.sampler is None:
+            return
+        stream = request.stream
+        try:
+            token = request.sampler.choose(row, context=self._context.handle, index=place)
+        except EngineError as error:
+            self._leave(slot, "error", error=error)
+            self.slots.forget(slot)
+            return
+        if token in self._model.end_tokens and not request.sampling.ignore_eos:
+            self._leave(slot, "stop")
+            return
+        request.tokens.append(token)
+        stream.completion_tokens += 1
+        self.counters.completion_tokens += 1
+        stream.write(request.text.push(self._model.piece(token)))
+        if request.text.stopped:
+            self._leave(slot, "stop")
+        elif stream.completion_tokens >= request.max_completion:
+            self._leave(slot, "length")
+
+    def _free_cache(self) -> None:
+        """The batch did not fit: drop idle caches, else let the newest request wait, else fail the only one."""
+        if self.slots.evict_idle():
+            return
+        *others, newest = self.slots.busy()
+        if not others:
+            self._leave(newest, "error", error=EngineError("The answer does not fit the engine's context memory."))
+        elif newest.request:
+            self.waiting.appendleft(newest.request)
+            newest.request = None
+        self.slots.forget(newest)
+
+    def _fail_batch(self, work: list[tuple[Slot, Chunk]]) -> None:
+        error = EngineError("llama.cpp could not compute this step.")
+        for slot, _chunk in work:
+            self._leave(slot, "error", error=error)
+            self.slots.forget(slot)
+        self._failures_in_a_row += 1
+        if self._failures_in_a_row >= _MAX_FAILURES_IN_A_ROW:
+            raise EngineError(f"llama.cpp failed {self._failures_in_a_row} steps in a row.")
+
+    def _leave(self, slot: Slot, reason: FinishReason, *, error: EngineError | None = None) -> None:
+        request, slot.request = slot.request, None
+        if request is not None:
+            self._end(request, reason, error=error)
+
+    def _end(self, request: Request, reason: FinishReason, *, error: EngineError | None = None) -> None:
+        if request.sampler is not None:
+            request.sampler.free()
+            request.sampler = None
+        self.counters.failed_requests += reason == "error"
+        request.stream.write(request.text.flush())
+        request.stream.finish(reason, error=error)
+
+    def _report(
+        self, work: list[tuple[Slot, Chunk]], prompt_tokens: int, decode_seconds: float, seconds: float
+    ) -> StepReport:
+        batch_tokens = sum(len(chunk.tokens) for _slot, chunk in work)
+        self.counters.steps += 1
+        self.counters.last_step_seconds = seconds
+        self.counters.last_batch_tokens = batch_tokens
+        return StepReport(
+            batch_tokens=batch_tokens,
+            prompt_tokens=prompt_tokens,
+            seconds=seconds,
+            decode_seconds=decode_seconds,
+            slots_busy=sum(slot.request is not None for slot in self.slots.answers),
+            waiting=len(self.waiting),
+        )
+
+
+def _next_chunk(slot: Slot, limit: int) -> Chunk:
+    tokens = slot.request.tokens if slot.request else []
+    start = len(slot.cached)
+    end = min(len(tokens), start + limit)
+    answers = slot.request is not None and not slot.request.is_prefix
+    return Chunk(slot.sequence, start, tokens[start:end], wants_logits=answers and end == len(tokens))

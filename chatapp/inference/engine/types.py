@@ -1,0 +1,69 @@
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Literal, Protocol, TypedDict
+
+from chatapp.inference.engine.stream import Stream
+
+
+class ChatMessage(TypedDict):
+    role: Literal["system", "user", "assistant"]
+    content: str
+
+
+@dataclass(frozen=True, slots=True)
+class StepReport:
+    """One decode step. `decode_seconds` is llama.cpp's part, `seconds` the whole step."""
+
+    batch_tokens: int
+    prompt_tokens: int
+    seconds: float
+    decode_seconds: float
+    slots_busy: int
+    waiting: int
+
+
+@dataclass(frozen=True, slots=True)
+class EngineStats:
+    """Counters grow from the start of the engine; the others are of this moment."""
+
+    slots_total: int
+    slots_busy: int
+    waiting: int
+    cached_tokens: int
+    steps: int = 0
+    last_step_seconds: float = 0.0
+    last_batch_tokens: int = 0
+    prompt_tokens: int = 0
+    completion_tokens: int = 0
+    prefix_reused_tokens: int = 0
+    failed_requests: int = 0
+
+
+class TextEngine(Protocol):
+    """What a worker needs of a model that it runs itself. All methods may be called from any thread."""
+
+    def submit(
+        self,
+        prompt: str | Sequence[int],
+        *,
+        max_tokens: int,
+        sampling: Mapping[str, object] | None = None,
+        stop: Sequence[str] = (),
+        cache_scope: str = "",
+    ) -> Stream:
+        """Queue a prompt and return its stream at once.
+
+        `max_tokens` is cut to what the context leaves. Computed prompt tokens are reused only between requests of one
+        `cache_scope` (an owner's id) and for text declared public.
+        Raises `SamplingError`, `PromptTooLongError`, or `EngineError` when the engine has failed or is closed.
+        """
+
+    def render_chat(self, messages: Sequence[ChatMessage]) -> str:
+        """The prompt text of a conversation, open for the assistant's answer."""
+
+    def count_tokens(self, text: str) -> int: ...
+
+    def stats(self) -> EngineStats: ...
+
+    def close(self) -> None:
+        """Cancel what runs, free the model and return when the engine thread has ended."""
