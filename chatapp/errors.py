@@ -25,6 +25,8 @@ PROBLEMS: dict[str, Problem] = {
     "rate_limited": Problem(429, "Too many requests. Try again in {seconds} seconds."),
     "file_too_large": Problem(413, "The file is larger than the limit of {limit}."),
     "file_type": Problem(415, "{name} is not a .txt, .md, .pdf or .docx file. Convert it and upload it again."),
+    "collection_full": Problem(409, "The collection holds {limit:,} documents, which is the limit. Delete some first."),
+    "storage_unavailable": Problem(503, "The file could not be stored. Try again later or tell your administrator."),
     "model_unknown": Problem(404, "There is no model version named {name}."),
     "model_unavailable": Problem(503, "The model is not available now. Try again in a minute."),
     "search_unavailable": Problem(503, "Search is not available now. Try again in a minute."),
