@@ -1,0 +1,45 @@
+"""`/metrics`: what all processes counted, and gauges that are read from the database when they are asked for.
+
+With PROMETHEUS_MULTIPROC_DIR set, every process of the product writes its counters there and the web process
+answers for all of them; without it the web process answers for itself.
+"""
+
+import os
+from collections.abc import Iterator
+
+from prometheus_client import CONTENT_TYPE_LATEST, REGISTRY, CollectorRegistry, generate_latest
+from prometheus_client.core import GaugeMetricFamily
+from prometheus_client.multiprocess import MultiProcessCollector
+from prometheus_client.registry import Collector
+
+from chatapp import selectors
+from chatapp.conversations import metrics as _conversations  # noqa: F401 (an unused counter shows as zero)
+from chatapp.inference import metrics as _inference  # noqa: F401 (likewise)
+from chatapp.inference.models import WorkerKind
+from chatapp.moderation import metrics as _moderation  # noqa: F401 (likewise)
+from chatapp.retrieval import metrics as _retrieval  # noqa: F401 (likewise)
+
+CONTENT_TYPE = CONTENT_TYPE_LATEST
+
+
+class DatabaseCollector(Collector):
+    def collect(self) -> Iterator[GaugeMetricFamily]:
+        depth = GaugeMetricFamily("chatapp_queue_depth", "Answers that wait for a worker.", labels=["route"])
+        for route, waiting in {"default": 0, **selectors.count_queued_by_route()}.items():
+            depth.add_metric([route], waiting)
+        yield depth
+        workers = [worker for worker in selectors.list_live_workers() if worker.kind == WorkerKind.INFERENCE]
+        busy = sum(worker.busy for worker in workers)
+        slots = GaugeMetricFamily("chatapp_engine_slots", "Slots of live inference workers.", labels=["state"])
+        slots.add_metric(["busy"], busy)
+        slots.add_metric(["free"], sum(worker.slots for worker in workers) - busy)
+        yield slots
+
+
+def render_metrics() -> bytes:
+    registry = CollectorRegistry()
+    registry.register(DatabaseCollector())
+    if "PROMETHEUS_MULTIPROC_DIR" in os.environ:
+        MultiProcessCollector(registry)  # type: ignore[no-untyped-call]
+        return generate_latest(registry)
+    return generate_latest(REGISTRY) + generate_latest(registry)

@@ -1,0 +1,11 @@
+"""What search and ingestion measure."""
+
+from prometheus_client import Counter, Histogram
+
+RETRIEVAL_SECONDS = Histogram(
+    "chatapp_retrieval_seconds",
+    "One stage of a search: `embed` or `search`.",
+    ["stage"],
+    buckets=(0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5),
+)
+INGESTION_DOCUMENTS = Counter("chatapp_ingestion_documents", "Documents that ended their processing.", ["status"])
