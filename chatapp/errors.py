@@ -27,9 +27,18 @@ PROBLEMS: dict[str, Problem] = {
     "file_type": Problem(415, "{name} is not a .txt, .md, .pdf or .docx file. Convert it and upload it again."),
     "collection_full": Problem(409, "The collection holds {limit:,} documents, which is the limit. Delete some first."),
     "storage_unavailable": Problem(503, "The file could not be stored. Try again later or tell your administrator."),
+    "read_only_key": Problem(403, "This API key may only read. Use a key that may write."),
+    "method_not_allowed": Problem(405, "This address does not take that method."),
+    "body_too_large": Problem(413, "The request is too large. Send less at a time."),
+    "generation_failed": Problem(502, "The model could not answer. Try again; if it fails again, tell your administrator."),
+    "interrupted": Problem(503, "The answer was interrupted. Send the request again."),
+    "internal": Problem(500, "Something went wrong here. It has been logged; try again or tell your administrator."),
     "model_unknown": Problem(404, "There is no model version named {name}."),
     "model_unavailable": Problem(503, "The model is not available now. Try again in a minute."),
     "search_unavailable": Problem(503, "Search is not available now. Try again in a minute."),
+    "flag_taken": Problem(409, "{name} is reviewing this flag now. Take another one."),
+    "flag_decided": Problem(409, "This flag has been decided already."),
+    "flag_unclaimed": Problem(409, "Claim this flag before you decide it."),
 }
 
 
