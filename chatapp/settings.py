@@ -200,6 +200,7 @@ INFERENCE_SLOTS = env.int("INFERENCE_SLOTS", default=4)
 INFERENCE_THREADS = env.int("INFERENCE_THREADS", default=0) or None
 INFERENCE_GPU_LAYERS = env.int("INFERENCE_GPU_LAYERS", default=-1)
 # A 1.5B model on two CPU cores reads about 80 tokens a second: few short passages keep the first token near.
+PROMPT_MAX_TOKENS = env.int("PROMPT_MAX_TOKENS", default=1600)
 RETRIEVED_PASSAGES = env.int("RETRIEVED_PASSAGES", default=3)
 
 LANGUAGE_CODE = "en"

@@ -73,7 +73,7 @@ class Generation(models.Model):
     route = models.ForeignKey(Route, on_delete=models.PROTECT, related_name="+")
     version = models.ForeignKey(ModelVersion, null=True, on_delete=models.PROTECT, related_name="generations")
     policy_version = models.CharField(max_length=300, blank=True)
-    collections = models.JSONField(default=list, help_text="Slugs to retrieve from.")
+    collections = models.JSONField(null=True, help_text="Slugs to retrieve from; null: all that the user may read.")
     max_tokens = models.PositiveIntegerField()
     sampling = models.JSONField(default=dict)
     stop = models.JSONField(default=list)

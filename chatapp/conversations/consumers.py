@@ -1,0 +1,77 @@
+"""The page's socket: subscribe to running answers, stop them. Messages are posted over HTTP."""
+
+import asyncio
+import json
+from typing import Any
+from uuid import UUID
+
+import structlog
+from channels.db import database_sync_to_async
+from channels.generic.websocket import AsyncWebsocketConsumer
+
+from chatapp.accounts.models import User
+from chatapp.conversations import events, services
+from chatapp.conversations.frames import MalformedFrameError, parse_frame
+from chatapp.conversations.relay import relay_answer
+from chatapp.conversations.selectors import get_generation_for
+from chatapp.errors import ChatappError
+
+MALFORMED, SIGNED_OUT, TOO_MANY = 4400, 4401, 4429
+MAX_SUBSCRIPTIONS = 32
+log = structlog.get_logger(__name__)
+
+
+class ChatConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]
+    async def connect(self) -> None:
+        self.relays: dict[UUID, asyncio.Task[None]] = {}
+        user = self.scope["user"]
+        if not isinstance(user, User) or not user.is_active:
+            await self.close()  # Before accept: the handshake ends with 403.
+            return
+        self.user = user
+        self.group = events.socket_group(user.id)
+        await self.channel_layer.group_add(self.group, self.channel_name)
+        await self.accept()
+
+    async def disconnect(self, code: int) -> None:  # noqa: ARG002 - Channels passes it
+        for relay in self.relays.values():
+            relay.cancel()
+        if hasattr(self, "group"):
+            await self.channel_layer.group_discard(self.group, self.channel_name)
+
+    async def receive(self, text_data: str | None = None, bytes_data: bytes | None = None) -> None:  # noqa: ARG002
+        # A binary frame has no text and so is malformed.
+        try:
+            frame = parse_frame(text_data or "")
+        except MalformedFrameError:
+            await self.close(code=MALFORMED)
+            return
+        try:
+            await getattr(self, f"on_{frame.type}")(frame.generation)
+        except ChatappError as error:
+            await self.send_frame(
+                {"type": "error", "code": error.code, "message": error.message, "generation": str(frame.generation)}
+            )
+
+    async def on_subscribe(self, generation_id: UUID) -> None:
+        generation = await database_sync_to_async(get_generation_for)(self.user, generation_id)
+        self.relays = {key: relay for key, relay in self.relays.items() if not relay.done()}
+        if len(self.relays) >= MAX_SUBSCRIPTIONS:
+            await self.close(code=TOO_MANY)
+            return
+        await self.on_unsubscribe(generation_id)
+        self.relays[generation_id] = asyncio.create_task(relay_answer(generation, self.user, self.send_frame))
+
+    async def on_unsubscribe(self, generation_id: UUID) -> None:
+        relay = self.relays.pop(generation_id, None)
+        if relay is not None:
+            relay.cancel()
+
+    async def on_stop(self, generation_id: UUID) -> None:
+        await database_sync_to_async(services.request_stop)(user=self.user, generation_id=generation_id)
+
+    async def session_over(self, _: dict[str, Any]) -> None:
+        await self.close(code=SIGNED_OUT)
+
+    async def send_frame(self, frame: dict[str, Any]) -> None:
+        await self.send(text_data=json.dumps(frame, separators=(",", ":")))

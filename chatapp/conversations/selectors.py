@@ -1,0 +1,128 @@
+"""The only way to a conversation from outside the app. Each function takes the user whose rights count."""
+
+from collections import defaultdict
+from collections.abc import Sequence
+from dataclasses import dataclass
+from uuid import UUID
+
+from django.db.models import QuerySet
+
+from chatapp.accounts.models import User
+from chatapp.conversations.models import Conversation, Generation, Message, Origin, Source
+from chatapp.conversations.queue import QueuePlace, find_place
+from chatapp.errors import ChatappError
+
+
+@dataclass(frozen=True, kw_only=True)
+class Turn:
+    """One message as a page shows it. `siblings` are the ids of its versions, oldest first, its own among them."""
+
+    message: Message
+    generation: Generation | None
+    sources: list[Source]
+    siblings: list[UUID]
+    queue: QueuePlace | None
+
+    @property
+    def text(self) -> str:
+        if self.generation is not None and self.generation.is_live:
+            return self.generation.checkpoint
+        return self.message.text
+
+
+def list_conversations_for(user: User) -> QuerySet[Conversation]:
+    return Conversation.objects.filter(owner=user, origin=Origin.PAGE).order_by("-updated_at", "-id")
+
+
+def get_conversation_for(user: User, conversation_id: UUID) -> Conversation:
+    """Raises ChatappError("not_found") for what is not the user's, as for what never existed."""
+    conversation = Conversation.objects.filter(owner=user, id=conversation_id).first()
+    if conversation is None:
+        raise ChatappError("not_found")
+    return conversation
+
+
+def list_generations_for(user: User) -> QuerySet[Generation]:
+    return (
+        Generation.objects.filter(user=user)
+        .select_related("message", "version", "route")
+        .order_by("-created_at", "-id")
+    )
+
+
+def get_generation_for(user: User, generation_id: UUID) -> Generation:
+    """Raises ChatappError("not_found")."""
+    generation = list_generations_for(user).filter(id=generation_id).first()
+    if generation is None:
+        raise ChatappError("not_found")
+    return generation
+
+
+def list_messages_for(user: User) -> QuerySet[Message]:
+    return Message.objects.filter(conversation__owner=user).select_related("generation").order_by("-created_at", "-id")
+
+
+def get_thread_for(user: User, conversation_id: UUID, leaf_id: UUID | None = None) -> list[Turn]:
+    """The branch that ends at the newest message under `leaf_id`, or at the newest message of all, root first.
+
+    Raises ChatappError("not_found") when the conversation or the leaf is not the user's.
+    """
+    conversation = get_conversation_for(user, conversation_id)
+    messages = {m.id: m for m in conversation.messages.select_related("generation__version", "generation__route")}
+    children: dict[UUID | None, list[UUID]] = defaultdict(list)
+    for message in messages.values():
+        children[message.parent_id].append(message.id)
+    if not messages:
+        return []
+    if leaf_id is not None and leaf_id not in messages:
+        raise ChatappError("not_found")
+    at: UUID | None = leaf_id or next(reversed(messages))
+    while at is not None and children[at]:
+        at = children[at][-1]
+    path: list[Message] = []
+    while at is not None:
+        path.append(messages[at])
+        at = messages[at].parent_id
+    return _turns(path[::-1], children)
+
+
+def get_turn_for(user: User, message_id: UUID) -> Turn:
+    """Raises ChatappError("not_found")."""
+    messages = Message.objects.select_related("generation__version", "generation__route", "conversation")
+    message = messages.filter(conversation__owner=user, id=message_id).first()
+    if message is None:
+        raise ChatappError("not_found")
+    siblings = Message.objects.filter(conversation_id=message.conversation_id, parent_id=message.parent_id)
+    return _turns([message], {message.parent_id: list(siblings.values_list("id", flat=True))})[0]
+
+
+def load_live_states(generation_ids: Sequence[UUID]) -> dict[UUID, tuple[Generation, QueuePlace | None]]:
+    """For the hub, whose callers have checked their rights: states of answers, without those that are gone."""
+    columns = ("status", "attempt", "checkpoint", "checkpoint_seq", "priority", "created_at", "route_id")
+    found = Generation.objects.filter(id__in=generation_ids).only(*columns)
+    return {generation.id: (generation, find_place(generation)) for generation in found}
+
+
+def load_final_text(message_id: UUID) -> str:
+    """For the hub, whose callers have checked their rights."""
+    return Message.objects.values_list("text", flat=True).filter(id=message_id).first() or ""
+
+
+def _turns(path: list[Message], children: dict[UUID | None, list[UUID]]) -> list[Turn]:
+    sources: dict[UUID, list[Source]] = defaultdict(list)
+    for source in Source.objects.filter(message__in=path).select_related("document_version", "chunk"):
+        sources[source.message_id].append(source)
+    turns = []
+    for message in path:
+        generation = getattr(message, "generation", None)
+        place = find_place(generation) if generation is not None else None
+        turns.append(
+            Turn(
+                message=message,
+                generation=generation,
+                sources=sources[message.id],
+                siblings=children[message.parent_id],
+                queue=place,
+            ),
+        )
+    return turns

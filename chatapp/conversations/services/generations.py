@@ -1,0 +1,153 @@
+"""What a worker writes of the answer that it holds. Each write names the attempt: a zombie's finds no row."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from uuid import UUID
+
+from django.conf import settings
+from django.db import transaction
+from django.db.models.functions import Now
+
+from chatapp.accounts.models import User
+from chatapp.conversations import events
+from chatapp.conversations.models import Conversation, Generation, Message, Source, Status
+from chatapp.conversations.selectors import get_generation_for
+from chatapp.inference.services import record_outcome
+from chatapp.moderation.checks import Finding
+from chatapp.moderation.models import Action
+from chatapp.moderation.services import record_exchange as record_moderation_exchange
+from chatapp.retrieval.search import Passage
+
+
+@dataclass(frozen=True, kw_only=True)
+class FinishedAnswer:
+    """How an answer ended. `original` is what a policy took away; `cited` are numbers of sources."""
+
+    status: Status
+    text: str
+    finish_reason: str = ""
+    error_code: str = ""
+    original: str = ""
+    findings: Sequence[Finding] = ()
+    cited: frozenset[int] = frozenset()
+    prompt_tokens: int = 0
+    completion_tokens: int = 0
+    first_token_at: datetime | None = None
+
+
+def request_stop(*, user: User, generation_id: UUID) -> Generation:
+    """Ends a queued answer at once and tells the worker of a running one; a finished one stays as it is.
+
+    Raises ChatappError("not_found").
+    """
+    generation = get_generation_for(user, generation_id)
+    queued = Generation.objects.filter(id=generation.id, status=Status.QUEUED)
+    if not queued.update(status=Status.STOPPED, finish_reason="stop", finished_at=Now()):
+        Generation.objects.filter(id=generation.id, status=Status.ANSWERING).update(stop_requested=True)
+        transaction.on_commit(lambda: events.publish_stop(generation_id))
+    return get_generation_for(user, generation_id)
+
+
+def renew_lease(generation: Generation, *, text: str, seq: int, first_token_at: datetime | None) -> bool | None:
+    """Stores the text shown so far (through stream entry `seq`) and prolongs the lease.
+
+    Returns whether a stop was asked for; None when the lease is lost and the worker must write no more.
+    """
+    mine = Generation.objects.filter(id=generation.id, attempt=generation.attempt, status=Status.ANSWERING)
+    held = mine.update(
+        checkpoint=text,
+        checkpoint_seq=seq,
+        first_token_at=first_token_at,
+        lease_until=Now() + timedelta(seconds=settings.LEASE_SECONDS),
+    )
+    return mine.values_list("stop_requested", flat=True).first() if held else None
+
+
+def store_sources(generation: Generation, passages: Sequence[Passage]) -> None:
+    """Numbers the passages from 1, replacing those of an earlier attempt."""
+    with transaction.atomic():
+        Source.objects.filter(message_id=generation.message_id).delete()
+        Source.objects.bulk_create(
+            Source(
+                message_id=generation.message_id,
+                n=n,
+                document_version_id=passage.document_version_id,
+                chunk_id=passage.chunk_id,
+                document_name=passage.document_name,
+                page=passage.page,
+                quote=passage.text,
+            )
+            for n, passage in enumerate(passages, start=1)
+        )
+
+
+def finish_generation(generation: Generation, finished: FinishedAnswer) -> bool:
+    """The terminal commit. False when the lease was lost: then nothing is written."""
+    with transaction.atomic():
+        mine = Generation.objects.filter(id=generation.id, attempt=generation.attempt, status=Status.ANSWERING)
+        committed = mine.update(
+            status=finished.status,
+            finish_reason=finished.finish_reason,
+            error_code=finished.error_code,
+            prompt_tokens=finished.prompt_tokens,
+            completion_tokens=finished.completion_tokens,
+            first_token_at=finished.first_token_at,
+            policy_version=generation.policy_version,
+            finished_at=Now(),
+            checkpoint="",
+            lease_until=None,
+        )
+        if not committed:
+            return False
+        Message.objects.filter(id=generation.message_id).update(text=finished.text)
+        Source.objects.filter(message_id=generation.message_id, n__in=finished.cited).update(cited=True)
+        record_exchange(generation, answer=finished.text, original=finished.original, findings=finished.findings)
+    return True
+
+
+def record_exchange(
+    generation: Generation, *, answer: str, original: str = "", findings: Sequence[Finding] = ()
+) -> None:
+    """Writes down to moderation what review works on. Called inside the terminal commit."""
+    question = generation.message.parent
+    known = [Finding.from_dict(stored) for stored in generation.input_verdicts]
+    sources = Source.objects.filter(message_id=generation.message_id)
+    record_moderation_exchange(
+        generation_id=generation.id,
+        user=generation.user,
+        question=question.text if question else "",
+        answer=answer,
+        original=original,
+        sources=[{"n": s.n, "document": s.document_name, "page": s.page} for s in sources],
+        model_version=generation.version.name if generation.version else "",
+        policy_version=generation.policy_version,
+        findings=[*known, *findings],
+    )
+
+
+def record_aftermath(generation_id: UUID) -> None:
+    """Outcome row and the conversation's place in the list. Idempotent; may run late or twice."""
+    generation = Generation.objects.select_related("message").filter(id=generation_id).first()
+    if generation is None or generation.finished_at is None:
+        return
+    sources = Source.objects.filter(message_id=generation.message_id)
+    flagged = [v for v in generation.input_verdicts if v["action"] in {Action.FLAG, Action.BLOCK}]
+    record_outcome(
+        generation_id=generation.id,
+        user_id=generation.user_id,
+        version_id=generation.version_id,
+        status=generation.status,
+        prompt_tokens=generation.prompt_tokens,
+        completion_tokens=generation.completion_tokens,
+        first_token_seconds=_seconds(generation.claimed_at, generation.first_token_at),
+        duration_seconds=_seconds(generation.claimed_at, generation.finished_at),
+        sources=sources.count(),
+        cited=sources.filter(cited=True).count(),
+        flags=len(flagged),
+    )
+    Conversation.objects.filter(id=generation.message.conversation_id).update(updated_at=generation.finished_at)
+
+
+def _seconds(start: datetime | None, end: datetime | None) -> float | None:
+    return (end - start).total_seconds() if start and end else None

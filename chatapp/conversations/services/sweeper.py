@@ -1,0 +1,63 @@
+"""Repair: no generation stays "answering" without a live lease, none stays queued past its deadline."""
+
+from datetime import timedelta
+
+import structlog
+from django.db import transaction
+from django.db.models import Q
+from django.db.models.functions import Now
+
+from chatapp.conversations import events
+from chatapp.conversations.models import Generation, Message, Status
+from chatapp.conversations.services.generations import record_aftermath, record_exchange
+from chatapp.conversations.streams.reaper import StreamUnavailableError, fence_and_read
+
+MAX_ATTEMPTS = 2
+DEADLINE_GRACE = timedelta(seconds=30)
+log = structlog.get_logger(__name__)
+
+
+def sweep_generations() -> int:
+    """Returns how many were repaired. Two sweepers at once are harmless: a row is swept by whoever locks it."""
+    overdue = Q(status=Status.ANSWERING) & (Q(lease_until__lt=Now()) | Q(deadline_at__lt=Now() - DEADLINE_GRACE))
+    expired = Q(status=Status.QUEUED, deadline_at__lt=Now())
+    swept = 0
+    for generation_id in Generation.objects.filter(overdue | expired).values_list("id", flat=True):
+        with transaction.atomic():
+            found = Generation.objects.select_for_update(skip_locked=True, of=("self",)).filter(overdue | expired)
+            generation = found.select_related("message__parent", "version", "user").filter(id=generation_id).first()
+            if generation is None:
+                continue
+            _repair(generation)
+        swept += 1
+        record_aftermath(generation_id)
+    return swept
+
+
+def _repair(generation: Generation) -> None:
+    if generation.status == Status.QUEUED:
+        _end(generation, status=Status.FAILED, text="", error_code="queue_timeout")
+        return
+    try:
+        shown = fence_and_read(generation.id, generation.attempt, generation.checkpoint, generation.checkpoint_seq)
+        proven = True
+    except StreamUnavailableError:
+        shown, proven = generation.checkpoint, False
+    log.warning("lease_expired", generation=str(generation.id), attempt=generation.attempt, shown=len(shown))
+    if shown or not proven or generation.stop_requested:
+        status = Status.STOPPED if generation.stop_requested else Status.INTERRUPTED
+        _end(generation, status=status, text=shown, error_code="worker_lost")
+    elif generation.attempt < MAX_ATTEMPTS:
+        Generation.objects.filter(id=generation.id).update(status=Status.QUEUED, lease_owner="", lease_until=None)
+        transaction.on_commit(events.wake_workers)
+    else:
+        _end(generation, status=Status.FAILED, text="", error_code="worker_lost")
+
+
+def _end(generation: Generation, *, status: Status, text: str, error_code: str) -> None:
+    Generation.objects.filter(id=generation.id).update(
+        status=status, error_code=error_code, finished_at=Now(), lease_until=None, checkpoint=""
+    )
+    Message.objects.filter(id=generation.message_id).update(text=text)
+    record_exchange(generation, answer=text)
+    transaction.on_commit(lambda: events.publish_end(generation.id, generation.attempt, status))

@@ -1,0 +1,50 @@
+"""Connects the process's life to this app: Celery's worker signals and the end of a sign-in."""
+
+from collections.abc import Callable
+from typing import Any
+
+from celery.signals import worker_ready, worker_shutdown, worker_shutting_down
+from django.contrib.auth.signals import user_logged_out
+from django.dispatch import receiver
+
+from chatapp.accounts.models import User
+from chatapp.celery import INFERENCE_QUEUE
+from chatapp.conversations import events
+
+_stop: list[Callable[[], None]] = []
+
+
+@receiver(user_logged_out)
+def close_sockets_of_user(user: User | None, **_: Any) -> None:
+    if user is not None:
+        events.close_sockets(user.pk)
+
+
+@worker_ready.connect
+def start_beside_celery(sender: Any, **_: Any) -> None:
+    if INFERENCE_QUEUE in sender.app.amqp.queues.consume_from:
+        from chatapp.conversations.workers.inference import current_worker
+
+        current_worker().start()
+        _stop.append(current_worker().close)
+    else:
+        from chatapp.conversations.workers.pipeline import PipelineWorker
+
+        worker = PipelineWorker()
+        worker.start()
+        _stop.append(worker.close)
+
+
+@worker_shutting_down.connect
+def claim_no_more(**_: Any) -> None:
+    """SIGTERM: running answers finish within the drain time, queued ones are left to others."""
+    from chatapp.conversations.workers.inference import current_worker
+
+    if current_worker.cache_info().currsize:
+        current_worker().draining.set()
+
+
+@worker_shutdown.connect
+def stop_beside_celery(**_: Any) -> None:
+    for stop in _stop:
+        stop()

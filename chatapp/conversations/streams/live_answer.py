@@ -1,0 +1,134 @@
+"""What one web process knows of one running answer; all sockets and API streams that watch it share this."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from dataclasses import dataclass, field
+from uuid import UUID
+
+from chatapp.conversations.markdown import MarkdownStream
+from chatapp.conversations.models import LIVE, Status
+from chatapp.conversations.queue import QueuePlace
+from chatapp.conversations.streams.entries import Entry
+
+TERMINAL = frozenset(status.value for status in Status) - {status.value for status in LIVE}
+
+
+@dataclass
+class LiveAnswer:
+    """Text and state so far. `version` rises with every change; `epoch` when text was replaced, not appended.
+
+    A follower keeps its own place (blocks sent, characters read), so a slow one never delays another and
+    memory is bounded by the answer's own length.
+    """
+
+    generation_id: UUID
+    message_id: UUID
+    status: str = Status.QUEUED
+    attempt: int = 0
+    seq: int = 0
+    text: str = ""
+    note: str = ""
+    place: QueuePlace | None = None
+    version: int = 0
+    epoch: int = 0
+    gap: bool = False
+    read: tuple[int, int] = (0, 0)  # The last entry seen, taken or not: where the reader goes on.
+    sightings: int = 0
+    blocks: list[str] = field(default_factory=list)
+    _markdown: MarkdownStream | None = None
+    _rendered: int = 0
+    _changed: asyncio.Event = field(default_factory=asyncio.Event)
+
+    @property
+    def ended(self) -> bool:
+        return self.status in TERMINAL
+
+    def apply(self, entry: Entry) -> None:
+        """Takes one stream entry; entries at or before the place already reached change nothing."""
+        place = (entry.attempt, entry.seq)
+        self.read = max(self.read, place)
+        known = place <= (self.attempt, self.seq) and not (entry.kind == "fence" and entry.attempt == self.attempt)
+        if self.ended or known:
+            return
+        if entry.attempt > self.attempt:
+            self._restart(entry.attempt)
+        self._take(entry)
+        self._touch()
+
+    def adopt_checkpoint(self, *, attempt: int, seq: int, text: str) -> None:
+        """The database is ahead of what was read from Redis: it holds the truth."""
+        if (attempt, seq) > (self.attempt, self.seq) or self.gap:
+            self.attempt, self.seq, self.gap = attempt, seq, False
+            self.read = max(self.read, (attempt, seq))
+            self._replace(text)
+            self._touch()
+
+    def set_state(self, status: str, place: QueuePlace | None, *, patience: int = 0) -> None:
+        """What the database says. An end is believed after `patience` more sightings: text may still be on its way."""
+        if status in TERMINAL and self.sightings < patience:
+            self.sightings += 1
+            return
+        if (status, place) != (self.status, self.place) and not self.ended:
+            self.status, self.place = status, place
+            self._touch()
+
+    async def changed(self, after: int) -> int:
+        """Waits until `version` is above `after`; returns it."""
+        while self.version <= after:
+            await self._changed.wait()
+        return self.version
+
+    async def deltas(self) -> AsyncIterator[str]:
+        """The text as it comes, from its start, until the answer has ended."""
+        read, version = 0, -1
+        while True:
+            version = await self.changed(version)
+            if len(self.text) > read:
+                piece, read = self.text[read:], len(self.text)
+                yield piece
+            if self.ended:
+                return
+
+    def render(self) -> tuple[list[str], str]:
+        """HTML of the closed blocks so far and of the open one. Rendered once for all followers."""
+        if self._markdown is None:
+            self._markdown = MarkdownStream(self.message_id)
+        if len(self.text) > self._rendered:
+            self._markdown.feed(self.text[self._rendered :])
+            self._rendered = len(self.text)
+            self.blocks.extend(self._markdown.flush())
+        return self.blocks, self._markdown.open_html
+
+    def _touch(self) -> None:
+        self.version += 1
+        self._changed.set()
+        self._changed = asyncio.Event()
+
+    def _restart(self, attempt: int) -> None:
+        self.attempt, self.seq, self.gap = attempt, 0, False
+        self._replace("")
+
+    def _replace(self, text: str) -> None:
+        self.text, self.blocks, self._markdown, self._rendered = text, [], None, 0
+        self.epoch += 1
+
+    def _take(self, entry: Entry) -> None:
+        match entry.kind:
+            case "fence":
+                self.status, self.place = Status.ANSWERING, None
+            case "text":
+                self._append(entry)
+            case "snapshot":
+                self.seq, self.gap = entry.seq, False
+                self._replace(entry.text)
+            case "note":
+                self.seq = entry.seq if entry.seq == self.seq + 1 else self.seq
+                self.note = entry.text
+            case "end":
+                self.status = entry.text
+
+    def _append(self, entry: Entry) -> None:
+        self.gap = self.gap or entry.seq != self.seq + 1
+        if not self.gap:
+            self.seq = entry.seq
+            self.text += entry.text

@@ -1,0 +1,29 @@
+from functools import lru_cache
+
+from django.conf import settings
+from redis import Redis
+from redis.asyncio import Redis as AsyncRedis
+from redis.backoff import NoBackoff
+from redis.retry import Retry
+
+
+@lru_cache(maxsize=1)
+def redis_client() -> "Redis":
+    """For short commands of web threads and workers: gives up quickly, since Postgres holds the truth."""
+    return Redis.from_url(
+        settings.REDIS_URL,
+        decode_responses=True,
+        socket_timeout=5,
+        socket_connect_timeout=2,
+        retry=Retry(NoBackoff(), 0),
+    )
+
+
+def blocking_client() -> "Redis":
+    """For a thread that waits on a subscription."""
+    return Redis.from_url(settings.REDIS_URL, decode_responses=True, socket_timeout=None, health_check_interval=30)
+
+
+def async_client() -> "AsyncRedis":
+    """For the one reader of a web process, which blocks on its streams."""
+    return AsyncRedis.from_url(settings.REDIS_URL, decode_responses=True, socket_timeout=None, socket_connect_timeout=2)

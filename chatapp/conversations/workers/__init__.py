@@ -1,0 +1,1 @@
+"""What runs beside Celery in a worker process."""

@@ -1,0 +1,131 @@
+"""An inference worker process: engines, the flusher, the stop listener and the heartbeat round Celery's slots."""
+
+import threading
+import time
+from functools import lru_cache
+from uuid import UUID
+
+import structlog
+from django.conf import settings
+from django.db import DatabaseError, close_old_connections
+from redis.exceptions import RedisError
+
+from chatapp.conversations import events
+from chatapp.conversations.models import Generation
+from chatapp.conversations.pipeline.reply import Reply, generate_reply
+from chatapp.conversations.queue import claim_next, has_queued
+from chatapp.conversations.streams.entries import CONTROL_CHANNEL
+from chatapp.conversations.streams.flusher import Flusher
+from chatapp.conversations.streams.redis import blocking_client
+from chatapp.inference.engine import TextEngine
+from chatapp.inference.models import ModelVersion, WorkerKind
+from chatapp.inference.pool import EnginePool, can_serve
+from chatapp.inference.presence import report_presence, worker_name
+from chatapp.inference.selectors import list_chat_versions, serving_version
+
+HEARTBEAT_SECONDS = 3.0
+log = structlog.get_logger(__name__)
+
+
+class InferenceWorker:
+    def __init__(self) -> None:
+        self.name = worker_name(WorkerKind.INFERENCE)
+        self.pool = EnginePool()
+        self.flusher = Flusher()
+        self.draining = threading.Event()
+        self.replies: dict[UUID, Reply] = {}
+
+    def start(self) -> None:
+        for target in (self._beat, self._listen, self._warm_up):
+            threading.Thread(target=target, name=target.__name__.strip("_"), daemon=True).start()
+
+    def answer_all(self) -> None:
+        """One slot: claims and answers until the queue is empty or the worker drains."""
+        while not self.draining.is_set():
+            generation = claim_next(worker=self.name, version_ids=[v.id for v in self._served()])
+            if generation is None:
+                return
+            self.answer(generation)
+
+    def answer(self, generation: Generation) -> None:
+        reply = Reply(generation, self.flusher.writer(generation.id, generation.attempt))
+        self.replies[generation.id] = reply
+        try:
+            generate_reply(reply, self._engine_for)
+        finally:
+            self.replies.pop(generation.id, None)
+
+    def close(self) -> None:
+        """After Celery's slots have ended: what is in the flusher goes out, the engines are freed."""
+        self.draining.set()
+        self.flusher.close()
+        self.pool.close()
+
+    def _engine_for(self, reply: Reply) -> TextEngine:
+        version = reply.generation.version
+        assert version is not None  # noqa: S101 - resolved by the claim
+        if version.id not in self.pool.loaded():
+            reply.live.note("The model is loading")
+        return self.pool.get(version, waiting=reply.renew)
+
+    def _served(self) -> list[ModelVersion]:
+        return [version for version in list_chat_versions() if can_serve(version)]
+
+    def _warm_up(self) -> None:
+        """The first answer should wait for neither the weights nor the embedder."""
+        from chatapp.retrieval.embedding import embed_query
+
+        version = serving_version()
+        close_old_connections()
+        if version is not None:
+            self.pool.prepare(version)
+        embed_query("warm up")
+
+    def _beat(self) -> None:
+        """Says what this worker is doing, and looks for work that no message announced."""
+        last = 0.0
+        while not self.draining.wait(1.0):
+            try:
+                if time.monotonic() - last >= HEARTBEAT_SECONDS:
+                    last = time.monotonic()
+                    self._report()
+                if len(self.replies) < settings.INFERENCE_SLOTS and has_queued():
+                    events.wake_workers()
+            except DatabaseError as error:
+                log.warning("heartbeat_failed", reason=type(error).__name__)
+            finally:
+                close_old_connections()
+
+    def _report(self) -> None:
+        loaded = self.pool.loaded()
+        report_presence(
+            kind=WorkerKind.INFERENCE,
+            ready=bool(loaded),
+            slots=settings.INFERENCE_SLOTS,
+            busy=len(self.replies),
+            loaded=list(loaded),
+        )
+
+    def _listen(self) -> None:
+        """Stop signals; a lost one is found by the next lease renewal."""
+        while not self.draining.is_set():
+            try:
+                self._listen_once()
+            except (RedisError, OSError) as error:
+                log.warning("stop_listener_failed", reason=type(error).__name__)
+                time.sleep(1.0)
+
+    def _listen_once(self) -> None:
+        with blocking_client().pubsub(ignore_subscribe_messages=True) as channel:
+            channel.subscribe(CONTROL_CHANNEL)
+            while not self.draining.is_set():
+                message = channel.get_message(timeout=1.0)
+                reply = self.replies.get(UUID(message["data"])) if message else None
+                if reply is not None:
+                    reply.stop()
+
+
+@lru_cache(maxsize=1)
+def current_worker() -> InferenceWorker:
+    """The one of this process."""
+    return InferenceWorker()
