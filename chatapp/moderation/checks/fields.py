@@ -1,0 +1,31 @@
+"""Reading a check's JSON with errors that name the field."""
+
+from collections.abc import Mapping
+from typing import Any
+
+
+class FieldError(ValueError):
+    def __init__(self, field: str, problem: str) -> None:
+        super().__init__(f"{field} {problem}")
+
+
+def text_list(spec: Mapping[str, Any], field: str, *, most: int, longest: int) -> list[str]:
+    """A list of distinct, non-empty texts; empty when the field is missing. Raises FieldError."""
+    value = spec.get(field, [])
+    if not isinstance(value, list):
+        raise FieldError(field, "must be a list of texts.")
+    if len(value) > most:
+        raise FieldError(field, f"has {len(value)} entries; the limit is {most}.")
+    for number, item in enumerate(value):
+        if not isinstance(item, str) or not item.strip():
+            raise FieldError(f"{field}[{number}]", "must be a text that is not empty.")
+        if len(item) > longest:
+            raise FieldError(f"{field}[{number}]", f"has {len(item)} characters; the limit is {longest}.")
+        if not is_storable(item):
+            raise FieldError(f"{field}[{number}]", "contains a character that cannot be stored.")
+    return list(dict.fromkeys(value))
+
+
+def is_storable(text: str) -> bool:
+    """Neither NUL nor a lone surrogate: PostgreSQL keeps neither."""
+    return "\0" not in text and not any("\ud800" <= character <= "\udfff" for character in text)

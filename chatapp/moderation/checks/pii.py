@@ -1,0 +1,100 @@
+"""Personal data that can be proven by a checksum or a strict form, and private contact addresses where told.
+
+Sources: ISO/IEC 7812 with Luhn for cards, ISO 13616 for IBAN, python-stdnum for national numbers.
+"""
+
+import re
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any
+
+from stdnum import iban, luhn
+
+from chatapp.moderation.checks.fields import FieldError, text_list
+from chatapp.moderation.checks.matcher import Confirm, Matcher, build_matcher
+from chatapp.moderation.checks.national_ids import NATIONAL_IDS
+
+FIELDS = frozenset({"entities", "company_domains", "company_numbers"})
+ENTITIES = ("card", "iban", "national_id", "email", "phone")
+MAX_COMPANY_ENTRIES = 50
+MAX_COMPANY_CHARACTERS = 253
+
+# Between digits: a space, a no-break space or a hyphen.
+CARD = r"\b\d(?:[ \x{a0}-]?\d){12,18}\b"
+IBAN = r"(?i:\b[A-Z]{2}\d{2}(?:[ \x{a0}-]?[A-Z0-9]){11,30}\b)"
+EMAIL = r"(?i:\b[a-z0-9][a-z0-9._%+-]{0,63}@(?:[a-z0-9-]{1,63}\.){1,4}[a-z]{2,24}\b)"
+PHONE = r"\+\d{1,3}(?:[ \x{a0}/.-]?\(?\d{1,4}\)?){2,6}"
+# Visa, Mastercard, American Express, Diners, Discover, JCB, UnionPay: issuer ranges and lengths.
+_CARD_NUMBER = re.compile(
+    r"4(?:\d{12}|\d{15}|\d{18})"
+    r"|(?:5[1-5]\d\d|222[1-9]|22[3-9]\d|2[3-6]\d\d|27[01]\d|2720)\d{12}"
+    r"|3[47]\d{13}"
+    r"|3(?:0[0-5]|[68]\d)\d{11}"
+    r"|6(?:011|5\d\d|4[4-9]\d)\d{12}"
+    r"|35(?:2[89]|[3-8]\d)\d{12}"
+    r"|62\d{14,17}"
+)
+
+
+def build_matchers(spec: Mapping[str, Any]) -> tuple[Matcher, ...]:
+    entities = text_list(spec, "entities", most=len(ENTITIES), longest=20) or ["card", "iban", "national_id"]
+    unknown = [entity for entity in entities if entity not in ENTITIES]
+    if unknown:
+        raise FieldError("entities", f"knows no {unknown[0]!r}; choose from {', '.join(ENTITIES)}.")
+    domains = _company_entries(spec, "company_domains")
+    numbers = _company_entries(spec, "company_numbers")
+    builders: dict[str, Callable[[], Iterator[Matcher]]] = {
+        "card": lambda: iter([build_matcher(CARD, _longest_valid(_is_card), "[card number removed]")]),
+        "iban": lambda: iter([build_matcher(IBAN, _longest_valid(iban.is_valid), "[account number removed]")]),
+        "national_id": _national_ids,
+        "email": lambda: iter([build_matcher(EMAIL, _private_email(domains), "[e-mail address removed]")]),
+        "phone": lambda: iter([build_matcher(PHONE, _private_phone(numbers), "[phone number removed]")]),
+    }
+    return tuple(matcher for entity in entities for matcher in builders[entity]())
+
+
+def _company_entries(spec: Mapping[str, Any], field: str) -> list[str]:
+    return text_list(spec, field, most=MAX_COMPANY_ENTRIES, longest=MAX_COMPANY_CHARACTERS)
+
+
+def _national_ids() -> Iterator[Matcher]:
+    for number in NATIONAL_IDS:
+        yield build_matcher(number.pattern, _longest_valid(number.is_valid), "[identity number removed]")
+
+
+def _longest_valid(is_valid: Callable[[str], bool]) -> Confirm:
+    """The longest beginning of the match that ends with a group of characters and is valid."""
+
+    def confirm(text: str, start: int, end: int) -> tuple[int, int] | None:
+        for stop in range(end, start, -1):
+            ends_group = text[stop - 1].isalnum() and not (stop < len(text) and text[stop].isalnum())
+            if ends_group and is_valid(text[start:stop]):
+                return start, stop
+        return None
+
+    return confirm
+
+
+def _is_card(number: str) -> bool:
+    digits = re.sub(r"\D", "", number)
+    return _CARD_NUMBER.fullmatch(digits) is not None and bool(luhn.is_valid(digits))
+
+
+def _private_email(company_domains: list[str]) -> Confirm:
+    endings = tuple(domain.lower().lstrip("@.") for domain in company_domains)
+
+    def confirm(text: str, start: int, end: int) -> tuple[int, int] | None:
+        domain = text[start:end].rpartition("@")[2].lower()
+        ours = any(domain == ending or domain.endswith("." + ending) for ending in endings)
+        return None if ours else (start, end)
+
+    return confirm
+
+
+def _private_phone(company_numbers: list[str]) -> Confirm:
+    beginnings = tuple(re.sub(r"\D", "", number) for number in company_numbers)
+
+    def confirm(text: str, start: int, end: int) -> tuple[int, int] | None:
+        digits = re.sub(r"\D", "", text[start:end])
+        return (start, end) if 8 <= len(digits) <= 15 and not digits.startswith(beginnings) else None
+
+    return confirm

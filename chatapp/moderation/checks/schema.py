@@ -1,0 +1,81 @@
+"""From the JSON of a policy to checks; every refusal names the check and the field."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from enum import Enum
+from typing import Any, TypeVar
+
+from chatapp.errors import ChatappError
+from chatapp.moderation.checks import pattern, pii
+from chatapp.moderation.checks.check import Check
+from chatapp.moderation.checks.fields import FieldError, is_storable
+from chatapp.moderation.checks.matcher import Matcher, PatternError
+from chatapp.moderation.models import Action, Severity, Stage
+
+MAX_CHECKS = 50
+MAX_NAME_CHARACTERS = 100
+COMMON_FIELDS = frozenset({"kind", "name", "stage", "action", "severity"})
+
+Choice = TypeVar("Choice", bound=Enum)
+
+
+@dataclass(frozen=True, slots=True)
+class Kind:
+    fields: frozenset[str]
+    build_matchers: Callable[[Mapping[str, Any]], tuple[Matcher, ...]]
+
+
+KINDS = {
+    "pattern": Kind(pattern.FIELDS, pattern.build_matchers),
+    "pii": Kind(pii.FIELDS, pii.build_matchers),
+}
+
+
+def build_checks(specs: object, *, policy_id: str = "") -> tuple[Check, ...]:
+    """Raises ChatappError("invalid") with a sentence that names the check and the field."""
+    if not isinstance(specs, list) or not specs:
+        raise ChatappError("invalid", detail="checks must be a list with at least one check.")
+    if len(specs) > MAX_CHECKS:
+        raise ChatappError("invalid", detail=f"checks has {len(specs)} entries; the limit is {MAX_CHECKS}.")
+    checks = []
+    for number, spec in enumerate(specs):
+        try:
+            checks.append(_build_check(spec, policy_id))
+        except (FieldError, PatternError) as error:
+            raise ChatappError("invalid", detail=f"checks[{number}]: {error}") from None
+    return tuple(checks)
+
+
+def _build_check(spec: object, policy_id: str) -> Check:
+    if not isinstance(spec, dict):
+        raise FieldError("a check", "must be an object.")
+    kind_name = spec.get("kind")
+    kind = KINDS.get(kind_name) if isinstance(kind_name, str) else None
+    if kind is None:
+        raise FieldError("kind", f"must be one of {', '.join(KINDS)}.")
+    unknown = sorted(str(key) for key in spec.keys() - COMMON_FIELDS - kind.fields)
+    if unknown:
+        raise FieldError(unknown[0][:40], f"is not a field of a {kind_name} check.")
+    return Check(
+        name=_name(spec, default=str(kind_name)),
+        stage=_choice(spec, "stage", Stage),
+        action=_choice(spec, "action", Action),
+        severity=_choice(spec, "severity", Severity, default=Severity.MEDIUM),
+        matchers=kind.build_matchers(spec),
+        policy_id=policy_id,
+    )
+
+
+def _name(spec: Mapping[str, Any], *, default: str) -> str:
+    name = spec.get("name", default)
+    if not isinstance(name, str) or not name.strip() or len(name) > MAX_NAME_CHARACTERS or not is_storable(name):
+        raise FieldError("name", f"must be a text of 1 to {MAX_NAME_CHARACTERS} characters.")
+    return name
+
+
+def _choice(spec: Mapping[str, Any], field: str, choices: type[Choice], default: Choice | None = None) -> Choice:
+    value = spec.get(field, default)
+    try:
+        return choices(value)
+    except ValueError:
+        raise FieldError(field, f"must be one of {', '.join(str(choice.value) for choice in choices)}.") from None

@@ -1,0 +1,60 @@
+"""The policies in force, compiled; light enough for the web process."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from uuid import UUID
+
+from chatapp.moderation import selectors
+from chatapp.moderation.checks.check import Check
+from chatapp.moderation.checks.findings import Decision, strictest
+from chatapp.moderation.checks.schema import build_checks
+from chatapp.moderation.guard import OutputGuard
+from chatapp.moderation.models import Action, Stage
+
+__all__ = ["SAFE_TEXT", "Decision", "OutputGuard", "PolicySet", "active_policies", "decide"]
+
+SAFE_TEXT = (
+    "This answer was withheld: a company rule does not allow it to be shown. "
+    "If you think that the rule is wrong here, ask a reviewer to look at it; they can see the original answer."
+)
+
+
+@dataclass(frozen=True, slots=True)
+class PolicySet:
+    """All active policies at once; the strictest action wins. `version` names each ("company@1, legal@4")."""
+
+    version: str
+    checks: tuple[Check, ...]
+
+    def check_input(self, text: str) -> Decision:
+        return decide(self._of_stage(Stage.INPUT), text)
+
+    def check_passage(self, text: str) -> Decision:
+        return decide(self._of_stage(Stage.CONTEXT), text)
+
+    def output_guard(self) -> OutputGuard:
+        return OutputGuard(self._of_stage(Stage.OUTPUT))
+
+    def _of_stage(self, stage: Stage) -> list[Check]:
+        return [check for check in self.checks if check.stage == stage]
+
+
+def active_policies() -> PolicySet:
+    """Asked anew for every message and answer, so that a change holds at once; versions are compiled once."""
+    versions = selectors.list_active_versions()
+    checks = tuple(check for version in versions for check in _compiled(version.id))
+    return PolicySet(version=", ".join(str(version) for version in versions), checks=checks)
+
+
+def decide(checks: Sequence[Check], text: str) -> Decision:
+    guard = OutputGuard(checks)
+    cleared = guard.feed(text) + guard.finish()
+    findings = guard.findings
+    action = strictest([finding.action for finding in findings])
+    return Decision(action=action, text="" if action == Action.BLOCK else cleared, findings=findings)
+
+
+@lru_cache(maxsize=64)
+def _compiled(version_id: UUID) -> tuple[Check, ...]:
+    return build_checks(selectors.get_checks(version_id), policy_id=str(version_id))

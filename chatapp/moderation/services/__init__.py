@@ -1,0 +1,12 @@
+from chatapp.moderation.services.exchanges import record_exchange
+from chatapp.moderation.services.flags import claim_flag, decide_flag, open_flag
+from chatapp.moderation.services.policies import create_policy_version, set_policy_active
+
+__all__ = [
+    "claim_flag",
+    "create_policy_version",
+    "decide_flag",
+    "open_flag",
+    "record_exchange",
+    "set_policy_active",
+]

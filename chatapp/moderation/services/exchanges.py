@@ -1,0 +1,69 @@
+from collections.abc import Sequence
+from typing import Any
+from uuid import UUID
+
+from django.db import transaction
+
+from chatapp.accounts.models import User
+from chatapp.moderation.checks.findings import Finding, excerpt_of
+from chatapp.moderation.models import Action, Exchange, Flag, PolicyVersion, Stage, Verdict
+
+FOR_REVIEW = (Action.FLAG, Action.BLOCK)
+
+
+@transaction.atomic
+def record_exchange(
+    *,
+    generation_id: UUID,
+    user: User | None,
+    question: str,
+    answer: str,
+    original: str = "",
+    sources: list[dict[str, Any]],
+    model_version: str,
+    policy_version: str,
+    findings: Sequence[Finding],
+) -> Exchange:
+    """Keeps what review works on: a verdict for each finding, a flag for each that asks for a person.
+
+    `original` is the text that a policy took away. Idempotent: the first record of a generation stands.
+    """
+    exchange, created = Exchange.objects.get_or_create(
+        generation_id=generation_id,
+        defaults={
+            "user": user,
+            "question": question,
+            "answer": answer,
+            "original": original,
+            "sources": sources,
+            "model_version": model_version,
+            "policy_version": policy_version,
+        },
+    )
+    if created:
+        _record_findings(exchange, findings)
+    return exchange
+
+
+def _record_findings(exchange: Exchange, findings: Sequence[Finding]) -> None:
+    policies = PolicyVersion.objects.in_bulk([finding.policy_id for finding in findings if finding.policy_id])
+    for finding in findings:
+        verdict = Verdict.objects.create(
+            exchange=exchange,
+            policy=next((policy for key, policy in policies.items() if str(key) == finding.policy_id), None),
+            check_name=finding.check,
+            stage=finding.stage,
+            action=finding.action,
+            severity=finding.severity,
+            spans=[list(span) for span in finding.spans],
+        )
+        if finding.action in FOR_REVIEW:
+            excerpt = finding.excerpt or excerpt_of(checked_text(exchange, finding.stage), finding.spans)
+            Flag.objects.create(exchange=exchange, verdict=verdict, severity=finding.severity, excerpt=excerpt)
+
+
+def checked_text(exchange: Exchange, stage: str) -> str:
+    """The text that spans of that stage count in; empty for passages, which are many."""
+    if stage == Stage.INPUT:
+        return exchange.question
+    return (exchange.original or exchange.answer) if stage == Stage.OUTPUT else ""
