@@ -26,11 +26,13 @@ def make_private_folder(path: Path, *, owner: int | None = None) -> Path:
     return path
 
 
-def write_private_file(path: Path, text: str) -> None:
+def write_private_file(path: Path, text: str, *, owner: int | None = None) -> None:
     """Replace `path` in one step, readable by its owner only."""
     descriptor, temporary = tempfile.mkstemp(dir=path.parent, prefix=path.name)
     with os.fdopen(descriptor, "w") as file:
         file.write(text)
         file.flush()
         os.fsync(file.fileno())
+        if owner is not None:
+            os.fchown(file.fileno(), owner, owner)
     Path(temporary).rename(path)

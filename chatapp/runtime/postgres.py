@@ -19,7 +19,6 @@ _NAME = "chatapp"  # of the database and of its owner
 _CLUSTER_OPTIONS = (
     "--auth-local=reject",
     "--auth-host=scram-sha-256",
-    "--pwfile=/dev/stdin",
     "--encoding=UTF8",
     "--locale=C",
     "--locale-provider=builtin",
@@ -90,11 +89,11 @@ class Postgres:
         unfinished = self._data.with_name("data.unfinished")
         shutil.rmtree(unfinished, ignore_errors=True)
         make_private_folder(unfinished, owner=self._identity.user)
-        password = secrets.token_urlsafe(24)
-        self._run("initdb", "-D", str(unfinished), f"--username={_NAME}", *_CLUSTER_OPTIONS, input_text=password)
+        write_private_file(self._password_file, secrets.token_urlsafe(24), owner=self._identity.user)
+        password = f"--pwfile={self._password_file}"
+        self._run("initdb", "-D", str(unfinished), f"--username={_NAME}", password, *_CLUSTER_OPTIONS)
         single_user = ("--single", "-D", str(unfinished), "-c", "log_min_messages=error", "postgres")
         self._run("postgres", *single_user, input_text=f"CREATE DATABASE {_NAME}\n")
-        write_private_file(self._password_file, password)
         unfinished.rename(self._data)
 
     def _run(self, program: str, *arguments: str, input_text: str = "") -> None:
