@@ -1,0 +1,50 @@
+"""Lists as the API answers them: newest first, in pages by keyset, so that new rows never shift a page."""
+
+from base64 import urlsafe_b64decode, urlsafe_b64encode
+from collections.abc import Callable
+from datetime import UTC, datetime
+from typing import Any, Generic, TypeVar
+from uuid import UUID
+
+from django.db.models import Model, Q, QuerySet
+from ninja import Field, Schema
+
+from chatapp.errors import ChatappError
+
+M = TypeVar("M", bound=Model)
+T = TypeVar("T")
+
+
+class ListQuery(Schema):
+    limit: int = Field(50, ge=1, le=200)
+    cursor: str = Field("", max_length=200, description="`next` of the page before.")
+
+
+class Page(Schema, Generic[T]):
+    items: list[T]
+    next: str | None = Field(description="Pass it as `cursor` for the next page; null on the last one.")
+
+
+def page_of(rows: QuerySet[M], query: ListQuery, shape: Callable[[M], T], *, by: str = "created_at") -> Page[T]:
+    """One page of `rows` by the time column `by`. Raises ChatappError("invalid") for a cursor that was made up."""
+    ordered = rows.order_by(f"-{by}", "-pk")
+    if query.cursor:
+        at, pk = _decode(query.cursor)
+        ordered = ordered.filter(Q(**{f"{by}__lt": at}) | Q(**{by: at, "pk__lt": pk}))
+    found = list(ordered[: query.limit + 1])
+    more = len(found) > query.limit
+    shown = found[: query.limit]
+    return Page[Any](items=[shape(row) for row in shown], next=_encode(shown[-1], by) if more else None)
+
+
+def _encode(row: Model, by: str) -> str:
+    at: datetime = getattr(row, by)
+    return urlsafe_b64encode(f"{at.isoformat()} {row.pk}".encode()).decode()
+
+
+def _decode(cursor: str) -> tuple[datetime, UUID]:
+    try:
+        at, _, pk = urlsafe_b64decode(cursor.encode()).decode().rpartition(" ")
+        return datetime.fromisoformat(at).astimezone(UTC), UUID(pk)
+    except (ValueError, OverflowError):
+        raise ChatappError("invalid", detail="the cursor is not one of this list.") from None

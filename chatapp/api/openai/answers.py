@@ -1,0 +1,100 @@
+"""A finished answer in OpenAI's shape, with what this product adds to it."""
+
+from typing import Any
+
+from chatapp.accounts.models import User
+from chatapp.api.selectors import list_verdicts_for
+from chatapp.conversations.models import Generation, Source, Status
+from chatapp.conversations.selectors import Turn, get_turn_for
+from chatapp.errors import PROBLEMS, ChatappError
+from chatapp.retrieval.selectors import passage_url
+
+_ENDED = frozenset({Status.COMPLETE, Status.STOPPED, Status.BLOCKED, Status.RETRACTED})
+_FILTERED = frozenset({Status.BLOCKED, Status.RETRACTED})
+
+
+class Answer:
+    """Loaded once when the answer has ended; everything that a response says of it comes from here."""
+
+    def __init__(self, user: User, generation: Generation) -> None:
+        self.turn: Turn = get_turn_for(user, generation.message_id)
+        self.generation = self.turn.generation or generation
+        self.verdicts = [
+            {"check": v.check_name, "stage": v.stage, "action": v.action, "severity": v.severity}
+            for v in list_verdicts_for(user, generation.id)
+        ]
+
+    @property
+    def text(self) -> str:
+        return self.turn.text
+
+    @property
+    def model(self) -> str:
+        return self.generation.version.name if self.generation.version else ""
+
+    @property
+    def problem(self) -> ChatappError | None:
+        """Why there is no whole answer; None when there is one, if cut short by a limit, a stop or a rule."""
+        if self.generation.status in _ENDED:
+            return None
+        if self.generation.status == Status.INTERRUPTED:
+            return ChatappError("interrupted")
+        # Only codes whose sentence needs nothing filled in can be told without what filled it.
+        known = PROBLEMS.get(self.generation.error_code)
+        return ChatappError("generation_failed" if known is None or "{" in known.title else self.generation.error_code)
+
+    @property
+    def finish_reason(self) -> str:
+        if self.generation.status in _FILTERED:
+            return "content_filter"
+        return "length" if self.generation.finish_reason == "length" else "stop"
+
+    @property
+    def usage(self) -> dict[str, int]:
+        prompt, completion = self.generation.prompt_tokens, self.generation.completion_tokens
+        return {"prompt_tokens": prompt, "completion_tokens": completion, "total_tokens": prompt + completion}
+
+    @property
+    def extras(self) -> dict[str, Any]:
+        return {
+            "generation": str(self.generation.id),
+            "conversation": str(self.turn.message.conversation_id),
+            "model_version": self.model,
+            "policy_version": self.generation.policy_version,
+            "collections": self.generation.collections or [],
+            "citations": [shape_citation(source) for source in self.turn.sources if source.cited],
+            "verdicts": self.verdicts,
+        }
+
+
+def shape_citation(source: Source) -> dict[str, Any]:
+    """A document that was deleted since is still named; its ids and its address are null."""
+    version, chunk, url = source.document_version, source.chunk, None
+    if version is not None and chunk is not None:
+        url = passage_url(document_id=version.document_id, version=version.number, ordinal=chunk.ordinal)
+    return {
+        "n": source.n,
+        "document": str(version.document_id) if version else None,
+        "document_version": str(version.id) if version else None,
+        "name": source.document_name,
+        "page": source.page,
+        "quote": source.quote,
+        "url": url,
+    }
+
+
+def completion_id(generation: Generation) -> str:
+    return f"chatcmpl-{generation.id.hex}"
+
+
+def shape_completion(answer: Answer) -> dict[str, Any]:
+    message = {"role": "assistant", "content": answer.text, "refusal": None}
+    return {
+        "id": completion_id(answer.generation),
+        "object": "chat.completion",
+        "created": int(answer.generation.created_at.timestamp()),
+        "model": answer.model,
+        "choices": [{"index": 0, "message": message, "finish_reason": answer.finish_reason, "logprobs": None}],
+        "usage": answer.usage,
+        "chatapp": answer.extras,
+    }

@@ -1,0 +1,74 @@
+import asyncio
+
+from channels.db import database_sync_to_async
+from django.http import JsonResponse, StreamingHttpResponse
+from django.http.response import HttpResponseBase
+from ninja import Router
+
+from chatapp.accounts.models import User
+from chatapp.api.auth import ApiRequest
+from chatapp.api.openai.answers import Answer, shape_completion
+from chatapp.api.openai.schemas import ChatRequest
+from chatapp.api.openai.streaming import AnswerStream
+from chatapp.conversations import services
+from chatapp.conversations.models import Generation
+from chatapp.conversations.streams.hub import get_hub
+from chatapp.inference.models import Route
+from chatapp.inference.selectors import get_version_by_name
+from chatapp.retrieval.selectors import require_collections
+
+router = Router()
+
+
+@router.post("")
+async def create_chat_completion(request: ApiRequest, body: ChatRequest) -> HttpResponseBase:
+    user = request.auth
+    generation = await database_sync_to_async(accept_chat)(user, body)
+    if body.stream:
+        return stream_answer(user, generation, body)
+    await wait_for_end(user, generation)
+    return JsonResponse(await database_sync_to_async(load_completion)(user, generation))
+
+
+def accept_chat(user: User, body: ChatRequest) -> Generation:
+    """Raises ChatappError: model_unknown, not_found, and what `post_api_chat` raises."""
+    version = None if body.model == Route.DEFAULT else get_version_by_name(body.model)
+    require_collections(user, body.chatapp.collections)
+    return services.post_api_chat(
+        user=user,
+        messages=[message.as_stored() for message in body.messages],
+        version=version,
+        collections=body.chatapp.collections,
+        conversation_id=body.chatapp.conversation,
+        max_tokens=body.token_limit,
+        sampling=body.sampling,
+        stop=body.stops,
+    )
+
+
+async def wait_for_end(user: User, generation: Generation) -> None:
+    """Returns when the answer has ended. A client that leaves meanwhile stops it."""
+    try:
+        async with get_hub().follow(generation) as live:
+            version = -1
+            while not live.ended:
+                version = await live.changed(version)
+    except asyncio.CancelledError:
+        await database_sync_to_async(services.request_stop)(user=user, generation_id=generation.id)
+        raise
+
+
+def load_completion(user: User, generation: Generation) -> dict[str, object]:
+    """Raises ChatappError when the answer failed."""
+    answer = Answer(user, generation)
+    if answer.problem is not None:
+        raise answer.problem
+    return shape_completion(answer)
+
+
+def stream_answer(user: User, generation: Generation, body: ChatRequest) -> StreamingHttpResponse:
+    include_usage = bool(body.stream_options and body.stream_options.include_usage)
+    events = AnswerStream(user=user, generation=generation, model=body.model, include_usage=include_usage)
+    # Proxies that gather a response before passing it on would hold every token back until the end.
+    headers = {"X-Accel-Buffering": "no", "Cache-Control": "no-store"}
+    return StreamingHttpResponse(events, content_type="text/event-stream", headers=headers)

@@ -1,0 +1,103 @@
+"""One answer as server-sent events, in OpenAI's chunks."""
+
+import asyncio
+import json
+from collections.abc import AsyncIterator, Iterator
+from typing import Any
+
+from channels.db import database_sync_to_async
+
+from chatapp.accounts.models import User
+from chatapp.api.openai.answers import Answer, completion_id
+from chatapp.conversations import services
+from chatapp.conversations.models import Generation
+from chatapp.conversations.streams.hub import get_hub
+from chatapp.conversations.streams.live_answer import LiveAnswer
+from chatapp.problems import openai_error, problem_body
+
+HEARTBEAT_SECONDS = 10.0
+HEARTBEAT = ": still working\n\n"
+DONE = "data: [DONE]\n\n"
+
+
+class AnswerStream:
+    """An async iterable of events. Django calls `close` when the response is over, however it ended."""
+
+    def __init__(self, *, user: User, generation: Generation, model: str, include_usage: bool) -> None:
+        self.user = user
+        self.generation = generation
+        self.model = model
+        self.include_usage = include_usage
+        self.sent = ""
+        self.ended = False
+
+    async def __aiter__(self) -> AsyncIterator[str]:
+        yield self._chunk({"role": "assistant", "content": ""})
+        async with get_hub().follow(self.generation) as live:
+            async for event in self._follow(live):
+                yield event
+        self.ended = True
+        answer = await database_sync_to_async(Answer)(self.user, self.generation)
+        for event in self._last_events(answer):
+            yield event
+
+    def close(self) -> None:
+        """A client that left in mid-answer wants no more of it."""
+        if not self.ended:
+            self.ended = True
+            services.request_stop(user=self.user, generation_id=self.generation.id)
+
+    async def _follow(self, live: LiveAnswer) -> AsyncIterator[str]:
+        version, epoch = -1, live.epoch
+        while not live.ended:
+            try:
+                version = await asyncio.wait_for(live.changed(version), HEARTBEAT_SECONDS)
+            except TimeoutError:
+                yield HEARTBEAT
+                continue
+            # After a loss of the live text it comes anew from its start; what was sent cannot be taken back.
+            follows = live.epoch == epoch or live.text.startswith(self.sent)
+            if follows and len(live.text) > len(self.sent):
+                epoch = live.epoch
+                yield self._text(live.text[len(self.sent) :])
+
+    def _last_events(self, answer: Answer) -> Iterator[str]:
+        """What the database holds is the answer: the rest of it, or why there is none."""
+        if (problem := answer.problem) is not None:
+            yield _event({**problem_body(problem), "error": openai_error(problem)})
+            return
+        self.model = answer.model or self.model
+        if answer.text.startswith(self.sent) and len(answer.text) > len(self.sent):
+            yield self._text(answer.text[len(self.sent) :])
+        extras = answer.extras if self.sent == answer.text else {**answer.extras, "text": answer.text}
+        finish: dict[str, Any] = {"finish_reason": answer.finish_reason}
+        if self.include_usage:
+            yield self._chunk({}, **finish)
+            yield self._event(choices=[], usage=answer.usage, chatapp=extras)
+        else:
+            yield self._chunk({}, chatapp=extras, **finish)
+        yield DONE
+
+    def _text(self, piece: str) -> str:
+        self.sent += piece
+        return self._chunk({"content": piece})
+
+    def _chunk(self, delta: dict[str, str], *, finish_reason: str | None = None, **extra: Any) -> str:
+        choice = {"index": 0, "delta": delta, "finish_reason": finish_reason, "logprobs": None}
+        usage = {"usage": None} if self.include_usage else {}
+        return self._event(choices=[choice], **usage, **extra)
+
+    def _event(self, **fields: Any) -> str:
+        return _event(
+            {
+                "id": completion_id(self.generation),
+                "object": "chat.completion.chunk",
+                "created": int(self.generation.created_at.timestamp()),
+                "model": self.model,
+                **fields,
+            }
+        )
+
+
+def _event(data: dict[str, Any]) -> str:
+    return f"data: {json.dumps(data, separators=(',', ':'))}\n\n"

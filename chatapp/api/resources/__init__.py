@@ -1,0 +1,33 @@
+"""The product's own resources: each module is one router of parse → selector or service → shape."""
+
+from ninja import Router
+
+from chatapp.api.resources import (
+    audit,
+    collections,
+    conversations,
+    documents,
+    flags,
+    generations,
+    messages,
+    model_versions,
+    policies,
+    rollouts,
+    search,
+    usage,
+)
+
+ROUTERS: dict[str, Router] = {
+    "/collections": collections.router,
+    "/documents": documents.router,
+    "/search": search.router,
+    "/conversations": conversations.router,
+    "/messages": messages.router,
+    "/generations": generations.router,
+    "/flags": flags.router,
+    "/policies": policies.router,
+    "/model-versions": model_versions.router,
+    "/rollouts": rollouts.router,
+    "/usage": usage.router,
+    "/audit": audit.router,
+}

@@ -1,0 +1,66 @@
+from datetime import datetime
+from uuid import UUID
+
+from ninja import Query, Router, Schema
+
+from chatapp.api.auth import ApiRequest
+from chatapp.api.lists import ListQuery, Page, page_of
+from chatapp.conversations import selectors, services
+from chatapp.conversations.models import Generation
+
+router = Router(tags=["conversations"])
+
+
+class GenerationOut(Schema):
+    id: UUID
+    conversation: UUID
+    message: UUID
+    status: str
+    text: str
+    finish_reason: str
+    error: str
+    model_version: str | None
+    policy_version: str
+    attempt: int
+    prompt_tokens: int
+    completion_tokens: int
+    created_at: datetime
+    claimed_at: datetime | None
+    first_token_at: datetime | None
+    finished_at: datetime | None
+
+
+def shape(generation: Generation) -> GenerationOut:
+    return GenerationOut(
+        id=generation.id,
+        conversation=generation.message.conversation_id,
+        message=generation.message_id,
+        status=generation.status,
+        text=generation.checkpoint if generation.is_live else generation.message.text,
+        finish_reason=generation.finish_reason,
+        error=generation.error_code,
+        model_version=generation.version.name if generation.version else None,
+        policy_version=generation.policy_version,
+        attempt=generation.attempt,
+        prompt_tokens=generation.prompt_tokens,
+        completion_tokens=generation.completion_tokens,
+        created_at=generation.created_at,
+        claimed_at=generation.claimed_at,
+        first_token_at=generation.first_token_at,
+        finished_at=generation.finished_at,
+    )
+
+
+@router.get("", response=Page[GenerationOut])
+def list_generations(request: ApiRequest, query: Query[ListQuery]) -> Page[GenerationOut]:
+    return page_of(selectors.list_generations_for(request.auth), query, shape)
+
+
+@router.get("/{uuid:generation_id}", response=GenerationOut)
+def get_generation(request: ApiRequest, generation_id: UUID) -> GenerationOut:
+    return shape(selectors.get_generation_for(request.auth, generation_id))
+
+
+@router.post("/{uuid:generation_id}/stop", response=GenerationOut)
+def stop_generation(request: ApiRequest, generation_id: UUID) -> GenerationOut:
+    return shape(services.request_stop(user=request.auth, generation_id=generation_id))

@@ -1,0 +1,46 @@
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from ninja import Field, Query, Router, Schema
+from ninja.responses import Status
+
+from chatapp.api.auth import ApiRequest, BearerKey
+from chatapp.api.lists import ListQuery, Page, page_of
+from chatapp.inference import selectors, services
+from chatapp.inference.models import ModelVersion
+
+router = Router(tags=["models"])
+
+
+class ModelVersionIn(Schema):
+    name: str = Field(max_length=100)
+    provider: str = Field(max_length=32)
+    sha256: str = Field("", max_length=64)
+    sources: list[dict[str, Any]] = Field([], max_length=20)
+    quantization: str = Field("", max_length=32)
+    licence: str = Field("", max_length=64)
+    description: str = Field("", max_length=300)
+    context_tokens: int = Field(ge=1, le=10_000_000)
+    system_prompt: str = Field("", max_length=32_000)
+    sampling: dict[str, Any] = Field({}, max_length=50)
+
+
+class ModelVersionOut(ModelVersionIn):
+    id: UUID
+    created_at: datetime
+
+
+def shape(version: ModelVersion) -> ModelVersionOut:
+    given = {name: getattr(version, name) for name in ModelVersionIn.model_fields}
+    return ModelVersionOut(**given, id=version.id, created_at=version.created_at)
+
+
+@router.get("", response=Page[ModelVersionOut])
+def list_model_versions(request: ApiRequest, query: Query[ListQuery]) -> Page[ModelVersionOut]:
+    return page_of(selectors.list_versions_for(request.auth), query, shape)
+
+
+@router.post("", response={201: ModelVersionOut}, auth=BearerKey(permission="inference.register_version"))
+def register_model_version(request: ApiRequest, body: ModelVersionIn) -> Status[Any]:
+    return Status(201, shape(services.register_version(user=request.auth, **body.model_dump())))
