@@ -90,4 +90,4 @@ def _expected_wait(position: int) -> int | None:
     slots = alive.aggregate(total=Sum("slots"))["total"]
     if seconds is None or not slots:
         return None
-    return max(1, round(seconds * position / slots))
+    return int(max(1, round(seconds * position / slots)))

@@ -64,7 +64,7 @@ class EnginePool:
 def can_serve(version: ModelVersion) -> bool:
     """Whether this machine has what the version needs."""
     if version.provider == Provider.SCRIPTED:
-        return settings.SCRIPTED_MODEL
+        return bool(settings.SCRIPTED_MODEL)
     return weights_path(version).exists()
 
 

@@ -1,6 +1,7 @@
 """Builds the prompt: the stable part first, so that the engine's prefix cache is hit, then history, then passages."""
 
 from collections.abc import Sequence
+from typing import cast
 
 from django.conf import settings
 
@@ -12,19 +13,6 @@ NOT_FOUND = (
     "That is not in the documents I can see. It may be written down somewhere that you have no access to, "
     "or nowhere yet: ask the owner of the topic, or try other words."
 )
-# Few-shot and one word long: decides whether a question without any passage may be answered from general knowledge.
-ROUTER_PROMPT = (
-    "Does answering the message need facts about this particular company (its rules, benefits, people, products, "
-    "prices, customers, places, tools, dates)? Reply yes or no.\n"
-    "Message: How many vacation days do I have?\nReply: yes\n"
-    "Message: Write a haiku about rain.\nReply: no\n"
-    "Message: Who approves travel?\nReply: yes\n"
-    "Message: Hello, how are you?\nReply: no\n"
-    "Message: What does our premium plan cost?\nReply: yes\n"
-    "Message: Explain what a hash table is.\nReply: no\n"
-    "Message: {question}\nReply:"
-)
-ROUTER_CHARACTERS = 400
 
 
 def list_history(generation: Generation) -> list[Message]:
@@ -57,16 +45,16 @@ def build_prompt(
     *earlier, question = history
     asked = format_question(question.text, passages)
     left = budget_tokens - engine.count_tokens(asked) - engine.count_tokens(system_prompt)
-    kept: list[ChatMessage] = []
+    kept: list[Message] = []
     for message in reversed(earlier):
         left -= engine.count_tokens(message.text) + 8
         if left < 0:
             break
-        kept.insert(0, {"role": message.role, "content": message.text})
-    while kept and kept[0]["role"] == MessageRole.ASSISTANT:
+        kept.insert(0, message)
+    while kept and kept[0].role == MessageRole.ASSISTANT:
         kept.pop(0)
-    messages: list[ChatMessage] = [{"role": "system", "content": system_prompt}, *kept]
-    return engine.render_chat([*messages, {"role": "user", "content": asked}])
+    told = [("system", system_prompt), *((m.role, m.text) for m in kept), ("user", asked)]
+    return engine.render_chat([cast("ChatMessage", {"role": role, "content": text}) for role, text in told])
 
 
 def format_question(question: str, passages: Sequence[Passage]) -> str:
@@ -77,19 +65,9 @@ def format_question(question: str, passages: Sequence[Passage]) -> str:
     return "Documents:\n" + "\n\n".join(blocks) + f"\n\nQuestion: {question}"
 
 
-def router_prompt(engine: TextEngine, question: str) -> str:
-    """Lets the model itself say in one word whether general knowledge would not do."""
-    asked = ROUTER_PROMPT.format(question=" ".join(question.split())[:ROUTER_CHARACTERS])
-    return engine.render_chat([{"role": "user", "content": asked}])
-
-
-def says_yes(reply: str) -> bool:
-    return reply.strip().lower().startswith("yes")
-
-
 def prompt_budget(context_tokens: int, max_tokens: int) -> int:
     """Tokens that a prompt may take: what the context leaves, and no more than the machine reads in good time."""
-    return max(256, min(settings.PROMPT_MAX_TOKENS, context_tokens - max_tokens - 64))
+    return max(256, min(int(settings.PROMPT_MAX_TOKENS), context_tokens - max_tokens - 64))
 
 
 def _label(passage: Passage) -> str:

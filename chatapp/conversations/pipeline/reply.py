@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 
 import structlog
@@ -19,8 +19,6 @@ from chatapp.conversations.pipeline.prompts import (
     build_prompt,
     list_history,
     prompt_budget,
-    router_prompt,
-    says_yes,
 )
 from chatapp.conversations.services import FinishedAnswer
 from chatapp.conversations.streams.flusher import LiveWriter
@@ -28,6 +26,7 @@ from chatapp.inference.defaults import SYSTEM_PROMPT
 from chatapp.inference.engine import EngineError, Stream, TextEngine
 from chatapp.moderation.policy import SAFE_TEXT, OutputGuard, active_policies
 from chatapp.retrieval.citations import cite_sentences
+from chatapp.retrieval.intent import is_about_the_company
 from chatapp.retrieval.search import Passage
 
 CHECKPOINT_SECONDS = 1.0
@@ -132,13 +131,13 @@ def _answer(reply: Reply, engine_for: EngineSource) -> FinishedAnswer:
     reply.passages = ground(generation, history, policies)
     services.store_sources(generation, reply.passages)
     reply.renew(at_once=True)
-    engine = engine_for(reply)
-    reply.live.note("Reading" if reply.passages else "Thinking")
-    if not reply.passages and _must_decline(reply, engine, history[-1].text):
+    if not reply.passages and _must_decline(generation, history[-1].text):
         reply.show(NOT_FOUND)
         return FinishedAnswer(
             status=Status.COMPLETE, text=reply.text, finish_reason="stop", first_token_at=reply.first_token_at
         )
+    engine = engine_for(reply)
+    reply.live.note("Reading" if reply.passages else "Thinking")
     version = generation.version
     assert version is not None  # noqa: S101 - resolved by the claim
     prompt = build_prompt(
@@ -161,18 +160,11 @@ def _answer(reply: Reply, engine_for: EngineSource) -> FinishedAnswer:
     return _finished(reply, stream, guard)
 
 
-def _must_decline(reply: Reply, engine: TextEngine, question: str) -> bool:
+def _must_decline(generation: Generation, question: str) -> bool:
     """Nothing was found. Collections named by the caller bind; on the page general questions are welcome."""
-    generation = reply.generation
     if generation.collections is not None:
         return bool(generation.collections)
-    stream = engine.submit(
-        router_prompt(engine, question),
-        max_tokens=2,
-        sampling={"temperature": 0.0},
-        cache_scope=str(generation.user_id),
-    )
-    return says_yes("".join(reply.pieces(stream)))
+    return is_about_the_company(question)
 
 
 def _relay(reply: Reply, stream: Stream, guard: OutputGuard) -> None:
@@ -187,23 +179,25 @@ def _relay(reply: Reply, stream: Stream, guard: OutputGuard) -> None:
 
 
 def _finished(reply: Reply, stream: Stream, guard: OutputGuard) -> FinishedAnswer:
-    common = {
-        "findings": tuple(guard.findings),
-        "prompt_tokens": stream.usage.prompt_tokens,
-        "completion_tokens": stream.usage.completion_tokens,
-        "first_token_at": reply.first_token_at,
-    }
+    so_far = FinishedAnswer(
+        status=Status.COMPLETE,
+        text=reply.text,
+        finish_reason="stop" if stream.finish_reason == "stop" or reply.stopped else "length",
+        findings=tuple(guard.findings),
+        prompt_tokens=stream.usage.prompt_tokens,
+        completion_tokens=stream.usage.completion_tokens,
+        first_token_at=reply.first_token_at,
+    )
     if guard.blocked:
-        return FinishedAnswer(
-            status=Status.BLOCKED, text=SAFE_TEXT, original=guard.raw, finish_reason="content_filter", **common
+        return replace(
+            so_far, status=Status.BLOCKED, text=SAFE_TEXT, original=guard.raw, finish_reason="content_filter"
         )
     if reply.stopped:
-        return FinishedAnswer(status=Status.STOPPED, text=reply.text, finish_reason="stop", **common)
+        return replace(so_far, status=Status.STOPPED)
     if not reply.text.strip():
-        return FinishedAnswer(status=Status.FAILED, text="", error_code="empty_answer", **common)
+        return replace(so_far, status=Status.FAILED, text="", error_code="empty_answer")
     answer = cite_sentences(reply.text, reply.passages)
-    reason = "length" if stream.finish_reason != "stop" else "stop"
-    return FinishedAnswer(status=Status.COMPLETE, text=answer.text, cited=answer.cited, finish_reason=reason, **common)
+    return replace(so_far, text=answer.text, cited=answer.cited)
 
 
 def _broken(reply: Reply, code: str) -> FinishedAnswer:

@@ -6,7 +6,6 @@ import uuid
 from collections import Counter
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from typing import Any, cast
 from uuid import UUID
 
 import structlog
@@ -92,7 +91,7 @@ class Hub:
     async def _read_once(self) -> None:
         by_key = {stream_key(answer.generation_id): answer for answer in self._answers.values() if not answer.ended}
         places = {key: entry_id(*answer.read) for key, answer in by_key.items()}
-        streams = cast("dict[Any, Any]", {self._wake_key: self._wake_id, **places})
+        streams = {self._wake_key: self._wake_id, **places}
         for key, entries in await self._reader.xread(streams, block=BLOCK_MILLISECONDS):
             if key == self._wake_key:
                 self._wake_id = entries[-1][0]

@@ -1,4 +1,7 @@
+"""Connections to Valkey/Redis. Typed as Any: redis-py's types mix the answers of its two decoding modes."""
+
 from functools import lru_cache
+from typing import Any
 
 from django.conf import settings
 from redis import Redis
@@ -8,7 +11,7 @@ from redis.retry import Retry
 
 
 @lru_cache(maxsize=1)
-def redis_client() -> "Redis":
+def redis_client() -> Any:
     """For short commands of web threads and workers: gives up quickly, since Postgres holds the truth."""
     return Redis.from_url(
         settings.REDIS_URL,
@@ -19,11 +22,11 @@ def redis_client() -> "Redis":
     )
 
 
-def blocking_client() -> "Redis":
+def blocking_client() -> Any:
     """For a thread that waits on a subscription."""
     return Redis.from_url(settings.REDIS_URL, decode_responses=True, socket_timeout=None, health_check_interval=30)
 
 
-def async_client() -> "AsyncRedis":
+def async_client() -> Any:
     """For the one reader of a web process, which blocks on its streams."""
     return AsyncRedis.from_url(settings.REDIS_URL, decode_responses=True, socket_timeout=None, socket_connect_timeout=2)
