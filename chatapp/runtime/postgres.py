@@ -55,6 +55,7 @@ class Postgres:
         self._password_file = self._identity.folder / "password"
         self._port = find_free_port()
         self._log = log
+        self._durable = durable
         self._settings = _SETTINGS | ({} if durable else _DISPOSABLE)
 
     @property
@@ -91,8 +92,9 @@ class Postgres:
         make_private_folder(unfinished, owner=self._identity.user)
         write_private_file(self._password_file, secrets.token_urlsafe(24), owner=self._identity.user)
         password = f"--pwfile={self._password_file}"
-        self._run("initdb", "-D", str(unfinished), f"--username={_NAME}", password, *_CLUSTER_OPTIONS)
-        single_user = ("--single", "-D", str(unfinished), "-c", "log_min_messages=error", "postgres")
+        sync = () if self._durable else ("--no-sync",)
+        self._run("initdb", "-D", str(unfinished), f"--username={_NAME}", password, *_CLUSTER_OPTIONS, *sync)
+        single_user = ("--single", "-D", str(unfinished), "-c", f"fsync={'on' if self._durable else 'off'}", "postgres")
         self._run("postgres", *single_user, input_text=f"CREATE DATABASE {_NAME}\n")
         unfinished.rename(self._data)
 

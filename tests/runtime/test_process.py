@@ -78,8 +78,9 @@ time.sleep(600)
 
 def test_ending_before_it_is_ready_is_explained(tmp_path: Path, nursery: Nursery) -> None:
     program = make_program(tmp_path, "print('no such table'); raise SystemExit(3)", ready=lambda: False)
-    with pytest.raises(ProcessError, match=r"example ended while starting(.*\n)*.*no such table"):
+    with pytest.raises(ProcessError, match="example ended while starting") as caught:
         nursery.start(program)
+    assert "no such table" in str(caught.value)
 
 
 def test_never_being_ready_is_explained(tmp_path: Path, nursery: Nursery) -> None:
