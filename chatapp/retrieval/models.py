@@ -5,6 +5,7 @@ from django.contrib.auth.models import Group
 from django.contrib.postgres.indexes import GinIndex
 from django.contrib.postgres.search import SearchVector, SearchVectorField
 from django.db import models
+from django.db.models import Q
 from pgvector.django import HalfVectorField, HnswIndex
 
 EMBEDDING_DIMENSIONS = 384
@@ -54,7 +55,8 @@ class Document(models.Model):
     error = models.CharField(max_length=500, blank=True)
     progress = models.PositiveSmallIntegerField(default=0, help_text="Per cent of the current processing.")
     attempts = models.PositiveSmallIntegerField(default=0)
-    lease_until = models.DateTimeField(null=True)
+    lease = models.UUIDField(null=True, help_text="The processing run that may write; any other one stops.")
+    lease_until = models.DateTimeField(null=True, help_text="Nobody else starts before (database time).")
     current = models.OneToOneField("DocumentVersion", null=True, on_delete=models.SET_NULL, related_name="+")
     created_by = models.ForeignKey(settings.AUTH_USER_MODEL, null=True, on_delete=models.SET_NULL, related_name="+")
     created_at = models.DateTimeField(auto_now_add=True)
@@ -62,9 +64,20 @@ class Document(models.Model):
 
     class Meta:
         ordering = ["-created_at", "-id"]
+        constraints = [models.UniqueConstraint(fields=["collection", "name"], name="one_document_per_name")]
+        indexes = [
+            models.Index(
+                fields=["created_at"], condition=Q(status__in=["waiting", "processing"]), name="document_queue"
+            ),
+        ]
 
     def __str__(self) -> str:
         return self.name
+
+
+def storage_key(_version: "DocumentVersion", _filename: str) -> str:
+    """A name of our own for the file: what the uploader called it never touches a path."""
+    return f"documents/{uuid.uuid4().hex}"
 
 
 class DocumentVersion(models.Model):
@@ -73,7 +86,7 @@ class DocumentVersion(models.Model):
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
     document = models.ForeignKey(Document, on_delete=models.CASCADE, related_name="versions")
     number = models.PositiveIntegerField()
-    file = models.FileField(upload_to="documents/", max_length=255)
+    file = models.FileField(upload_to=storage_key, max_length=255)
     media_type = models.CharField(max_length=100)
     size = models.PositiveBigIntegerField()
     sha256 = models.CharField(max_length=64)

@@ -1,0 +1,50 @@
+"""The web process asks a worker: it never loads the embedding model itself."""
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import structlog
+from celery.exceptions import TimeoutError as CeleryTimeoutError
+from celery.result import AsyncResult
+from kombu.exceptions import OperationalError
+from redis.exceptions import RedisError
+
+from chatapp.accounts.models import User
+from chatapp.errors import ChatappError
+from chatapp.retrieval import selectors
+from chatapp.retrieval.search import Passage
+from chatapp.retrieval.tasks import LOOKUP_SECONDS, embed, search_passages
+
+log = structlog.get_logger(__name__)
+
+
+def lookup_passages(*, user: User, query: str, collections: Sequence[str] | None, k: int) -> list[Passage]:
+    """`find_passages` in a worker. Blocks up to LOOKUP_SECONDS: call it off the event loop.
+
+    Raises ChatappError: "not_found" for a collection that the user may not see, "search_unavailable".
+    """
+    if collections is not None:
+        selectors.require_collections(user, collections)
+    slugs = None if collections is None else list(collections)
+    found = _wait(lambda: search_passages.delay(str(user.pk), query, slugs, k))
+    return [Passage.from_dict(passage) for passage in found]
+
+
+def lookup_embeddings(texts: Sequence[str]) -> list[list[float]]:
+    """`embed_texts` in a worker. Raises ChatappError("search_unavailable")."""
+    vectors: list[list[float]] = _wait(lambda: embed.delay(list(texts)))
+    return vectors
+
+
+def _wait(send: Callable[[], "AsyncResult[Any]"]) -> Any:
+    try:
+        result = send()
+        try:
+            return result.get(timeout=LOOKUP_SECONDS)
+        finally:
+            result.forget()
+    except (CeleryTimeoutError, OperationalError, RedisError):
+        raise ChatappError("search_unavailable") from None
+    except Exception as error:  # the worker's own failure, rebuilt by Celery
+        log.exception("lookup_failed")
+        raise ChatappError("search_unavailable") from error

@@ -1,0 +1,60 @@
+"""Reading files: one module per format, each with `parse(path) -> Parsed`, run in a child process by `child.py`."""
+
+from dataclasses import asdict, dataclass, field
+from enum import StrEnum
+from typing import Any
+
+
+class BlockKind(StrEnum):
+    HEADING = "heading"
+    TEXT = "text"
+    TABLE = "table"
+    CODE = "code"
+
+
+@dataclass(frozen=True, slots=True)
+class Block:
+    """A piece of a document in reading order. Tables are Markdown pipe tables with a header row."""
+
+    kind: BlockKind
+    text: str
+    level: int = 0
+    page: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Parsed:
+    blocks: list[Block] = field(default_factory=list)
+    title: str = ""
+    pages: int | None = None
+
+    def as_dict(self) -> dict[str, Any]:
+        return asdict(self)
+
+    @classmethod
+    def from_dict(cls, data: dict[str, Any]) -> "Parsed":
+        blocks = [Block(**{**block, "kind": BlockKind(block["kind"])}) for block in data["blocks"]]
+        return cls(blocks=blocks, title=data["title"], pages=data["pages"])
+
+
+class Reason(StrEnum):
+    """Why a file could not be read: the sentence that the uploader reads."""
+
+    EMPTY = "The file is empty."
+    NO_TEXT = "No text was found in the file. If it is a scan, run text recognition on it and upload the result."
+    ENCRYPTED = "The file is protected by a password. Remove the password and upload it again."
+    DAMAGED = "The file is damaged or incomplete. Open it, save it again and upload the copy."
+    NOT_TEXT = "The file does not contain text, although its name says so."
+    NOT_DOCX = (
+        "The file is not a Word document (.docx), although its name says so. Save it as .docx and upload it again."
+    )
+    ENTITIES = "The file declares XML entities, which are not allowed. Save it with a current word processor."
+    TOO_LARGE = "The file holds more than can be read. Split it into smaller files."
+    TOO_SLOW = "Reading the file took too long. Split it into smaller files, or upload it as plain text."
+    UNREADABLE = "The file could not be read. Save it again, or as another format, and upload the copy."
+
+
+class ParsingError(Exception):
+    def __init__(self, reason: Reason) -> None:
+        self.reason = reason
+        super().__init__(reason.value)
