@@ -1,4 +1,5 @@
 // What every page needs. Chat, knowledge and console pages add their own modules.
 import "./confirm.js";
+import "./session.js";
 import "./theme-toggle.js";
 import "./toast.js";

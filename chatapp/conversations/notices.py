@@ -1,0 +1,49 @@
+"""What a reader is told about an answer that did not simply end: what happened, and what to do."""
+
+from dataclasses import dataclass
+
+from chatapp.conversations.models import Status
+from chatapp.errors import PROBLEMS
+
+
+@dataclass(frozen=True, slots=True)
+class Notice:
+    kind: str  # "", "warn" or "danger": the colour
+    icon: str
+    text: str
+    can_retry: bool = False
+
+
+_FAILURES = {
+    "empty_answer": "The model ended without writing anything. Try again, or ask in other words.",
+    "queue_timeout": "Nobody could start this answer in time: all workers were busy. Try again.",
+    "worker_lost": "The model stopped before it could write anything. Try again.",
+}
+_FAILED = "The model could not answer. Try again in a minute; if it stays so, tell your administrator."
+_INTERRUPTED = "The model stopped in the middle of this answer. What it had written is kept. Try again for a whole one."
+_STOPPED = "You stopped this answer."
+_STOPPED_EMPTY = "You stopped this answer before it began."
+_RETRACTED = "A reviewer has taken this answer back."
+
+
+def notice_of(status: Status, error_code: str, text: str) -> Notice | None:
+    """None while an answer runs and when it is complete. The text of a blocked answer is itself the notice."""
+    match status:
+        case Status.STOPPED:
+            return Notice("", "stop", _STOPPED if text else _STOPPED_EMPTY)
+        case Status.INTERRUPTED:
+            return Notice("warn", "warn", _INTERRUPTED, can_retry=True)
+        case Status.FAILED:
+            return Notice("danger", "warn", _failure(error_code), can_retry=True)
+        case Status.BLOCKED:
+            return Notice("warn", "shield", text)
+        case Status.RETRACTED:
+            return Notice("warn", "shield", text or _RETRACTED)
+    return None
+
+
+def _failure(error_code: str) -> str:
+    problem = PROBLEMS.get(error_code)
+    if problem is not None and "{" not in problem.title:
+        return problem.title
+    return _FAILURES.get(error_code, _FAILED)

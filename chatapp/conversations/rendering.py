@@ -1,0 +1,105 @@
+"""HTML of messages, for views and the socket alike. Models' text becomes HTML here and in `markdown` only."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import date, timedelta
+from itertools import groupby
+
+from django.template.loader import render_to_string
+from django.urls import reverse
+from django.utils import timezone
+from django.utils.safestring import SafeString, mark_safe
+
+from chatapp.accounts.models import User
+from chatapp.conversations.markdown import render_markdown
+from chatapp.conversations.models import Conversation, MessageRole, Source, Status
+from chatapp.conversations.notices import notice_of
+from chatapp.conversations.selectors import Turn
+
+
+@dataclass(frozen=True, slots=True)
+class Branch:
+    """Where a message stands among its siblings, and the ids beside it."""
+
+    position: int
+    total: int
+    previous: str
+    next: str
+
+
+@dataclass(frozen=True, slots=True)
+class SourceView:
+    source: Source
+    url: str
+
+
+def render_turn(turn: Turn, *, user: User) -> str:
+    """The whole <article> of one message; its root id is `message-<uuid>`."""
+    is_answer = turn.message.role == MessageRole.ASSISTANT
+    template = "conversations/_answer.html" if is_answer else "conversations/_question.html"
+    context = {"turn": turn, "message": turn.message, "branch": _branch(turn), "user": user}
+    if is_answer:
+        context |= _answer_context(turn)
+    return render_to_string(template, context)
+
+
+def render_turns(turns: Iterable[Turn], *, user: User) -> SafeString:
+    shown = (turn for turn in turns if turn.message.role != MessageRole.SYSTEM)
+    return mark_safe("".join(render_turn(turn, user=user) for turn in shown))  # noqa: S308 -- rendered by templates
+
+
+def _answer_context(turn: Turn) -> dict[str, object]:
+    generation = turn.generation
+    status = Status(generation.status) if generation else Status.COMPLETE
+    # A live answer cites sources that are stored a moment later: link every number until the end is known.
+    known = None if generation and generation.is_live else {source.n for source in turn.sources}
+    return {
+        "generation": generation,
+        "status": status.value,
+        "is_live": bool(generation and generation.is_live),
+        "body": _body(turn, known=known),
+        "notice": notice_of(status, generation.error_code if generation else "", turn.text),
+        "cited": [SourceView(s, _document_url(s)) for s in turn.sources if s.cited],
+        "uncited": [SourceView(s, _document_url(s)) for s in turn.sources if not s.cited],
+    }
+
+
+def _body(turn: Turn, *, known: set[int] | None) -> SafeString:
+    html = render_markdown(turn.text, message_id=turn.message.id, sources=known)
+    return mark_safe(html)  # noqa: S308 -- render_markdown sanitises
+
+
+def _document_url(source: Source) -> str:
+    if source.document_version is None:
+        return ""
+    url = reverse("document", args=[source.document_version.document_id])
+    anchor = f"#passage-{source.chunk.ordinal}" if source.chunk else ""
+    return f"{url}?version={source.document_version.number}{anchor}"
+
+
+def _branch(turn: Turn) -> Branch:
+    ids = turn.siblings
+    at = ids.index(turn.message.id)
+    return Branch(
+        position=at + 1,
+        total=len(ids),
+        previous=str(ids[at - 1]) if at > 0 else "",
+        next=str(ids[at + 1]) if at + 1 < len(ids) else "",
+    )
+
+
+def group_by_day(conversations: Iterable[Conversation]) -> list[tuple[str, list[Conversation]]]:
+    """Keeps the order, newest first, under the headings of the list."""
+    today = timezone.localdate()
+    keyed = groupby(conversations, key=lambda c: _day_heading(timezone.localdate(c.updated_at), today))
+    return [(heading, list(group)) for heading, group in keyed]
+
+
+def _day_heading(day: date, today: date) -> str:
+    if day >= today:
+        return "Today"
+    if day == today - timedelta(days=1):
+        return "Yesterday"
+    if day > today - timedelta(days=7):
+        return "Last 7 days"
+    return "Last 30 days" if day > today - timedelta(days=30) else f"{day:%B %Y}"

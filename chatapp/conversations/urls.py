@@ -1,0 +1,16 @@
+from django.urls import path
+
+from chatapp.conversations import views
+
+urlpatterns = [
+    path("", views.chat, name="chat"),
+    path("c/<uuid:conversation_id>/", views.conversation, name="conversation"),
+    path("c/<uuid:conversation_id>/rename/", views.rename, name="rename_conversation"),
+    path("c/<uuid:conversation_id>/delete/", views.delete, name="delete_conversation"),
+    path("c/<uuid:conversation_id>/messages/<uuid:message_id>/", views.message, name="message"),
+    path("c/<uuid:conversation_id>/messages/<uuid:message_id>/edit/", views.edit, name="edit_message"),
+    path("c/<uuid:conversation_id>/messages/<uuid:message_id>/regenerate/", views.regenerate, name="regenerate"),
+    path("conversations/", views.conversations, name="conversations"),
+    path("generations/<uuid:generation_id>/stop/", views.stop, name="stop_generation"),
+    path("messages/", views.post_message, name="post_message"),
+]

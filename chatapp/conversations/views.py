@@ -1,0 +1,183 @@
+"""The chat pages. Each works as a whole page and, asked by htmx, as the fragment that changes."""
+
+from typing import Any, cast
+from uuid import UUID, uuid4
+
+from django.conf import settings
+from django.contrib.auth.decorators import login_required
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import redirect, render
+from django.urls import reverse
+from django.views.decorators.http import require_GET, require_http_methods, require_POST
+from django_htmx.http import HttpResponseClientRedirect, push_url, reswap, retarget
+from django_htmx.middleware import HtmxDetails
+
+from chatapp.accounts.models import User
+from chatapp.conversations import selectors, services
+from chatapp.conversations.forms import EditForm, MessageForm, TitleForm, parse, parse_leaf
+from chatapp.conversations.rendering import group_by_day, render_turn, render_turns
+from chatapp.errors import ChatappError
+
+LISTED_CONVERSATIONS = 200
+
+
+class ChatRequest(HttpRequest):
+    user: User
+    htmx: HtmxDetails
+
+
+def _sidebar(user: User, current: UUID | None) -> dict[str, Any]:
+    shown = selectors.list_conversations_for(user)[:LISTED_CONVERSATIONS]
+    return {"conversation_groups": group_by_day(shown), "current": current}
+
+
+def _list_response(request: HttpRequest) -> HttpResponse:
+    current = _conversation_in(cast("ChatRequest", request).htmx.current_url_abs_path or "")
+    listed = _sidebar(cast("ChatRequest", request).user, current)
+    return render(request, "conversations/_conversations.html", listed)
+
+
+def _thread(user: User, conversation_id: UUID, turns: list[selectors.Turn]) -> dict[str, Any]:
+    return {
+        "conversation_id": conversation_id,
+        "thread": render_turns(turns, user=user),
+        "leaf": turns[-1].message.id if turns else None,
+        "limit": settings.MESSAGE_MAX_CHARACTERS,
+    }
+
+
+def _thread_response(request: HttpRequest, conversation_id: UUID, leaf: UUID | None = None) -> HttpResponse:
+    """After a change: the branch that ends at `leaf`, as a fragment or by a redirect to its page."""
+    if not cast("ChatRequest", request).htmx:
+        return redirect("conversation", conversation_id)
+    user = cast("ChatRequest", request).user
+    turns = selectors.get_thread_for(user, conversation_id, leaf)
+    return render(request, "conversations/_thread.html", _thread(user, conversation_id, turns))
+
+
+def _posted_response(request: HttpRequest, data: dict[str, Any], answer_id: UUID) -> HttpResponse:
+    """Only the new question and answer when the page shows what is above them, else the whole branch."""
+    user, conversation_id = cast("ChatRequest", request).user, data["conversation"]
+    turns = selectors.get_thread_for(user, conversation_id, answer_id)
+    shown = len(turns) > 2 and turns[-3].message.id == data["leaf"]
+    context = _thread(user, conversation_id, turns[-2:] if shown else turns) | _sidebar(user, conversation_id)
+    if shown:
+        return render(request, "conversations/_appended.html", context)
+    response = render(request, "conversations/_started.html", context)
+    url = reverse("conversation", args=[conversation_id])
+    return push_url(reswap(retarget(response, "#thread"), "outerHTML"), url)
+
+
+def _own_turn(user: User, conversation_id: UUID, message_id: UUID) -> selectors.Turn:
+    turn = selectors.get_turn_for(user, message_id)
+    if turn.message.conversation_id != conversation_id:
+        raise ChatappError("not_found")
+    return turn
+
+
+def _conversation_in(path: str) -> UUID | None:
+    """The conversation of the page that htmx names in HX-Current-URL."""
+    parts = path.split("/")
+    try:
+        return UUID(parts[2]) if parts[1] == "c" else None
+    except (IndexError, ValueError):
+        return None
+
+
+@require_GET
+@login_required
+def chat(request: HttpRequest) -> HttpResponse:
+    user = cast("ChatRequest", request).user
+    # The id is made here so that a first message that is posted twice still makes one conversation.
+    context = {"conversation_id": uuid4(), "limit": settings.MESSAGE_MAX_CHARACTERS, "is_new": True}
+    return render(request, "conversations/chat.html", context | _sidebar(user, None))
+
+
+@require_GET
+@login_required
+def conversation(request: HttpRequest, conversation_id: UUID) -> HttpResponse:
+    user = cast("ChatRequest", request).user
+    found = selectors.get_conversation_for(user, conversation_id)
+    turns = selectors.get_thread_for(user, conversation_id, parse_leaf(request.GET))
+    context = _thread(user, conversation_id, turns)
+    if cast("ChatRequest", request).htmx:
+        return render(request, "conversations/_thread.html", context)
+    return render(request, "conversations/chat.html", context | {"title": found.title} | _sidebar(user, found.id))
+
+
+@require_GET
+@login_required
+def conversations(request: HttpRequest) -> HttpResponse:
+    return _list_response(request)
+
+
+@require_POST
+@login_required
+def post_message(request: HttpRequest) -> HttpResponse:
+    data = parse(MessageForm, request.POST)
+    generation = services.post_message(
+        user=cast("ChatRequest", request).user,
+        text=data["text"],
+        message_id=data["message"],
+        conversation_id=data["conversation"],
+    )
+    if not cast("ChatRequest", request).htmx:
+        return redirect("conversation", data["conversation"])
+    return _posted_response(request, data, generation.message_id)
+
+
+@require_GET
+@login_required
+def message(request: HttpRequest, conversation_id: UUID, message_id: UUID) -> HttpResponse:
+    user = cast("ChatRequest", request).user
+    return HttpResponse(render_turn(_own_turn(user, conversation_id, message_id), user=user))
+
+
+@require_POST
+@login_required
+def regenerate(request: HttpRequest, conversation_id: UUID, message_id: UUID) -> HttpResponse:
+    user = cast("ChatRequest", request).user
+    _own_turn(user, conversation_id, message_id)
+    generation = services.regenerate(user=user, message_id=message_id)
+    return _thread_response(request, conversation_id, generation.message_id)
+
+
+@require_http_methods(["GET", "POST"])
+@login_required
+def edit(request: HttpRequest, conversation_id: UUID, message_id: UUID) -> HttpResponse:
+    user = cast("ChatRequest", request).user
+    turn = _own_turn(user, conversation_id, message_id)
+    if request.method == "GET":
+        return render(request, "conversations/_edit.html", {"message": turn.message})
+    data = parse(EditForm, request.POST)
+    generation = services.edit_message(user=user, message_id=message_id, new_id=data["message"], text=data["text"])
+    return _thread_response(request, conversation_id, generation.message_id)
+
+
+@require_POST
+@login_required
+def stop(request: HttpRequest, generation_id: UUID) -> HttpResponse:
+    services.request_stop(user=cast("ChatRequest", request).user, generation_id=generation_id)
+    return HttpResponse(status=204)
+
+
+@require_http_methods(["GET", "POST"])
+@login_required
+def rename(request: HttpRequest, conversation_id: UUID) -> HttpResponse:
+    user = cast("ChatRequest", request).user
+    found = selectors.get_conversation_for(user, conversation_id)
+    if request.method == "GET":
+        return render(request, "conversations/_rename.html", {"conversation": found})
+    title = parse(TitleForm, request.POST)["title"]
+    services.rename_conversation(user=user, conversation_id=conversation_id, title=title)
+    return _list_response(request)
+
+
+@require_POST
+@login_required
+def delete(request: HttpRequest, conversation_id: UUID) -> HttpResponse:
+    services.delete_conversation(user=cast("ChatRequest", request).user, conversation_id=conversation_id)
+    shown = cast("ChatRequest", request).htmx.current_url_abs_path or ""
+    if _conversation_in(shown) == conversation_id:
+        return HttpResponseClientRedirect(reverse("chat"))
+    return _list_response(request)

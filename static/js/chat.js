@@ -1,0 +1,7 @@
+// The chat page. Each module listens on the document, so nothing is wired again after a swap.
+import "./answer.js";
+import "./citations.js";
+import "./composer.js";
+import "./copy.js";
+import "./follow.js";
+import "./live.js";

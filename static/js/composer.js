@@ -1,0 +1,113 @@
+// Writing and sending. A message keeps its id until the server has it, so sending again never doubles it.
+import { announce } from "./announce.js";
+import { findLive } from "./answer.js";
+import { follow } from "./follow.js";
+import { uuid4 } from "./uuid.js";
+
+const form = /** @type {HTMLFormElement} */ (document.getElementById("composer"));
+const text = /** @type {HTMLTextAreaElement} */ (document.getElementById("composer-text"));
+const problem = /** @type {HTMLElement} */ (document.getElementById("composer-error"));
+const count = /** @type {HTMLElement} */ (document.getElementById("composer-count"));
+const limit = Number(text.dataset.limit);
+
+const draftKey = () => `draft:${location.pathname}`;
+
+function showCount() {
+  const length = text.value.length;
+  count.textContent = length > limit * 0.8 ? `${length.toLocaleString("en")} of ${limit.toLocaleString("en")}` : "";
+  count.toggleAttribute("data-over", length > limit);
+}
+
+function grow() {
+  if (CSS.supports("field-sizing", "content")) return;
+  text.style.height = "auto";
+  text.style.height = `${text.scrollHeight}px`;
+}
+
+function changed() {
+  form.elements.namedItem("message").value = "";
+  if (text.value) sessionStorage.setItem(draftKey(), text.value);
+  else sessionStorage.removeItem(draftKey());
+  showCount();
+  grow();
+}
+
+/** @param {string} sentence */
+function complain(sentence) {
+  const note = document.createElement("p");
+  note.className = "notice notice-danger";
+  note.setAttribute("role", "alert");
+  note.textContent = sentence;
+  problem.replaceChildren(note);
+}
+
+/** @param {HTMLTextAreaElement} area @param {KeyboardEvent} event */
+function sendsNow(area, event) {
+  const composing = event.isComposing || event.keyCode === 229; // An input method is choosing a character.
+  return event.key === "Enter" && !event.shiftKey && !composing && area.hasAttribute("data-enter-sends");
+}
+
+document.addEventListener("keydown", (event) => {
+  const area = event.target;
+  if (!(area instanceof HTMLTextAreaElement)) return;
+  if (sendsNow(area, event)) {
+    event.preventDefault();
+    area.form?.requestSubmit();
+  } else if (event.key === "Escape") {
+    /** @type {HTMLElement | null} */ (area.form?.querySelector("[data-cancel]"))?.click();
+  }
+});
+
+// Before htmx hears of it: refuse what cannot be sent, and name what can.
+document.addEventListener(
+  "submit",
+  (event) => {
+    const submitted = /** @type {HTMLFormElement} */ (event.target);
+    const id = submitted.elements.namedItem("message");
+    if (!(id instanceof HTMLInputElement)) return;
+    id.value ||= uuid4();
+    if (submitted !== form) return;
+    const waits = findLive().length > 0;
+    if (text.value.trim() && !waits) return;
+    event.preventDefault();
+    event.stopImmediatePropagation();
+    if (waits) announce("Wait for the answer, or stop it first.");
+    text.focus();
+  },
+  { capture: true },
+);
+
+text.addEventListener("input", changed);
+
+form.addEventListener("htmx:before:request", () => {
+  form.setAttribute("aria-busy", "true");
+  problem.replaceChildren();
+  follow();
+});
+
+form.addEventListener("htmx:finally:request", () => form.removeAttribute("aria-busy"));
+
+form.addEventListener("htmx:error", (event) => {
+  event.stopPropagation();
+  complain("The message could not be sent: the server did not answer. Your text is kept; send it again.");
+});
+
+form.addEventListener("htmx:after:request", (event) => {
+  const { response } = event.detail.ctx;
+  if (response.status >= 400 || response.raw.redirected) return;
+  sessionStorage.removeItem(draftKey());
+  text.value = "";
+  changed();
+  text.focus();
+});
+
+document.addEventListener("click", (event) => {
+  const example = /** @type {HTMLElement | null} */ (event.target.closest("[data-example]"));
+  if (!example) return;
+  text.value = example.dataset.example ?? "";
+  changed();
+  form.requestSubmit();
+});
+
+if (!text.value) text.value = sessionStorage.getItem(draftKey()) ?? "";
+changed();

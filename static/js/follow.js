@@ -1,0 +1,35 @@
+// Keeps the end of the answer in view, but only for a reader who is there already.
+
+const NEAR = 96;
+const jump = document.getElementById("jump");
+let following = true;
+
+const scroller = () => document.scrollingElement;
+const distance = () => scroller().scrollHeight - scroller().scrollTop - innerHeight;
+
+function toEnd() {
+  scroller().scrollTop = scroller().scrollHeight;
+}
+
+function update() {
+  following = distance() < NEAR;
+  jump.hidden = following;
+}
+
+/** From now on the end is kept in view, until the reader scrolls up. */
+export function follow() {
+  following = true;
+  toEnd();
+  jump.hidden = true;
+}
+
+addEventListener("scroll", update, { passive: true });
+jump.addEventListener("click", follow);
+
+const main = document.getElementById("content");
+new ResizeObserver(() => {
+  if (following) toEnd();
+  else jump.hidden = distance() < NEAR;
+}).observe(main);
+
+if (!location.hash && document.querySelector(".turn")) toEnd();
