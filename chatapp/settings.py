@@ -208,5 +208,7 @@ TIME_ZONE = env.str("TIME_ZONE", default="UTC")
 USE_TZ = True
 USE_I18N = False
 
+# It would log whatever address a caller writes into X-Forwarded-For.
+DJANGO_STRUCTLOG_IP_LOGGING_ENABLED = False
 LOGGING_CONFIG = "chatapp.logs.configure"
 LOGGING: dict[str, Any] = {}
