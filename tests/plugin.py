@@ -4,33 +4,20 @@ Loaded by `-p tests.plugin` (pyproject.toml). Workers of pytest-xdist inherit wh
 """
 
 import os
-import secrets
-import tempfile
 from contextlib import ExitStack
-from pathlib import Path
 
 import pytest
 
-from chatapp.runtime.embedded import disposable_services
-from chatapp.runtime.secret_store import new_encryption_key
+from chatapp.runtime.with_services import disposable_environment
 
 _running = ExitStack()
 
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_load_initial_conftests() -> None:
-    if "PYTEST_XDIST_WORKER" in os.environ:
-        return
-    home = Path(_running.enter_context(tempfile.TemporaryDirectory(prefix="chatapp-test-")))
-    services = _running.enter_context(disposable_services(home))
-    os.environ.update(
-        CHATAPP_HOME=str(home),
-        DATABASE_URL=services.database_url,
-        REDIS_URL=services.redis_url,
-        SECRET_KEY=secrets.token_urlsafe(48),
-        FIELD_ENCRYPTION_KEYS=new_encryption_key(),
-        HTTPS="0",
-    )
+    if "PYTEST_XDIST_WORKER" not in os.environ:
+        os.environ.update(_running.enter_context(disposable_environment()))
+        os.environ["HTTPS"] = "0"  # the test client speaks plain http
 
 
 def pytest_unconfigure() -> None:

@@ -7,6 +7,7 @@ import time
 
 from chatapp.runtime import progress
 from chatapp.runtime.embedded import Services, start_services, stop_services
+from chatapp.runtime.environ import read_variable
 from chatapp.runtime.files import home, make_private_folder
 from chatapp.runtime.greeting import compose_greeting
 from chatapp.runtime.instance import Instance
@@ -59,13 +60,15 @@ def serve(options: Options, stop: StopFlag) -> None:
 
 
 def describe_instance(options: Options, *, secrets: Secrets, services: Services) -> Instance:
+    """What the environment sets wins over what was generated, in `manage.py` too, which has another environment."""
+    keys = read_variable("FIELD_ENCRYPTION_KEYS")
     return Instance(
         pid=os.getpid(),
         port=options.port,
         database_url=services.database_url,
         redis_url=services.redis_url,
-        secret_key=secrets.secret_key,
-        field_encryption_keys=(secrets.field_encryption_key,),
+        secret_key=read_variable("SECRET_KEY") or secrets.secret_key,
+        field_encryption_keys=tuple(keys.split(",")) if keys else (secrets.field_encryption_key,),
         demo=options.demo,
         processes={},
     )

@@ -1,12 +1,9 @@
 """Both embedded services together, for whoever needs a database and a broker and was given none."""
 
-import os
-import secrets
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from chatapp.runtime.environ import read_variable
 from chatapp.runtime.files import make_private_folder
 from chatapp.runtime.postgres import Postgres
 from chatapp.runtime.process import Process, Program, stop_all
@@ -26,7 +23,7 @@ class Services:
 def start_services(home: Path, *, valkey_password: str, durable: bool = True) -> Services:
     """Start what DATABASE_URL and REDIS_URL do not name already. ProcessError says what did not start and why."""
     logs = make_private_folder(make_private_folder(home) / "log")
-    database_url, redis_url = os.environ.get("DATABASE_URL"), os.environ.get("REDIS_URL")
+    database_url, redis_url = read_variable("DATABASE_URL"), read_variable("REDIS_URL")
     processes: list[Process] = []
     try:
         if not database_url:
@@ -53,13 +50,3 @@ def _start(program: Program) -> Process:
 
 def stop_services(services: Services) -> None:
     stop_all(list(services.processes), seconds=_STOP_SECONDS)
-
-
-@contextmanager
-def disposable_services(home: Path) -> Iterator[Services]:
-    """Fast services for tests: nothing of them survives a crash of the machine."""
-    services = start_services(home, valkey_password=secrets.token_urlsafe(24), durable=False)
-    try:
-        yield services
-    finally:
-        stop_services(services)

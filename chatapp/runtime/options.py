@@ -3,6 +3,9 @@
 import os
 from dataclasses import dataclass
 
+from chatapp.runtime.environ import read_variable
+
+# The supervisor has no Django, so these names of chatapp/inference/catalog.py stand here too; a test compares them.
 DEFAULT_MODELS = ("qwen2.5-coder-1.5b-instruct-q4_k_m", "qwen2.5-coder-0.5b-instruct-q4_k_m")
 DEFAULT_PORT = 8000
 
@@ -34,7 +37,7 @@ def read_options() -> Options:
         host=os.environ.get("HOST", "127.0.0.1"),
         port=_read_number("PORT", default=DEFAULT_PORT, lowest=1, highest=65535),
         demo=os.environ.get("CHATAPP_DEMO", "0").lower() in {"1", "true", "yes", "on"},
-        demo_password=os.environ.get("CHATAPP_DEMO_PASSWORD") or None,
+        demo_password=read_variable("CHATAPP_DEMO_PASSWORD"),
         models=tuple(models) or DEFAULT_MODELS,
         inference_slots=_read_number("INFERENCE_SLOTS", default=4, lowest=1, highest=1024),
     )

@@ -1,9 +1,10 @@
 """Asks a running web process whether the product is ready."""
 
 import http.client
+import json
 from dataclasses import dataclass
 
-_EXCERPT = 300
+_MAX_BYTES = 65536
 
 
 @dataclass(frozen=True)
@@ -18,9 +19,18 @@ def ask_readiness(host: str, port: int) -> Readiness:
     try:
         connection.request("GET", "/readyz", headers={"Host": f"127.0.0.1:{port}"})
         response = connection.getresponse()
-        body = response.read(4096).decode(errors="replace")
+        body = response.read(_MAX_BYTES)
     except (OSError, http.client.HTTPException):
         return Readiness(ready=False, detail="the web process does not answer yet")
     finally:
         connection.close()
-    return Readiness(ready=response.status == http.HTTPStatus.OK, detail=" ".join(body.split())[:_EXCERPT])
+    return Readiness(ready=response.status == http.HTTPStatus.OK, detail=_describe(response.status, body))
+
+
+def _describe(status: int, body: bytes) -> str:
+    """The parts that are not ready, each in its own words."""
+    try:
+        parts = json.loads(body)["parts"]
+        return "; ".join(f"{name}: {state}" for name, state in parts.items() if state != "ok")
+    except (ValueError, KeyError, TypeError, AttributeError):
+        return f"/readyz answers with status {status}"
