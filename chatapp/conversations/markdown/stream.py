@@ -26,11 +26,11 @@ class MarkdownStream:
         known whether `#` is a heading or the `#1` of a paragraph that goes on.
         """
         complete = self._tail[: self._tail.rfind("\n") + 1]
-        *closed, last = parse_blocks(complete, self._env) or [None]
-        if last is None or not closed:
+        blocks = parse_blocks(complete, self._env)
+        if len(blocks) < 2:
             return []
-        self._tail = "\n".join(self._tail.split("\n")[last.line :])
-        return [render_block(block, self._env) for block in closed if block is not None]
+        self._tail = "\n".join(self._tail.split("\n")[blocks[-1].line :])
+        return [render_block(block, self._env) for block in blocks[:-1]]
 
     @property
     def open_html(self) -> str:
