@@ -1,7 +1,6 @@
 """What operations ask of all apps at once: no user's rights count here, and no text of anybody is returned."""
 
 from collections.abc import Sequence
-from datetime import timedelta
 
 from django.db import connection
 from django.db.migrations.executor import MigrationExecutor
@@ -10,9 +9,8 @@ from django.db.models.functions import Now
 
 from chatapp.conversations.models import Generation, Status
 from chatapp.inference.models import Worker, WorkerKind
+from chatapp.inference.selectors import WORKER_ALIVE
 from chatapp.retrieval.models import Document, DocumentStatus
-
-WORKER_SEEN_WITHIN = timedelta(seconds=15)
 
 
 def ping_database() -> None:
@@ -27,11 +25,11 @@ def count_queued_by_route() -> dict[str, int]:
 
 
 def list_live_workers() -> Sequence[Worker]:
-    return list(Worker.objects.filter(seen_at__gt=Now() - WORKER_SEEN_WITHIN))
+    return list(Worker.objects.filter(seen_at__gt=Now() - WORKER_ALIVE))
 
 
 def has_ready_worker(kind: WorkerKind) -> bool:
-    return Worker.objects.filter(kind=kind, ready=True, seen_at__gt=Now() - WORKER_SEEN_WITHIN).exists()
+    return Worker.objects.filter(kind=kind, ready=True, seen_at__gt=Now() - WORKER_ALIVE).exists()
 
 
 def has_unsettled_documents() -> bool:

@@ -3,10 +3,12 @@
 
 from typing import Any
 
+import structlog
 from allauth.account.adapter import DefaultAccountAdapter
 from allauth.core.exceptions import ImmediateHttpResponse
 from allauth.socialaccount.adapter import DefaultSocialAccountAdapter
 from allauth.socialaccount.models import SocialLogin
+from allauth.socialaccount.providers.oauth2.client import OAuth2Error
 from django.contrib import messages
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
@@ -15,6 +17,7 @@ from django.utils.http import url_has_allowed_host_and_scheme
 from chatapp.accounts import selectors, services
 from chatapp.accounts.models import User
 
+log = structlog.get_logger(__name__)
 _SSO_FAILED = "Single sign-on did not work. Try again; if it fails again, tell your administrator."
 _INACTIVE = "This account is not active. Ask your administrator."
 
@@ -67,7 +70,12 @@ class SocialAccountAdapter(DefaultSocialAccountAdapter):  # type: ignore[misc]
         _follow_groups(sociallogin)
         return user
 
-    def on_authentication_error(self, request: HttpRequest, *args: Any, **kwargs: Any) -> None:
+    def on_authentication_error(
+        self, request: HttpRequest, *args: Any, exception: Exception | None = None, **kwargs: Any
+    ) -> None:
+        # OAuth2Error says what was wrong in words of ours or of the provider's error code; other errors only their kind.
+        reason = str(exception) if isinstance(exception, OAuth2Error) else type(exception).__name__
+        log.warning("sso_failed", reason=reason[:200])
         services.record_event(actor=None, action="session.sso_failed")
         messages.error(request, _SSO_FAILED)
         raise ImmediateHttpResponse(redirect("account_login"))

@@ -47,7 +47,7 @@ class OpenIdAdapter(OpenIDConnectOAuth2Adapter):  # type: ignore[misc]
             keys = jwt.PyJWKSet.from_dict(response.json())
             claims: dict[str, Any] = jwt.decode(
                 id_token,
-                key=keys[jwt.get_unverified_header(id_token)["kid"]],
+                key=_signing_key(keys, jwt.get_unverified_header(id_token).get("kid")),
                 algorithms=_ALGORITHMS,
                 issuer=config["issuer"],
                 audience=app.client_id,
@@ -61,6 +61,13 @@ class OpenIdAdapter(OpenIDConnectOAuth2Adapter):  # type: ignore[misc]
             message = "the nonce is not the one that this session sent"
             raise OAuth2Error(message)
         return claims
+
+
+def _signing_key(keys: jwt.PyJWKSet, kid: str | None) -> jwt.PyJWK:
+    """A token may leave out the id of its key only while the provider publishes a single one. Raises KeyError."""
+    if kid is None and len(keys.keys) == 1:
+        return keys.keys[0]
+    return keys[kid or ""]
 
 
 class _CallbackView(OAuth2CallbackView):  # type: ignore[misc]

@@ -1,5 +1,6 @@
 from django.http import HttpRequest, HttpResponse
-from django.urls import path, re_path
+from django.urls import path
+from django.views.decorators.csrf import csrf_exempt
 from ninja import NinjaAPI
 
 from chatapp.api.auth import BearerKey
@@ -34,12 +35,18 @@ for api in (openai_api, product_api):
     add_error_handlers(api)
 
 
-def not_found(request: HttpRequest, **_: str) -> HttpResponse:
-    return problem_response(ChatappError("not_found"), path=request.path)
+@csrf_exempt
+def no_such_endpoint(request: HttpRequest, **_: str) -> HttpResponse:
+    """What lies outside both APIs; without a key nobody learns that there is nothing."""
+    known = BearerKey(only_reads=True)(request) is not None
+    return problem_response(ChatappError("not_found" if known else "unauthenticated"), path=request.path)
 
 
 urlpatterns = [
+    path("v1/", no_such_endpoint),  # before Ninja's own root pages
+    path("api/v1/", no_such_endpoint),
     path("v1/", openai_api.urls),
     path("api/v1/", product_api.urls),
-    re_path(r"^(?:v1|api)/", not_found),
+    path("v1/<path:rest>", no_such_endpoint),
+    path("api/<path:rest>", no_such_endpoint),
 ]

@@ -1,0 +1,190 @@
+"""Single sign-on against a real OpenID provider: a process of its own, discovered and asked over real HTTP."""
+
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+from urllib.parse import parse_qs, urlsplit
+
+import httpx
+import pytest
+from django.contrib.messages import get_messages
+from django.http import HttpResponse
+from django.test import Client
+
+from chatapp.accounts.models import AuditEvent, Role, User
+
+LOGIN = "/accounts/oidc/sso/login/"
+CALLBACK = "/accounts/oidc/sso/login/callback/"
+FAULTS = [
+    *("unsigned", "symmetric", "foreign_key", "unknown_kid", "missing"),
+    *("nonce", "no_nonce", "issuer", "audience", "expired", "subject"),
+]
+
+
+@pytest.fixture(scope="module")
+def provider_url() -> Iterator[str]:
+    program = [sys.executable, str(Path(__file__).with_name("oidc_server.py"))]
+    with subprocess.Popen(program, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True) as process:
+        assert process.stdout is not None
+        try:
+            yield f"http://127.0.0.1:{int(process.stdout.readline())}"
+        finally:
+            process.kill()
+
+
+@pytest.fixture
+def provider(provider_url: str, settings: Any) -> Iterator[str]:
+    configure(settings, provider_url)
+    yield provider_url
+    httpx.put(provider_url + "/fault", content="")
+
+
+def configure(settings: Any, url: str) -> None:
+    app = {
+        "provider_id": "sso",
+        "name": "SSO",
+        "client_id": "chatapp",
+        "secret": "hush",
+        "settings": {"server_url": url},
+    }
+    settings.SOCIALACCOUNT_PROVIDERS = {"openid_connect": {"OAUTH_PKCE_ENABLED": True, "APPS": [app]}}
+
+
+def authorize(client: Client, *, sub: str = "00u-alice", next_url: str = "") -> str:
+    """Start at the product, agree at the provider; returns the callback's path and query."""
+    start = client.post(LOGIN, {"next": next_url} if next_url else {})
+    assert start.status_code == 302
+    agreed = httpx.post(start["Location"], data={"sub": sub})
+    back = urlsplit(agreed.headers["Location"])
+    return f"{back.path}?{back.query}"
+
+
+def sign_in(client: Client, **options: str) -> HttpResponse:
+    return client.get(authorize(client, **options))
+
+
+def signed_in(client: Client) -> User | None:
+    return User.objects.filter(pk=client.session.get("_auth_user_id")).first()
+
+
+def assert_refused(client: Client, response: HttpResponse) -> None:
+    assert (response.status_code, response["Location"]) == (302, "/accounts/login/")
+    assert "did not work" in str(next(iter(get_messages(response.wsgi_request))))
+    assert signed_in(client) is None
+    assert AuditEvent.objects.filter(action="session.sso_failed").count() == 1
+
+
+@pytest.mark.django_db
+def test_the_first_sign_in_makes_an_employee(client: Client, provider: str):
+    response = sign_in(client)
+    assert (response.status_code, response["Location"]) == (302, "/")
+    user = signed_in(client)
+    assert (user.username, user.email, user.first_name) == ("alice", "alice@example.com", "Alice")
+    assert user.roles == [Role.EMPLOYEE]
+    assert not user.has_usable_password()
+    assert not user.is_superuser
+    assert sorted(user.groups.values_list("name", flat=True)) == ["engineering", "staff"]
+    actions = set(AuditEvent.objects.values_list("action", flat=True))
+    assert {"user.created_by_sso", "user.groups_synchronized", "session.login"} <= actions
+
+
+@pytest.mark.django_db
+def test_the_same_subject_is_the_same_user(client: Client, provider: str):
+    sign_in(client)
+    first = signed_in(client)
+    first.groups.clear()
+    again = Client()
+    sign_in(again)
+    assert signed_in(again) == first
+    assert User.objects.count() == 1
+    assert first.groups.count() == 2
+
+
+@pytest.mark.django_db
+def test_the_same_address_and_name_of_another_subject_are_another_user(client: Client, provider: str):
+    local = User.objects.create_user("alice", "alice@example.com", "a password", roles=[Role.ADMINISTRATOR])
+    sign_in(client)
+    other = Client()
+    sign_in(other, sub="00u-other")
+    users = {local, signed_in(client), signed_in(other)}
+    assert None not in users
+    assert len(users) == 3
+    assert all(user.roles == [Role.EMPLOYEE] for user in users - {local})
+
+
+@pytest.mark.django_db
+def test_an_inactive_user_stays_out(client: Client, provider: str):
+    sign_in(client)
+    User.objects.update(is_active=False)
+    again = Client()
+    sign_in(again)
+    assert signed_in(again) is None
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize("fault", FAULTS)
+def test_a_wrong_id_token_is_refused(client: Client, provider: str, fault: str):
+    httpx.put(provider + "/fault", content=fault)
+    assert_refused(client, sign_in(client))
+    assert not User.objects.exists()
+
+
+@pytest.mark.django_db
+def test_the_state_of_another_session_is_refused(client: Client, provider: str):
+    stolen = authorize(Client())
+    assert_refused(client, client.get(stolen))
+
+
+@pytest.mark.django_db
+def test_a_changed_state_is_refused(client: Client, provider: str):
+    path = authorize(client)
+    state = parse_qs(urlsplit(path).query)["state"][0]
+    assert_refused(client, client.get(path.replace(state, "x" * len(state))))
+
+
+@pytest.mark.django_db
+def test_a_code_works_once(client: Client, provider: str):
+    path = authorize(client)
+    client.get(path)
+    client.post("/accounts/logout/")
+    assert_refused(client, client.get(path))
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize("query", ["", "?error=access_denied", "?code=guessed", "?state=\x00&code=\x00"])
+def test_a_callback_that_nobody_asked_for_is_refused(client: Client, provider: str, query: str):
+    assert_refused(client, client.get(CALLBACK + query))
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize("url", ["//evil.example", "https://evil.example/", "javascript:alert(1)"])
+def test_next_never_leads_to_another_place(client: Client, provider: str, url: str):
+    assert sign_in(client, next_url=url)["Location"] == "/"
+
+
+@pytest.mark.django_db
+def test_next_leads_to_the_page_that_was_asked_for(client: Client, provider: str):
+    assert sign_in(client, next_url="/knowledge/")["Location"] == "/knowledge/"
+
+
+@pytest.mark.django_db
+def test_a_caller_cannot_add_to_the_request(client: Client, provider: str):
+    start = client.post(LOGIN + "?scope=admin&auth_params=nonce%3Dmine&process=connect")
+    query = parse_qs(urlsplit(start["Location"]).query)
+    assert set(query["scope"][0].split()) == {"openid", "profile", "email"}
+    assert query["code_challenge_method"] == ["S256"]
+    assert query["nonce"] != ["mine"]
+
+
+@pytest.mark.django_db
+def test_a_provider_that_is_down_is_told_in_words(client: Client, settings: Any):
+    configure(settings, "http://127.0.0.1:9")
+    assert_refused(client, client.post(LOGIN))
+
+
+@pytest.mark.django_db
+def test_an_unknown_provider_is_not_found(client: Client):
+    assert client.post("/accounts/oidc/other/login/").status_code == 404
+    assert client.get("/accounts/oidc/other/login/callback/?code=1&state=2").status_code == 404
