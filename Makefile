@@ -31,7 +31,7 @@ check: install-dev ## Run lint, types, template and migration checks
 	@$(VENV)/ruff format --check .
 	@find templates -name '*.html' -exec $(VENV)/djade --check {} +
 	@$(VENV)/python -m chatapp.runtime.with_services sh -euc '\
-		$(VENV)/mypy . && \
+		$(VENV)/mypy --explicit-package-bases chatapp tests benchmarks manage.py && \
 		$(VENV)/python manage.py makemigrations --check --dry-run && \
 		$(VENV)/python manage.py check --deploy --fail-level WARNING'
 

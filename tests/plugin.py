@@ -7,6 +7,7 @@ import os
 from contextlib import ExitStack
 
 import pytest
+from django.conf import settings
 
 from chatapp.runtime.with_services import disposable_environment
 
@@ -18,6 +19,12 @@ def pytest_load_initial_conftests() -> None:
     if "PYTEST_XDIST_WORKER" not in os.environ:
         os.environ.update(_running.enter_context(disposable_environment()))
         os.environ["HTTPS"] = "0"  # the test client speaks plain http
+
+
+def pytest_configure() -> None:
+    # The manifest of hashed names is made by collectstatic; the running product in tests/e2e has the real one.
+    settings.STORAGES["staticfiles"] = {"BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"}
+    settings.STATIC_ROOT.mkdir(exist_ok=True)
 
 
 def pytest_unconfigure() -> None:

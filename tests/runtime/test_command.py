@@ -8,10 +8,12 @@ from pathlib import Path
 
 import pytest
 
+from chatapp.demo import versions as demo
+from chatapp.inference.catalog import ARTIFACTS
 from chatapp.runtime.files import CHECKOUT
 from chatapp.runtime.greeting import compose_greeting
 from chatapp.runtime.lock import lock_home
-from chatapp.runtime.options import read_options
+from chatapp.runtime.options import DEFAULT_MODELS, read_options
 
 
 def run_command(**environment: str) -> subprocess.CompletedProcess[str]:
@@ -48,6 +50,11 @@ def test_a_wrong_port_is_refused_with_a_sentence(home: Path, port: str) -> None:
     assert result.returncode == 1
     assert "it must be a whole number from 1 to 65535" in result.stderr
     assert "Traceback" not in result.stderr
+
+
+def test_the_default_models_are_those_of_the_demo_company() -> None:
+    assert set(DEFAULT_MODELS) <= set(ARTIFACTS)
+    assert tuple(demo.DEFAULT_MODELS) == DEFAULT_MODELS
 
 
 def test_the_demo_models_can_be_narrowed(monkeypatch: pytest.MonkeyPatch) -> None:

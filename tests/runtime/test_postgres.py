@@ -8,6 +8,7 @@ import psycopg
 import pytest
 
 from chatapp.runtime import identity
+from chatapp.runtime.linux import NOBODY
 from chatapp.runtime.postgres import Postgres
 from chatapp.runtime.process import ProcessError
 from tests.runtime.helpers import Nursery, find_processes_in, lives, wait_until
@@ -138,7 +139,7 @@ def test_root_without_user_namespaces_runs_it_as_nobody(
         assert run(postgres.url, "SELECT 1") == [(1,)]
         assert process.pid is not None
         assert lives(process.pid)
-        assert (Path("/proc") / str(process.pid)).stat().st_uid == identity.NOBODY
+        assert (Path("/proc") / str(process.pid)).stat().st_uid == NOBODY
         assert [folder.stat().st_mode & 0o777 for folder in place.iterdir()] == [0o700]
         nursery.close()
     finally:

@@ -2,6 +2,7 @@ import os
 import signal
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -19,13 +20,13 @@ child.wait()
 """
 
 
-def make_program(folder: Path, code: str, **options: object) -> Program:
+def make_program(folder: Path, code: str, *, ready: Callable[[], bool] | None = None) -> Program:
     return Program(
         name="example",
         command=(sys.executable, "-c", code),
         log=folder / "example.log",
         folder=folder,
-        **options,  # type: ignore[arg-type]  passed on as they are
+        ready=ready,
     )
 
 
