@@ -73,7 +73,7 @@ class SocialAccountAdapter(DefaultSocialAccountAdapter):  # type: ignore[misc]
     def on_authentication_error(
         self, request: HttpRequest, *args: Any, exception: Exception | None = None, **kwargs: Any
     ) -> None:
-        # OAuth2Error says what was wrong in words of ours or of the provider's error code; other errors only their kind.
+        # OAuth2Error is in words of ours or a code of the provider's; of other errors only the kind is logged.
         reason = str(exception) if isinstance(exception, OAuth2Error) else type(exception).__name__
         log.warning("sso_failed", reason=reason[:200])
         services.record_event(actor=None, action="session.sso_failed")

@@ -26,6 +26,10 @@ class _Page:
 _PAGES = (
     _Page("Chat", "chat"),
     _Page("Knowledge", "knowledge"),
+    _Page("Models", "console_models", "inference.view_version"),
+    _Page("Workers", "console_workers", "inference.view_worker"),
+    _Page("Flags", "console_flags", "moderation.review_flag"),
+    _Page("Policies", "console_policies", "moderation.view_policy"),
 )
 
 
@@ -38,6 +42,6 @@ def navigation(request: HttpRequest) -> dict[str, list[NavItem]]:
 
 
 def _item(request: HttpRequest, page: _Page) -> NavItem:
-    url = reverse(page.url_name)
-    current = request.path == url if url == "/" else request.path.startswith(url)
-    return NavItem(page.label, url, current, f"nav-{page.url_name.replace('_', '-')}")
+    match = request.resolver_match
+    current = match is not None and match.url_name == page.url_name
+    return NavItem(page.label, reverse(page.url_name), current, f"nav-{page.url_name.replace('_', '-')}")

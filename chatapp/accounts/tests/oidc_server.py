@@ -82,7 +82,7 @@ def forge(token: str, name: str) -> str | None:
     if name == "missing":
         return None
     if name == "unsigned":
-        return jwt.encode(claims, None, algorithm="none", headers={"kid": kid})
+        return jwt.encode(claims, "", algorithm="none", headers={"kid": kid})
     if name == "symmetric":
         from joserfc.jwk import OctKey
         from joserfc.jwt import encode
@@ -100,5 +100,5 @@ def forge(token: str, name: str) -> str | None:
 
 if __name__ == "__main__":
     server = werkzeug.serving.make_server("127.0.0.1", 0, app, threaded=True)
-    print(server.server_port, flush=True)
+    print(server.server_port, flush=True)  # noqa: T201 (the test reads it)
     server.serve_forever()
