@@ -86,7 +86,7 @@ def test_a_long_document_has_several_pages() -> None:
 
 def test_word_uses_its_own_styles() -> None:
     document = docx.Document(BytesIO(render_document(source("docx"))))
-    styles = [paragraph.style.name for paragraph in document.paragraphs]
+    styles = [paragraph.style and paragraph.style.name for paragraph in document.paragraphs]
     assert styles[:5] == ["Heading 1", "Normal", "Heading 2", "List Bullet", "List Bullet"]
     assert [cell.text for cell in document.tables[0].rows[1].cells] == ["Gauge", "£12"]
 
