@@ -25,6 +25,8 @@ def pytest_configure() -> None:
     # The manifest of hashed names is made by collectstatic; the running product in tests/e2e has the real one.
     settings.STORAGES["staticfiles"] = {"BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"}
     settings.STATIC_ROOT.mkdir(exist_ok=True)
+    # Argon2 is slow on purpose; the people of the tests are many.
+    settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
 
 
 def pytest_unconfigure() -> None:

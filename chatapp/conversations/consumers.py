@@ -12,11 +12,12 @@ from channels.generic.websocket import AsyncWebsocketConsumer
 from chatapp.accounts.models import User
 from chatapp.conversations import events, services
 from chatapp.conversations.frames import MalformedFrameError, parse_frame
+from chatapp.conversations.models import Generation
 from chatapp.conversations.relay import relay_answer
 from chatapp.conversations.selectors import get_generation_for
 from chatapp.errors import ChatappError
 
-MALFORMED, SIGNED_OUT, TOO_MANY = 4400, 4401, 4429
+FAILED, MALFORMED, SIGNED_OUT, TOO_MANY = 1011, 4400, 4401, 4429
 MAX_SUBSCRIPTIONS = 32
 log = structlog.get_logger(__name__)
 
@@ -60,7 +61,7 @@ class ChatConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]
             await self.close(code=TOO_MANY)
             return
         await self.on_unsubscribe(generation_id)
-        self.relays[generation_id] = asyncio.create_task(relay_answer(generation, self.user, self.send_frame))
+        self.relays[generation_id] = asyncio.create_task(self.relay(generation))
 
     async def on_unsubscribe(self, generation_id: UUID) -> None:
         relay = self.relays.pop(generation_id, None)
@@ -69,6 +70,14 @@ class ChatConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]
 
     async def on_stop(self, generation_id: UUID) -> None:
         await database_sync_to_async(services.request_stop)(user=self.user, generation_id=generation_id)
+
+    async def relay(self, generation: Generation) -> None:
+        try:
+            await relay_answer(generation, self.user, self.send_frame)
+        except Exception:
+            # The page connects again and subscribes anew; a silent end would leave it waiting.
+            log.exception("relay_failed", generation=str(generation.id))
+            await self.close(code=FAILED)
 
     async def session_over(self, _: dict[str, Any]) -> None:
         await self.close(code=SIGNED_OUT)

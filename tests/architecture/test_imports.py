@@ -20,12 +20,12 @@ BELOW = {
 HEAVY = ("torch", "onnxruntime", "llama_cpp", "spacy", "sentence_transformers", "transformers", "pypdfium2", "docx")
 
 
-def test_every_app_has_a_line_in_the_table():
+def test_every_app_has_a_line_in_the_table() -> None:
     folders = {path.parent.name for path in (ROOT / "chatapp").glob("*/__init__.py")}
     assert folders == set(BELOW)
 
 
-def test_imports_point_down():
+def test_imports_point_down() -> None:
     wrong = [
         f"{module.path} imports {name}"
         for module in modules()
@@ -39,7 +39,7 @@ def test_imports_point_down():
     assert sorted(set(wrong) - allowed) == []
 
 
-def test_the_web_process_imports_nothing_heavy():
+def test_the_web_process_imports_nothing_heavy() -> None:
     program = (
         "import sys, chatapp.asgi; from django.urls import get_resolver; get_resolver().url_patterns; "
         f"print([name for name in {HEAVY!r} if name in sys.modules])"

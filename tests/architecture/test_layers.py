@@ -24,18 +24,18 @@ def is_data_layer(path: str) -> bool:
     return bool(re.search(r"/(services|selectors)(/|\.py$)|/sql\.py$|/management/commands/", path))
 
 
-def test_only_selectors_and_services_use_managers():
+def test_only_selectors_and_services_use_managers() -> None:
     users = {module.path for module in modules() if "objects" in attributes(module)}
     assert sorted(path for path in users if not is_data_layer(path)) == sorted(MAY_QUERY)
 
 
-def test_selectors_do_not_write():
+def test_selectors_do_not_write() -> None:
     writes = {"create", "bulk_create", "update_or_create", "get_or_create", "save", "delete"}
     wrong = [m.path for m in modules() if re.search(r"/selectors(/|\.py$)", m.path) and attributes(m) & writes]
     assert wrong == []
 
 
-def test_services_know_no_request_and_no_html():
+def test_services_know_no_request_and_no_html() -> None:
     banned = ("django.http", "django.shortcuts", "django.template", "channels", "chatapp.conversations.rendering")
     wrong = [
         f"{module.path}: {name}"
@@ -47,19 +47,19 @@ def test_services_know_no_request_and_no_html():
     assert wrong == []
 
 
-def test_only_events_touch_the_channel_layer():
+def test_only_events_touch_the_channel_layer() -> None:
     users = {m.path for m in modules() if attributes(m) & {"group_send", "group_add"}}
     assert users == set(MAY_USE_LAYER)
 
 
-def test_streams_are_read_and_written_in_their_package_only():
+def test_streams_are_read_and_written_in_their_package_only() -> None:
     calls = {"xadd", "xread", "xrange"}
     users = {module.path for module in modules() if attributes(module) & calls}
     allowed = {"chatapp/conversations/events.py"}
     assert sorted(p for p in users if not p.startswith("chatapp/conversations/streams/")) == sorted(allowed)
 
 
-def test_html_is_marked_safe_in_rendering_modules_only():
+def test_html_is_marked_safe_in_rendering_modules_only() -> None:
     wrong = [
         module.path
         for module in modules()
@@ -70,12 +70,12 @@ def test_html_is_marked_safe_in_rendering_modules_only():
     assert (wrong, templates) == ([], [])
 
 
-def test_templates_hold_no_inline_script_style_or_handler():
+def test_templates_hold_no_inline_script_style_or_handler() -> None:
     pattern = re.compile(r"<script(?![^>]*\bsrc=)[^>]*>|<style|\sstyle=|\son\w+=", re.IGNORECASE)
     wrong = [path.name for path in (ROOT / "templates").rglob("*.html") if pattern.search(path.read_text())]
     assert wrong == []
 
 
-def test_migrations_have_names():
+def test_migrations_have_names() -> None:
     wrong = [path.name for path in (ROOT / "chatapp").glob("*/migrations/0*.py") if "_auto_" in path.name]
     assert wrong == []

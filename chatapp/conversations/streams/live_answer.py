@@ -83,10 +83,11 @@ class LiveAnswer:
         read, version = 0, -1
         while True:
             version = await self.changed(version)
+            last = self.ended  # Before the text is read: more of it may come while the caller has the piece.
             if len(self.text) > read:
                 piece, read = self.text[read:], len(self.text)
                 yield piece
-            if self.ended:
+            if last:
                 return
 
     def render(self) -> tuple[list[str], str]:

@@ -1,0 +1,42 @@
+from collections.abc import Callable, Iterator
+from typing import Any
+from uuid import UUID, uuid4
+
+import pytest
+
+from chatapp.accounts.models import User
+from chatapp.conversations import services
+from chatapp.conversations.models import Generation
+from chatapp.conversations.workers.inference import InferenceWorker
+from chatapp.inference.models import ModelVersion, Provider, Route
+
+Ask = Callable[..., Generation]
+
+
+@pytest.fixture
+def scripted(db: None, settings: Any) -> ModelVersion:
+    """The scripted model serves the default route."""
+    settings.SCRIPTED_MODEL = True
+    version = ModelVersion.objects.create(name="scripted", provider=Provider.SCRIPTED, context_tokens=100_000)
+    Route.objects.create(name=Route.DEFAULT, version=version)
+    return version
+
+
+@pytest.fixture
+def worker(scripted: ModelVersion) -> Iterator[InferenceWorker]:
+    """A worker without Celery round it: the test decides when a slot claims."""
+    worker = InferenceWorker()
+    yield worker
+    worker.close()
+
+
+@pytest.fixture
+def ask(scripted: ModelVersion) -> Ask:
+    """Posts a question; without documents, so that no test but those of retrieval needs embeddings."""
+
+    def post(user: User, text: str = "rate=2000 tokens=20", conversation_id: UUID | None = None) -> Generation:
+        generation = services.post_message(user=user, text=text, message_id=uuid4(), conversation_id=conversation_id)
+        Generation.objects.filter(id=generation.id).update(collections=[])
+        return generation
+
+    return post

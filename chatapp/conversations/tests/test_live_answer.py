@@ -1,0 +1,102 @@
+"""What a web process makes of stream entries: cut anywhere, repeated, with holes, after losses."""
+
+import random
+from uuid import uuid4
+
+import pytest
+
+from chatapp.conversations.models import Status
+from chatapp.conversations.streams.entries import LAST_SEQ, Entry, Kind
+from chatapp.conversations.streams.live_answer import LiveAnswer
+
+
+def answer() -> LiveAnswer:
+    return LiveAnswer(uuid4(), uuid4())
+
+
+def entry(seq: int, kind: Kind = "text", text: str = "", attempt: int = 1) -> Entry:
+    return Entry(attempt, seq, kind, text, 0.0)
+
+
+def feed(live: LiveAnswer, *entries: Entry) -> LiveAnswer:
+    for one in entries:
+        live.apply(one)
+    return live
+
+
+def test_text_is_appended_in_order_and_repeats_change_nothing() -> None:
+    live = feed(
+        answer(), entry(0, "fence"), entry(1, text="a"), entry(2, text="b"), entry(1, text="a"), entry(2, text="b")
+    )
+    assert (live.text, live.seq, live.status) == ("ab", 2, Status.ANSWERING)
+
+
+def test_a_hole_stops_the_text_until_a_snapshot_fills_it() -> None:
+    live = feed(answer(), entry(0, "fence"), entry(1, text="a"), entry(3, text="c"), entry(4, text="d"))
+    assert (live.text, live.gap) == ("a", True)
+    feed(live, entry(5, "snapshot", "abcde"), entry(6, text="f"))
+    assert (live.text, live.gap) == ("abcdef", False)
+
+
+def test_a_hole_is_filled_by_the_checkpoint_of_the_database() -> None:
+    live = feed(answer(), entry(0, "fence"), entry(1, text="a"), entry(3, text="c"))
+    live.adopt_checkpoint(attempt=1, seq=3, text="abc")
+    feed(live, entry(4, text="d"))
+    assert (live.text, live.gap) == ("abcd", False)
+
+
+def test_an_older_checkpoint_changes_nothing() -> None:
+    live = feed(answer(), entry(0, "fence"), entry(1, text="a"), entry(2, text="b"))
+    live.adopt_checkpoint(attempt=1, seq=1, text="a")
+    assert (live.text, live.epoch) == ("ab", 1)
+
+
+def test_a_new_attempt_starts_from_nothing_and_the_old_one_is_over() -> None:
+    live = feed(answer(), entry(0, "fence"), entry(1, text="old"), entry(0, "fence", attempt=2))
+    feed(live, entry(2, text="late"), entry(1, text="new", attempt=2))
+    assert (live.text, live.attempt) == ("new", 2)
+
+
+def test_the_sweepers_fence_and_end_close_it_and_the_reader_moves_on() -> None:
+    live = feed(answer(), entry(0, "fence"), entry(1, text="a"), entry(LAST_SEQ, "note"))
+    assert live.read == (1, LAST_SEQ)
+    feed(live, entry(LAST_SEQ + 1, "end", "interrupted"), entry(2, text="late"))
+    assert (live.status, live.ended, live.text) == ("interrupted", True, "a")
+
+
+def test_the_end_in_the_database_is_believed_at_the_second_sight() -> None:
+    live = feed(answer(), entry(0, "fence"), entry(1, text="a"))
+    live.set_state(Status.COMPLETE, None, patience=1)
+    assert not live.ended
+    feed(live, entry(2, text="b"))
+    live.set_state(Status.COMPLETE, None, patience=1)
+    assert (live.ended, live.text) == (True, "ab")
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_blocks_and_open_block_equal_the_rendering_of_the_whole(seed: int) -> None:
+    chance = random.Random(seed)
+    text = "# Title\n\nSome *words*.\n\n- one\n- two\n\n```python\nprint(1)\n```\n\n| a |\n|---|\n| 1 |\n\nEnd."
+    live, seq, at = feed(answer(), entry(0, "fence")), 0, 0
+    while at < len(text):
+        step = chance.randint(1, 9)
+        seq += 1
+        feed(live, entry(seq, text=text[at : at + step]))
+        at += step
+        if chance.random() < 0.5:
+            live.render()
+    blocks, open_html = live.render()
+    whole = feed(LiveAnswer(live.generation_id, live.message_id), entry(1, "snapshot", text)).render()
+    assert "".join(blocks) + open_html == "".join(whole[0]) + whole[1]
+
+
+async def test_followers_each_keep_their_own_place() -> None:
+    live = feed(answer(), entry(0, "fence"), entry(1, text="a"))
+    early = live.deltas()
+    assert await anext(early) == "a"
+    feed(live, entry(2, text="b"))
+    late = live.deltas()
+    assert await anext(late) == "ab"
+    feed(live, entry(3, text="c"), entry(4, "end", "complete"))
+    assert [piece async for piece in early] == ["bc"]
+    assert [piece async for piece in late] == ["c"]
