@@ -7,7 +7,7 @@ from django.db.models.functions import Now
 from chatapp.accounts.models import User
 from chatapp.accounts.permissions import can
 from chatapp.errors import ChatappError
-from chatapp.moderation.models import Flag, FlagStatus, PolicyVersion
+from chatapp.moderation.models import Flag, FlagStatus, PolicyVersion, Severity
 
 DECIDED = (FlagStatus.UPHELD, FlagStatus.DISMISSED)
 
@@ -27,23 +27,31 @@ def list_policies_for(user: User) -> QuerySet[PolicyVersion]:
     return policies if can(user, "moderation.view_policy") else policies.none()
 
 
-def list_flags_for(user: User, status: str | None = None) -> QuerySet[Flag]:
-    """`status` is a FlagStatus, "decided", or None for all. A claim that ran out counts as open."""
+def list_flags_for(user: User, status: str | None = None, *, severity: str | None = None) -> QuerySet[Flag]:
+    """`status` is a FlagStatus, "mine" (claimed by this user), "decided", or None for all.
+
+    A claim that ran out counts as open. Raises ChatappError("invalid") for other values.
+    """
     flags = Flag.objects.select_related("exchange", "exchange__user", "verdict", "verdict__policy", "claimed_by")
     if not can(user, "moderation.review_flag"):
         return flags.none()
+    if severity is not None:
+        if severity not in Severity.values:
+            raise ChatappError("invalid", detail=f"severity must be one of {', '.join(Severity.values)}.")
+        flags = flags.filter(severity=severity)
     if status is None:
         return flags
-    if status == "decided":
-        return flags.filter(status__in=DECIDED)
     expired = Q(status=FlagStatus.CLAIMED, claimed_until__lt=Now())
-    if status == FlagStatus.OPEN:
-        return flags.filter(Q(status=FlagStatus.OPEN) | expired)
-    if status == FlagStatus.CLAIMED:
-        return flags.filter(status=FlagStatus.CLAIMED).exclude(expired)
-    if status in FlagStatus.values:
-        return flags.filter(status=status)
-    raise ChatappError("invalid", detail=f"status must be one of {', '.join([*FlagStatus.values, 'decided'])}.")
+    conditions = {
+        **{one: Q(status=one) for one in FlagStatus.values},
+        FlagStatus.OPEN: Q(status=FlagStatus.OPEN) | expired,
+        FlagStatus.CLAIMED: Q(status=FlagStatus.CLAIMED) & ~expired,
+        "mine": Q(status=FlagStatus.CLAIMED, claimed_by=user),
+        "decided": Q(status__in=DECIDED),
+    }
+    if status not in conditions:
+        raise ChatappError("invalid", detail=f"status must be one of {', '.join(conditions)}.")
+    return flags.filter(conditions[status])
 
 
 def get_flag_for(user: User, flag_id: UUID) -> Flag:

@@ -19,7 +19,7 @@ MAX_COMPANY_ENTRIES = 50
 MAX_COMPANY_CHARACTERS = 253
 
 # Between digits: a space, a no-break space or a hyphen.
-CARD = r"\b\d(?:[ \x{a0}-]?\d){12,18}\b"
+CARD = r"\b[2-6](?:[ \x{a0}-]?\d){12,18}\b"
 IBAN = r"(?i:\b[A-Z]{2}\d{2}(?:[ \x{a0}-]?[A-Z0-9]){11,30}\b)"
 EMAIL = r"(?i:\b[a-z0-9][a-z0-9._%+-]{0,63}@(?:[a-z0-9-]{1,63}\.){1,4}[a-z]{2,24}\b)"
 PHONE = r"\+\d{1,3}(?:[ \x{a0}/.-]?\(?\d{1,4}\)?){2,6}"
@@ -43,7 +43,7 @@ def build_matchers(spec: Mapping[str, Any]) -> tuple[Matcher, ...]:
     domains = _company_entries(spec, "company_domains")
     numbers = _company_entries(spec, "company_numbers")
     builders: dict[str, Callable[[], Iterator[Matcher]]] = {
-        "card": lambda: iter([build_matcher(CARD, _longest_valid(_is_card), "[card number removed]")]),
+        "card": lambda: iter([build_matcher(CARD, _confirm_card, "[card number removed]")]),
         "iban": lambda: iter([build_matcher(IBAN, _longest_valid(iban.is_valid), "[account number removed]")]),
         "national_id": _national_ids,
         "email": lambda: iter([build_matcher(EMAIL, _private_email(domains), "[e-mail address removed]")]),
@@ -74,9 +74,16 @@ def _longest_valid(is_valid: Callable[[str], bool]) -> Confirm:
     return confirm
 
 
-def _is_card(number: str) -> bool:
-    digits = re.sub(r"\D", "", number)
-    return _CARD_NUMBER.fullmatch(digits) is not None and bool(luhn.is_valid(digits))
+def _confirm_card(text: str, start: int, end: int) -> tuple[int, int] | None:
+    """The longest valid number that the match begins with and that ends with a group of digits."""
+    places = [at for at in range(start, end) if text[at].isdigit()]
+    digits = "".join(text[at] for at in places)
+    for count in range(len(digits), 12, -1):
+        stop = places[count - 1] + 1
+        ends_group = not (stop < len(text) and text[stop].isalnum())
+        if ends_group and _CARD_NUMBER.fullmatch(digits, 0, count) and luhn.is_valid(digits[:count]):
+            return start, stop
+    return None
 
 
 def _private_email(company_domains: list[str]) -> Confirm:

@@ -20,7 +20,6 @@ ALLOW_CHANGE = "DROP TRIGGER moderation_policyversion_immutable ON moderation_po
 
 
 class Migration(migrations.Migration):
-
     initial = True
 
     dependencies = [
@@ -29,74 +28,160 @@ class Migration(migrations.Migration):
 
     operations = [
         migrations.CreateModel(
-            name='Exchange',
+            name="Exchange",
             fields=[
-                ('generation_id', models.UUIDField(primary_key=True, serialize=False)),
-                ('question', chatapp.fields.ConfidentialTextField()),
-                ('answer', chatapp.fields.ConfidentialTextField()),
-                ('original', chatapp.fields.EncryptedTextField(blank=True)),
-                ('sources', models.JSONField(default=list)),
-                ('model_version', models.CharField(blank=True, max_length=100)),
-                ('policy_version', models.CharField(blank=True, max_length=300)),
-                ('created_at', models.DateTimeField(auto_now_add=True)),
-                ('user', models.ForeignKey(null=True, on_delete=django.db.models.deletion.SET_NULL, related_name='+', to=settings.AUTH_USER_MODEL)),
+                ("generation_id", models.UUIDField(primary_key=True, serialize=False)),
+                ("question", chatapp.fields.ConfidentialTextField()),
+                ("answer", chatapp.fields.ConfidentialTextField()),
+                ("original", chatapp.fields.EncryptedTextField(blank=True)),
+                ("sources", models.JSONField(default=list)),
+                ("model_version", models.CharField(blank=True, max_length=100)),
+                ("policy_version", models.CharField(blank=True, max_length=300)),
+                ("created_at", models.DateTimeField(auto_now_add=True)),
+                (
+                    "user",
+                    models.ForeignKey(
+                        null=True,
+                        on_delete=django.db.models.deletion.SET_NULL,
+                        related_name="+",
+                        to=settings.AUTH_USER_MODEL,
+                    ),
+                ),
             ],
         ),
         migrations.CreateModel(
-            name='PolicyVersion',
+            name="PolicyVersion",
             fields=[
-                ('id', models.UUIDField(default=uuid.uuid4, editable=False, primary_key=True, serialize=False)),
-                ('name', models.CharField(max_length=100)),
-                ('number', models.PositiveIntegerField()),
-                ('checks', models.JSONField(default=list)),
-                ('active', models.BooleanField(default=False)),
-                ('created_at', models.DateTimeField(auto_now_add=True)),
-                ('created_by', models.ForeignKey(null=True, on_delete=django.db.models.deletion.SET_NULL, related_name='+', to=settings.AUTH_USER_MODEL)),
+                ("id", models.UUIDField(default=uuid.uuid4, editable=False, primary_key=True, serialize=False)),
+                ("name", models.CharField(max_length=100)),
+                ("number", models.PositiveIntegerField()),
+                ("checks", models.JSONField(default=list)),
+                ("active", models.BooleanField(default=False)),
+                ("created_at", models.DateTimeField(auto_now_add=True)),
+                (
+                    "created_by",
+                    models.ForeignKey(
+                        null=True,
+                        on_delete=django.db.models.deletion.SET_NULL,
+                        related_name="+",
+                        to=settings.AUTH_USER_MODEL,
+                    ),
+                ),
             ],
             options={
-                'ordering': ['-created_at', '-id'],
+                "ordering": ["-created_at", "-id"],
             },
         ),
         migrations.CreateModel(
-            name='Verdict',
+            name="Verdict",
             fields=[
-                ('id', models.UUIDField(default=uuid.uuid4, editable=False, primary_key=True, serialize=False)),
-                ('check_name', models.CharField(max_length=100)),
-                ('stage', models.CharField(choices=[('input', 'Input'), ('context', 'Context'), ('output', 'Output')], max_length=16)),
-                ('action', models.CharField(choices=[('allow', 'Allow'), ('flag', 'Flag'), ('mask', 'Mask'), ('block', 'Block')], max_length=16)),
-                ('severity', models.CharField(choices=[('low', 'Low'), ('medium', 'Medium'), ('high', 'High')], max_length=16)),
-                ('spans', models.JSONField(default=list)),
-                ('exchange', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='verdicts', to='moderation.exchange')),
-                ('policy', models.ForeignKey(null=True, on_delete=django.db.models.deletion.SET_NULL, related_name='+', to='moderation.policyversion')),
+                ("id", models.UUIDField(default=uuid.uuid4, editable=False, primary_key=True, serialize=False)),
+                ("check_name", models.CharField(max_length=100)),
+                (
+                    "stage",
+                    models.CharField(
+                        choices=[("input", "Input"), ("context", "Context"), ("output", "Output")], max_length=16
+                    ),
+                ),
+                (
+                    "action",
+                    models.CharField(
+                        choices=[("allow", "Allow"), ("flag", "Flag"), ("mask", "Mask"), ("block", "Block")],
+                        max_length=16,
+                    ),
+                ),
+                (
+                    "severity",
+                    models.CharField(choices=[("low", "Low"), ("medium", "Medium"), ("high", "High")], max_length=16),
+                ),
+                ("spans", models.JSONField(default=list)),
+                (
+                    "exchange",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE, related_name="verdicts", to="moderation.exchange"
+                    ),
+                ),
+                (
+                    "policy",
+                    models.ForeignKey(
+                        null=True,
+                        on_delete=django.db.models.deletion.SET_NULL,
+                        related_name="+",
+                        to="moderation.policyversion",
+                    ),
+                ),
             ],
         ),
         migrations.CreateModel(
-            name='Flag',
+            name="Flag",
             fields=[
-                ('id', models.UUIDField(default=uuid.uuid4, editable=False, primary_key=True, serialize=False)),
-                ('status', models.CharField(choices=[('open', 'Open'), ('claimed', 'Claimed'), ('upheld', 'Upheld'), ('dismissed', 'Dismissed')], default='open', max_length=16)),
-                ('severity', models.CharField(choices=[('low', 'Low'), ('medium', 'Medium'), ('high', 'High')], max_length=16)),
-                ('excerpt', chatapp.fields.EncryptedTextField(blank=True)),
-                ('claimed_until', models.DateTimeField(null=True)),
-                ('decided_at', models.DateTimeField(null=True)),
-                ('reason', models.CharField(blank=True, max_length=1000)),
-                ('created_at', models.DateTimeField(auto_now_add=True, db_index=True)),
-                ('claimed_by', models.ForeignKey(null=True, on_delete=django.db.models.deletion.SET_NULL, related_name='+', to=settings.AUTH_USER_MODEL)),
-                ('decided_by', models.ForeignKey(null=True, on_delete=django.db.models.deletion.SET_NULL, related_name='+', to=settings.AUTH_USER_MODEL)),
-                ('exchange', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='flags', to='moderation.exchange')),
-                ('verdict', models.OneToOneField(on_delete=django.db.models.deletion.CASCADE, related_name='flag', to='moderation.verdict')),
+                ("id", models.UUIDField(default=uuid.uuid4, editable=False, primary_key=True, serialize=False)),
+                (
+                    "status",
+                    models.CharField(
+                        choices=[
+                            ("open", "Open"),
+                            ("claimed", "Claimed"),
+                            ("upheld", "Upheld"),
+                            ("dismissed", "Dismissed"),
+                        ],
+                        default="open",
+                        max_length=16,
+                    ),
+                ),
+                (
+                    "severity",
+                    models.CharField(choices=[("low", "Low"), ("medium", "Medium"), ("high", "High")], max_length=16),
+                ),
+                ("excerpt", chatapp.fields.EncryptedTextField(blank=True)),
+                ("claimed_until", models.DateTimeField(null=True)),
+                ("decided_at", models.DateTimeField(null=True)),
+                ("reason", models.CharField(blank=True, max_length=1000)),
+                ("created_at", models.DateTimeField(auto_now_add=True, db_index=True)),
+                (
+                    "claimed_by",
+                    models.ForeignKey(
+                        null=True,
+                        on_delete=django.db.models.deletion.SET_NULL,
+                        related_name="+",
+                        to=settings.AUTH_USER_MODEL,
+                    ),
+                ),
+                (
+                    "decided_by",
+                    models.ForeignKey(
+                        null=True,
+                        on_delete=django.db.models.deletion.SET_NULL,
+                        related_name="+",
+                        to=settings.AUTH_USER_MODEL,
+                    ),
+                ),
+                (
+                    "exchange",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE, related_name="flags", to="moderation.exchange"
+                    ),
+                ),
+                (
+                    "verdict",
+                    models.OneToOneField(
+                        on_delete=django.db.models.deletion.CASCADE, related_name="flag", to="moderation.verdict"
+                    ),
+                ),
             ],
             options={
-                'ordering': ['-created_at', '-id'],
+                "ordering": ["-created_at", "-id"],
             },
         ),
         migrations.AddConstraint(
-            model_name='policyversion',
-            constraint=models.UniqueConstraint(fields=('name', 'number'), name='one_number_per_policy'),
+            model_name="policyversion",
+            constraint=models.UniqueConstraint(fields=("name", "number"), name="one_number_per_policy"),
         ),
         migrations.AddConstraint(
-            model_name='policyversion',
-            constraint=models.UniqueConstraint(condition=models.Q(('active', True)), fields=('name',), name='one_active_version_per_policy'),
+            model_name="policyversion",
+            constraint=models.UniqueConstraint(
+                condition=models.Q(("active", True)), fields=("name",), name="one_active_version_per_policy"
+            ),
         ),
         migrations.RunSQL(REFUSE_CHANGE, ALLOW_CHANGE),
     ]
