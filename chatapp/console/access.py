@@ -1,0 +1,72 @@
+"""Who may open which page. Those without a console role get what a page that does not exist would give them."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import wraps
+from typing import Any
+
+from django.contrib.auth.decorators import login_required
+from django.http import HttpRequest, HttpResponse
+from django.urls import reverse
+from django_htmx.middleware import HtmxDetails
+
+from chatapp.accounts.models import User
+from chatapp.accounts.permissions import can, require
+from chatapp.errors import ChatappError
+
+
+class ConsoleRequest(HttpRequest):
+    """Of a signed-in user, with django-htmx's details."""
+
+    user: User
+    htmx: HtmxDetails
+
+
+View = Callable[..., HttpResponse]
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    label: str
+    url_name: str
+    permission: str
+
+
+@dataclass(frozen=True, slots=True)
+class Tab:
+    label: str
+    url: str
+    current: bool
+
+
+PAGES = (
+    Page("Models", "console_models", "inference.view_version"),
+    Page("Flags", "console_flags", "moderation.review_flag"),
+    Page("Policies", "console_policies", "moderation.view_policy"),
+)
+
+
+def pages_for(user: User) -> list[Page]:
+    return [page for page in PAGES if can(user, page.permission)]
+
+
+def tabs_for(request: ConsoleRequest) -> list[Tab]:
+    urls = [(page.label, reverse(page.url_name)) for page in pages_for(request.user)]
+    return [Tab(label, url, request.path.startswith(url)) for label, url in urls]
+
+
+def console_page(permission: str) -> Callable[[View], View]:
+    """404 without any console role, 403 without this permission."""
+
+    def decorate(view: View) -> View:
+        @login_required
+        @wraps(view)
+        def guarded(request: Any, *args: Any, **kwargs: Any) -> HttpResponse:
+            if not can(request.user, "console.open"):
+                raise ChatappError("not_found")
+            require(request.user, permission)
+            return view(request, *args, **kwargs)
+
+        return guarded
+
+    return decorate

@@ -1,0 +1,16 @@
+from django.urls import path
+
+from chatapp.console.views import flags, home, models, policies
+
+urlpatterns = [
+    path("", home.console, name="console"),
+    path("models/", models.list_models, name="console_models"),
+    path("models/workers/", models.list_workers, name="console_workers"),
+    path("models/<uuid:version_id>/serve/", models.serve, name="console_serve"),
+    path("flags/", flags.list_flags, name="console_flags"),
+    path("flags/<uuid:flag_id>/", flags.show_flag, name="console_flag"),
+    path("flags/<uuid:flag_id>/claim/", flags.claim, name="console_claim"),
+    path("flags/<uuid:flag_id>/decide/", flags.decide, name="console_decide"),
+    path("policies/", policies.list_policies, name="console_policies"),
+    path("policies/<uuid:policy_id>/active/", policies.set_active, name="console_policy_active"),
+]
