@@ -1,4 +1,5 @@
 import json
+import os
 import subprocess
 import sys
 from dataclasses import replace
@@ -11,7 +12,7 @@ from chatapp.runtime.lock import AlreadyRunningError, lock_home
 from chatapp.runtime.secret_store import load_secrets
 
 INSTANCE = Instance(
-    pid=1,
+    pid=os.getpid(),
     port=8123,
     database_url="postgres://127.0.0.1/chatapp",
     redis_url="redis://127.0.0.1/0",
