@@ -44,7 +44,9 @@ def _block(tokens: list[Token], index: int, lines: list[str]) -> Block:
     if kind is BlockKind.HEADING:
         return Block(kind, _plain(tokens[index + 1]), level=int(token.tag[1]))
     source = "\n".join(lines[first:last]).strip("\n")
-    return Block(kind, source if kind is BlockKind.CODE else _IMAGE.sub(r"\1", source))
+    if kind is BlockKind.CODE:
+        return Block(kind, source)
+    return Block(kind, "\n".join(line.rstrip() for line in _IMAGE.sub(r"\1", source).split("\n")))
 
 
 def _plain(inline: Token) -> str:

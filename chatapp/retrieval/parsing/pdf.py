@@ -38,9 +38,10 @@ def parse(path: Path) -> Parsed:
             raise ParsingError(Reason.TOO_LARGE)
         if not _ends_properly(path):
             raise ParsingError(Reason.DAMAGED)
-        pages = _without_running_lines(_read_pages(document))
+        pages = _read_pages(document)
         title = clean(document.get_metadata_value("Title"))
     body = _body_size(pages)
+    pages = _without_running_lines(pages, body)
     blocks = [block for number, lines in enumerate(pages, start=1) for block in _page_blocks(lines, number, body)]
     return Parsed(blocks=blocks, title=title, pages=len(pages))
 
@@ -95,8 +96,7 @@ def _body_size(pages: list[list[_Line]]) -> float:
 
 def _page_blocks(lines: list[_Line], page: int, body: float) -> list[Block]:
     def heading_size(line: _Line) -> float:
-        is_heading = body > 0 and line.size >= body * _HEADING_SCALE and len(line.text) <= _HEADING_MAX_CHARACTERS
-        return line.size if is_heading else 0.0
+        return line.size if _is_large(line, body) and len(line.text) <= _HEADING_MAX_CHARACTERS else 0.0
 
     blocks = []
     for size, group in groupby(lines, key=heading_size):
@@ -106,6 +106,10 @@ def _page_blocks(lines: list[_Line], page: int, body: float) -> list[Block]:
         else:
             blocks.extend(Block(BlockKind.TEXT, text, page=page) for text in _paragraphs(texts))
     return blocks
+
+
+def _is_large(line: _Line, body: float) -> bool:
+    return body > 0 and line.size >= body * _HEADING_SCALE
 
 
 def _level(scale: float) -> int:
@@ -131,11 +135,11 @@ def _paragraphs(lines: list[str]) -> list[str]:
     return paragraphs
 
 
-def _without_running_lines(pages: list[list[_Line]]) -> list[list[_Line]]:
-    """Without headers and footers: first or last lines that most pages share but for their numbers."""
+def _without_running_lines(pages: list[list[_Line]], body: float) -> list[list[_Line]]:
+    """Without headers and footers: small first or last lines that most pages share but for their numbers."""
     edges: Counter[str] = Counter()
     for lines in pages:
-        edges.update({_DIGITS.sub("#", line.text) for line in (*lines[:1], *lines[-1:])})
+        edges.update({_DIGITS.sub("#", line.text) for line in (*lines[:1], *lines[-1:]) if not _is_large(line, body)})
     running = {text for text, count in edges.items() if count > max(1, len(pages) / 2)}
 
     def strip(lines: list[_Line]) -> list[_Line]:

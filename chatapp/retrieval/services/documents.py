@@ -26,7 +26,7 @@ def upload_document(
     Raises ChatappError: "forbidden", "file_type", "file_too_large", "collection_full", "storage_unavailable".
     """
     require(user, "retrieval.upload_document", collection)
-    file: "File[bytes]" = ContentFile(data) if isinstance(data, bytes) else data
+    file: File[bytes] = ContentFile(data) if isinstance(data, bytes) else data
     if (file.size or 0) > settings.UPLOAD_MAX_BYTES:
         raise ChatappError("file_too_large", limit=filesizeformat(settings.UPLOAD_MAX_BYTES))
     name = clean_name(name)

@@ -1,0 +1,149 @@
+"""Which sentences of an answer rest on which passage: the model's own markers, and attribution where it set none."""
+
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+
+import numpy as np
+
+from chatapp.retrieval.embedding import embed_texts
+from chatapp.retrieval.search import Passage
+from chatapp.retrieval.sentences import MARKER, Sentence, code_spans, find_sentences, prose_lines
+
+# Calibrated on sentences of the demo handbook and on general talk (docs/retrieval.md has the figures).
+ALIKE = 0.60
+ALIKE_WITH_NUMBER = 0.40
+SHARED_WORDS = 0.60
+SHARED_WORDS_WITH_NUMBER = 0.50
+_MIN_WORDS = 4
+_MIN_STEM = 4
+
+_WORD = re.compile(r"[^\W\d_]+(?:['\u2019][^\W\d_]+)?")
+_NUMBER = re.compile(r"\d+(?:[.,:]\d+)*")
+_NUMBER_WORDS = {
+    word: str(value)
+    for value, word in enumerate(
+        ["two", "three", "four", "five", "six", "seven", "eight", "nine", "ten", "eleven", "twelve"], start=2
+    )
+}
+_COMMON_WORDS = (
+    "a about after all also an and any are as at be been before but by can could do does for from had has have how if "
+    "in into is it its may more most must not of on only or our per shall should so such than that the their them then "
+    "there these they this to under up was we were what when where which who will with would you your"
+)
+_COMMON = frozenset(_COMMON_WORDS.split())
+# "The documents do not say" rests on no passage, however many of its words stand in one.
+_DECLINES = re.compile(
+    r"\b(?:(?:do|does|did|is|are|was|were|can|could) ?(?:not|n['\u2019]t) (?:\w+ ){0,2}"
+    r"(?:say|stated?|mention(?:ed)?|contain|find|found|specif(?:y|ied)|provided?|include|in)\b"
+    r"|no (?:\w+ ){0,2}(?:information|mention|details?)\b|not (?:\w+ )?(?:mentioned|specified|stated|found)\b)",
+    re.IGNORECASE,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class CitedAnswer:
+    text: str
+    cited: frozenset[int]
+
+
+@dataclass(frozen=True, slots=True)
+class _Evidence:
+    """What a passage offers a sentence: its numbers, its words, and the vectors of it and of its sentences."""
+
+    numbers: frozenset[str]
+    stems: frozenset[str]
+    vectors: "np.ndarray[tuple[int, ...], np.dtype[np.float32]]"
+
+
+def cite_sentences(answer: str, passages: Sequence[Passage]) -> CitedAnswer:
+    """Number the sentences that rest on a passage (passages count from 1).
+
+    Valid markers of the model stay, others go; nothing is added inside code or to headings.
+    Raises EmbeddingError when a sentence without marker needs the embedding model and it is not available.
+    """
+    text = _keep_valid_markers(answer, len(passages))
+    bare = [found for found in find_sentences(text) if not MARKER.search(found.text) and _states_something(found.text)]
+    added: dict[int, int] = {}
+    if bare and passages:
+        evidence = [_evidence(passage) for passage in passages]
+        vectors = np.asarray(embed_texts([found.text for found in bare]), dtype=np.float32)
+        for found, vector in zip(bare, vectors, strict=True):
+            number = _source_of(found, vector, evidence)
+            if number:
+                added[found.end] = number
+    for end in sorted(added, reverse=True):
+        text = f"{text[:end]} [{added[end]}]{text[end:]}"
+    return CitedAnswer(text, frozenset(_cited(text)))
+
+
+def _keep_valid_markers(answer: str, count: int) -> str:
+    """`[1, 3]` becomes `[1][3]`; numbers without a passage go, with the space before them."""
+    pieces, done = [], 0
+    for start, end, numbers in _markers(answer):
+        valid = [number for number in numbers if 1 <= number <= count]
+        before = answer[done:start]
+        pieces += [before if valid else before.rstrip(" "), *(f"[{number}]" for number in valid)]
+        done = end
+    return "".join([*pieces, answer[done:]])
+
+
+def _markers(text: str) -> Iterator[tuple[int, int, list[int]]]:
+    for offset, line in prose_lines(text):
+        spans = code_spans(line)
+        for match in MARKER.finditer(line):
+            if not any(start <= match.start() < end for start, end in spans):
+                numbers = (match[1] or match[2]).split(",")
+                yield offset + match.start(), offset + match.end(), [int(number) for number in numbers]
+
+
+def _cited(text: str) -> Iterator[int]:
+    for _, _, numbers in _markers(text):
+        yield from numbers
+
+
+def _states_something(sentence: str) -> bool:
+    if sentence.rstrip("*_ ").endswith(("?", ":")) or _DECLINES.search(sentence):
+        return False
+    return len(_WORD.findall(sentence)) >= _MIN_WORDS or bool(_NUMBER.search(sentence))
+
+
+def _source_of(
+    found: Sentence, vector: "np.ndarray[tuple[int, ...], np.dtype[np.float32]]", evidence: Sequence[_Evidence]
+) -> int | None:
+    numbers, stems = _numbers(found.text), _stems(found.text)
+    least_shared = SHARED_WORDS_WITH_NUMBER if numbers else SHARED_WORDS
+    least_alike = ALIKE_WITH_NUMBER if numbers else ALIKE
+    best: tuple[float, int] | None = None
+    for position, offered in enumerate(evidence, start=1):
+        if not numbers <= offered.numbers:  # a figure that the passage does not have was not taken from it
+            continue
+        shared = len(stems & offered.stems) / len(stems) if stems else 1.0
+        alike = float((offered.vectors @ vector).max())
+        if shared >= least_shared and alike >= least_alike:
+            best = max(best or (0.0, 0), (alike + shared, position))
+    return best[1] if best else None
+
+
+@lru_cache(maxsize=256)
+def _evidence(passage: Passage) -> _Evidence:
+    sentences = [found.text for found in find_sentences(passage.text)]
+    whole = f"{passage.heading}\n{passage.text}"
+    return _Evidence(_numbers(whole), _stems(whole), np.asarray(embed_texts([whole, *sentences]), dtype=np.float32))
+
+
+def _numbers(text: str) -> frozenset[str]:
+    digits = {number.replace(",", "") for number in _NUMBER.findall(MARKER.sub("", text))}
+    return frozenset(digits | {_NUMBER_WORDS[word] for word in _words(text) if word in _NUMBER_WORDS})
+
+
+def _stems(text: str) -> frozenset[str]:
+    """Crude on purpose: the first letters of words that carry meaning."""
+    return frozenset(
+        word[: _MIN_STEM + 1] for word in _words(text) if word not in _COMMON and word not in _NUMBER_WORDS
+    )
+
+
+def _words(text: str) -> list[str]:
+    return [word.lower() for word in _WORD.findall(text)]
