@@ -48,5 +48,6 @@ urlpatterns = [
     path("v1/", openai_api.urls),
     path("api/v1/", product_api.urls),
     path("v1/<path:rest>", no_such_endpoint),
+    path("api/", no_such_endpoint),
     path("api/<path:rest>", no_such_endpoint),
 ]

@@ -1,0 +1,31 @@
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from django.test import Client
+
+from chatapp.accounts.models import User
+from chatapp.accounts.services import create_api_key
+
+Api = Callable[..., Client]
+
+
+@pytest.fixture
+def api() -> Api:
+    """A client that carries a key of the user."""
+
+    def make(user: User, *, read_only: bool = False) -> Client:
+        _, raw = create_api_key(user=user, read_only=read_only)
+        return Client(headers={"Authorization": f"Bearer {raw}"}, raise_request_exception=False)
+
+    return make
+
+
+def send(client: Client, method: str, path: str, body: Any = None) -> Any:
+    return client.generic(method, path, b"" if body is None else body, content_type="application/json")
+
+
+def assert_problem(response: Any, status: int, code: str) -> None:
+    assert (response.status_code, response.json()["code"]) == (status, code)
+    assert response["Content-Type"] == "application/problem+json"
+    assert response.json()["status"] == status
