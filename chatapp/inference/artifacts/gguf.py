@@ -71,10 +71,11 @@ def validate_gguf(path: Path) -> None:
         descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW)
     except OSError as error:
         raise InvalidGGUFError(f"{path.name} cannot be opened as a plain file: {error.strerror}.") from error
+    status = os.fstat(descriptor)
+    if not stat.S_ISREG(status.st_mode):
+        os.close(descriptor)
+        raise InvalidGGUFError(f"{path.name} is not a plain file.")
     with os.fdopen(descriptor, "rb") as file:
-        status = os.fstat(file.fileno())
-        if not stat.S_ISREG(status.st_mode):
-            raise InvalidGGUFError(f"{path.name} is not a plain file.")
         if status.st_size < 24:
             raise InvalidGGUFError(f"{path.name} is too short to be a GGUF.")
         with mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as data:

@@ -39,7 +39,7 @@ class Engine:
 
     `context_per_slot` tokens hold a prompt and its answer. `cache_tokens` is the size of the KV cache, by default
     enough for every slot to be full; with less, requests wait for room. `on_step` runs on the engine thread.
-    Raises `EngineError` when the model cannot be loaded, `InvalidGGUFError` when its file is damaged.
+    Raises `EngineError` when the file is damaged or the model cannot be loaded.
     """
 
     def __init__(

@@ -2,12 +2,17 @@
 
 import ctypes
 import logging
+import os
 from pathlib import Path
 from typing import Any
 
+# OpenMP reads this once, when llama.cpp is loaded. Its threads would else spin at every barrier, which on a machine
+# that does anything besides makes a step ten times longer. Set it to "active" where the cores are the engine's alone.
+os.environ.setdefault("OMP_WAIT_POLICY", "passive")
+
 import llama_cpp
 
-from chatapp.inference.artifacts.gguf import validate_gguf
+from chatapp.inference.artifacts.gguf import InvalidGGUFError, validate_gguf
 from chatapp.inference.engine.errors import EngineError
 
 _logger = logging.getLogger("chatapp.inference.llama")
@@ -23,10 +28,13 @@ def _log(level: int, text: bytes | None, _data: Any) -> None:
 
 
 class Model:
-    """Raises `EngineError` when llama.cpp cannot load the file, `InvalidGGUFError` when it should not try."""
+    """Raises `EngineError` when llama.cpp cannot load the file, or should not try."""
 
     def __init__(self, path: Path, *, gpu_layers: int) -> None:
-        validate_gguf(path.resolve())
+        try:
+            validate_gguf(path.resolve())
+        except InvalidGGUFError as error:
+            raise EngineError(str(error)) from error
         llama_cpp.llama_log_set(_log, ctypes.c_void_p(0))
         llama_cpp.llama_backend_init()
         self.on_gpu = gpu_layers != 0 and bool(llama_cpp.llama_supports_gpu_offload())

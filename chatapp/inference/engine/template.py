@@ -3,7 +3,7 @@
 import json
 import re
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import datetime
 from types import FrameType
@@ -19,7 +19,7 @@ from chatapp.inference.engine.types import ChatMessage
 _MAX_STEPS = 200_000
 _MAX_TEMPLATE_CHARACTERS = 100_000
 # These make long strings out of short ones without taking a step.
-_MULTIPLYING_METHODS = {"center", "ljust", "rjust", "zfill", "expandtabs", "format", "format_map"}
+_MULTIPLYING_METHODS = {"center", "ljust", "rjust", "zfill", "expandtabs"}
 _MULTIPLYING_FILTERS = ("center", "indent", "format", "wordwrap", "batch", "slice")
 
 
@@ -67,6 +67,16 @@ class _Sandbox(ImmutableSandboxedEnvironment):
         if isinstance(obj, str) and attr in _MULTIPLYING_METHODS:
             return False
         return super().is_safe_attribute(obj, attr, value)
+
+    def wrap_str_format(self, value: Any) -> Callable[..., str] | None:
+        # Jinja's own wrapper keeps `format` away from attributes, but not from long paddings.
+        if super().wrap_str_format(value) is not None:
+            raise ChatTemplateError("The chat template may not use str.format.")
+        return None
+
+    def unsafe_undefined(self, obj: Any, attribute: str) -> NoReturn:
+        # Jinja's own is an undefined value, which prints as nothing and so hides the attempt.
+        raise ChatTemplateError(f"The chat template may not read {attribute} of a {type(obj).__name__}.")
 
 
 def _environment() -> _Sandbox:

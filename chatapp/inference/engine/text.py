@@ -22,10 +22,11 @@ class AnswerText:
         self._held += self._decoder.decode(data).replace("\x00", "")
         if not self._stop:
             return self._release(len(self._held))
-        found = [index for stop in self._stop if (index := self._held.find(stop)) >= 0]
+        # The stop string that is complete first wins, so that the borders of tokens change nothing.
+        found = [(start + len(stop), start) for stop in self._stop if (start := self._held.find(stop)) >= 0]
         if found:
             self.stopped = True
-            text, self._held = self._held[: min(found)], ""
+            text, self._held = self._held[: min(found)[1]], ""
             return text
         return self._release(self._length_without_partial_stop())
 

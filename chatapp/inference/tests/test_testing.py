@@ -1,0 +1,124 @@
+import time
+from collections.abc import Iterator
+
+import pytest
+
+from chatapp.inference.engine import ChatMessage, EngineError, SamplingError, Stream, TextEngine
+from chatapp.inference.testing import ScriptedModel
+
+
+@pytest.fixture
+def model() -> Iterator[ScriptedModel]:
+    scripted = ScriptedModel()
+    yield scripted
+    scripted.close()
+
+
+def ask(model: TextEngine, content: str, max_tokens: int = 10_000) -> Stream:
+    messages: list[ChatMessage] = [
+        {"role": "system", "content": "rate=1 say: never this"},
+        {"role": "user", "content": "rate=1 say: nor this"},
+        {"role": "assistant", "content": "t000000 "},
+        {"role": "user", "content": content},
+    ]
+    return model.submit(model.render_chat(messages), max_tokens=max_tokens)
+
+
+def test_numbered_tokens_in_paragraphs_of_forty(model: ScriptedModel) -> None:
+    stream = ask(model, "rate=5000 tokens=100")
+    pieces = list(stream)
+    assert [int(piece.split()[0][1:]) for piece in pieces] == list(range(100))
+    assert [number for number, piece in enumerate(pieces, start=1) if piece.endswith("\n\n")] == [40, 80]
+    assert stream.finish_reason == "stop"
+    assert stream.usage.completion_tokens == 100
+
+
+def test_say_streams_all_that_follows_in_small_pieces(model: ScriptedModel) -> None:
+    text = "rate=1 héllo **wörld** 🎉\n\nsay: more"
+    pieces = list(ask(model, f"rate=5000 say: {text}"))
+    assert "".join(pieces) == text
+    assert {len(piece) for piece in pieces[:-1]} == {1, 2, 3}
+
+
+def test_the_question_is_found_behind_passages(model: ScriptedModel) -> None:
+    passages = "Passages:\n[1] rate=1 tokens=9 say: wrong\nQuestion: rate=1 say: wrong too\n\n"
+    assert "".join(ask(model, passages + "Question: rate=5000 say: right\nand this")) == "right\nand this"
+    assert "".join(ask(model, passages + "Question:\nrate=5000 say: right")) == "right"
+
+
+def test_without_instructions_there_are_sixty_tokens() -> None:
+    model = ScriptedModel(rate=5000)
+    assert len(list(ask(model, "How many days of holiday do I have?"))) == 60
+    model.close()
+
+
+def test_given_tokens_are_streamed_whatever_the_prompt_says() -> None:
+    model = ScriptedModel(tokens=["one ", "two"], rate=5000)
+    assert list(ask(model, "say: three")) == ["one ", "two"]
+    model.close()
+
+
+def test_each_fifth_answer_fails_half_way(model: ScriptedModel) -> None:
+    outcomes = []
+    for _ in range(10):
+        stream = ask(model, "rate=5000 tokens=10 fail_every=5")
+        try:
+            text = "".join(stream)
+        except EngineError:
+            outcomes.append(("error", stream.usage.completion_tokens))
+        else:
+            outcomes.append((str(stream.finish_reason), len(text.split())))
+    assert outcomes == ([("stop", 10)] * 4 + [("error", 5)]) * 2
+    assert model.stats().failed_requests == 2
+
+
+def test_the_rate_is_kept(model: ScriptedModel) -> None:
+    started = time.monotonic()
+    list(ask(model, "rate=50 tokens=11 prefill=0.2"))
+    # Never faster than asked; how much slower is the machine's affair.
+    assert time.monotonic() - started >= 0.2 + 10 / 50
+
+
+def test_cancel_in_every_phase_frees_the_slot() -> None:
+    model = ScriptedModel(slots=2)
+    reading = ask(model, "prefill=600")
+    writing = ask(model, "rate=20 tokens=10000")
+    waiting = ask(model, "tokens=5")
+    assert writing.next_piece(60)
+    assert (model.stats().slots_busy, model.stats().waiting) == (2, 1)
+    for stream in (waiting, reading, writing):
+        stream.cancel()
+        stream.cancel()
+        list(stream)
+        assert stream.finish_reason == "cancelled"
+    assert (model.stats().slots_busy, model.stats().waiting) == (0, 0)
+    model.close()
+
+
+def test_a_timeout_gives_no_text_and_the_end_none(model: ScriptedModel) -> None:
+    stream = ask(model, "prefill=600")
+    assert stream.next_piece(0.01) == ""
+    assert stream.progress == 0
+    stream.cancel()
+    assert stream.next_piece(60) is None
+    assert stream.next_piece(60) is None
+
+
+def test_caps_and_stop_strings_count_as_for_a_real_model(model: ScriptedModel) -> None:
+    stream = ask(model, "rate=5000", max_tokens=3)
+    assert len(list(stream)) == 3
+    assert stream.finish_reason == "length"
+    stopped = model.submit("rate=5000 say: one STOP two", max_tokens=100, stop=["STOP"])
+    assert "".join(stopped) == "one "
+    with pytest.raises(SamplingError):
+        model.submit("x", max_tokens=1, sampling={"n": 5})
+
+
+def test_close_cancels_and_refuses() -> None:
+    model = ScriptedModel()
+    stream = ask(model, "tokens=10000")
+    model.close()
+    list(stream)
+    assert stream.finish_reason == "cancelled"
+    with pytest.raises(EngineError):
+        model.submit("x", max_tokens=1)
