@@ -8,7 +8,7 @@ from chatapp.errors import PROBLEMS
 
 @dataclass(frozen=True, slots=True)
 class Notice:
-    kind: str  # "", "warn" or "danger": the colour
+    kind: str  # "quiet", "warn" or "danger": the colour
     icon: str
     text: str
     can_retry: bool = False
@@ -30,7 +30,7 @@ def notice_of(status: Status, error_code: str, text: str) -> Notice | None:
     """None while an answer runs and when it is complete. The text of a blocked answer is itself the notice."""
     match status:
         case Status.STOPPED:
-            return Notice("", "stop", _STOPPED if text else _STOPPED_EMPTY)
+            return Notice("quiet", "stop", _STOPPED if text else _STOPPED_EMPTY)
         case Status.INTERRUPTED:
             return Notice("warn", "warn", _INTERRUPTED, can_retry=True)
         case Status.FAILED:
