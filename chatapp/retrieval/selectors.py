@@ -3,7 +3,8 @@
 from collections.abc import Iterable
 from uuid import UUID
 
-from django.contrib.auth.models import AnonymousUser
+from django.contrib.auth.models import AnonymousUser, Group
+from django.core.paginator import Page, Paginator
 from django.db.models import Count, OuterRef, Q, QuerySet, Subquery
 from django.urls import reverse
 
@@ -19,6 +20,8 @@ from chatapp.retrieval.models import (
     DocumentVersion,
 )
 
+DOCUMENTS_PER_PAGE = 50
+PASSAGES_PER_PAGE = 500
 _STRENGTH = {AccessRole.READER: 1, AccessRole.EDITOR: 2, AccessRole.OWNER: 3}
 
 
@@ -104,8 +107,32 @@ def get_passage_for(user: User | AnonymousUser, chunk_id: UUID) -> Chunk:
     return chunk
 
 
+def page_of_documents_for(user: User | AnonymousUser, collection: Collection, *, page: int) -> Page[Document]:
+    """A page past the end is the last one."""
+    return Paginator(list_documents_for(user, collection), DOCUMENTS_PER_PAGE).get_page(page)
+
+
+def page_of_passages_for(
+    user: User | AnonymousUser, version: DocumentVersion | None, *, start: int
+) -> tuple[list[Chunk], int | None]:
+    """Passages from the ordinal `start` on, and the ordinal after them if there are more."""
+    if version is None:
+        return [], None
+    found = list(list_passages_for(user, version).filter(ordinal__gte=start)[: PASSAGES_PER_PAGE + 1])
+    following = found[PASSAGES_PER_PAGE].ordinal if len(found) > PASSAGES_PER_PAGE else None
+    return found[:PASSAGES_PER_PAGE], following
+
+
 def passage_url(*, document_id: UUID, version: int, ordinal: int) -> str:
-    return f"{reverse('document', args=[document_id])}?version={version}#passage-{ordinal}"
+    """Opens the document's text at the passage, also when that is too long for one page."""
+    start = ordinal - ordinal % PASSAGES_PER_PAGE
+    part = f"&from={start}" if start else ""
+    return f"{reverse('document', args=[document_id])}?version={version}{part}#passage-{ordinal}"
+
+
+def list_groups() -> QuerySet[Group]:
+    """Names of the company's groups, which everybody may know who can grant access."""
+    return Group.objects.order_by("name")
 
 
 def has_unfinished_documents(user: User | AnonymousUser, collection: Collection) -> bool:

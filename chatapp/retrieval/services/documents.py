@@ -1,10 +1,13 @@
 import hashlib
+from collections.abc import Sequence
+from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
 from django.conf import settings
 from django.core.files.base import ContentFile, File
 from django.core.files.storage import default_storage
+from django.core.files.uploadedfile import UploadedFile
 from django.db import transaction
 from django.template.defaultfilters import filesizeformat
 
@@ -15,6 +18,14 @@ from chatapp.errors import ChatappError
 from chatapp.retrieval.formats import HEAD_BYTES, MEDIA_TYPES, detect_format
 from chatapp.retrieval.models import Collection, Document, DocumentStatus, DocumentVersion
 from chatapp.retrieval.names import clean_name
+
+
+@dataclass(frozen=True, slots=True)
+class Refusal:
+    """A file that was not taken, and the sentence that says why."""
+
+    name: str
+    message: str
 
 
 def upload_document(
@@ -42,6 +53,18 @@ def upload_document(
     except BaseException:
         _discard(version)
         raise
+
+
+def upload_documents(*, user: User, collection: Collection, files: "Sequence[UploadedFile[Any]]") -> list[Refusal]:
+    """Each file for itself: one that is refused does not hold up the others."""
+    refused = []
+    for file in files:
+        name = file.name or ""
+        try:
+            upload_document(user=user, collection=collection, name=name, data=file, media_type=file.content_type or "")
+        except ChatappError as error:
+            refused.append(Refusal(clean_name(name), error.message))
+    return refused
 
 
 def _add_version(

@@ -80,7 +80,7 @@ def make_pdf(*pages: str, title: str = "", password: str | None = None) -> bytes
     return bytes(pdf.output())
 
 
-def make_docx(build: Callable[[docx.document.Document], None]) -> bytes:
+def make_docx(build: Callable[[docx.document.Document], object]) -> bytes:
     document = docx.Document()
     build(document)
     file = io.BytesIO()
