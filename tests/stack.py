@@ -41,7 +41,7 @@ class Stack:
         }
 
     def start(self) -> None:
-        self.home.mkdir(parents=True, exist_ok=True)
+        self.home.mkdir(mode=0o700, parents=True, exist_ok=True)
         with self.output.open("ab") as output:
             self._supervisor = subprocess.Popen(
                 [sys.executable, "-m", "chatapp.runtime", "--stop-with-parent"],

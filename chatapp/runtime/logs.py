@@ -8,6 +8,7 @@ from pathlib import Path
 MAX_BYTES = 10 * 1024 * 1024
 _MAX_ECHOED = 10  # lines per look, so that a storm of errors does not bury the terminal
 _SERIOUS = re.compile(r"\b(WARNING|ERROR|CRITICAL|FATAL|PANIC|Traceback|warning|error|critical)\b")
+_OWN_QUESTION = "GET /readyz"  # the supervisor says itself what is not ready
 _UNPRINTABLE = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")
 
 
@@ -42,6 +43,8 @@ class LogTail:
 
 def describe_if_serious(line: str) -> str | None:
     """One short line for a warning or an error, plain or as a JSON event; None for anything else."""
+    if _OWN_QUESTION in line:
+        return None
     if line.startswith("{"):
         try:
             event = json.loads(line)

@@ -9,6 +9,8 @@ from pathlib import Path
 
 from chatapp.runtime.files import write_private_file
 
+_READABLE = "abcdefghjkmnpqrstuvwxyz23456789"  # without look-alikes: people copy it from a terminal
+
 
 @dataclass(frozen=True, kw_only=True)
 class Secrets:
@@ -38,7 +40,7 @@ def load_secrets(home: Path) -> Secrets:
         "secret_key": secrets.token_urlsafe(48),
         "field_encryption_key": new_encryption_key(),
         "valkey_password": secrets.token_urlsafe(24),
-        "demo_password": secrets.token_urlsafe(9),
+        "demo_password": "".join(secrets.choice(_READABLE) for _ in range(14)),
     }
     names = [field.name for field in fields(Secrets)]
     result = Secrets(**{name: stored.get(name, generated[name]) for name in names})

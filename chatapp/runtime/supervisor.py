@@ -16,6 +16,7 @@ from chatapp.runtime.watch import WatchedProcess
 
 _LOOK_SECONDS = 0.2
 _TRIM_SECONDS = 10.0
+_ASK_SECONDS = 1.0
 _MAX_DEATHS_AT_START = 5
 
 
@@ -69,18 +70,22 @@ class Supervisor:
     def _wait_ready(self) -> None:
         """However long the first documents take; a process that cannot stay up ends the wait."""
         shown = ""
+        ask_at = 0.0
         while True:
             self._tend()
+            for watched in self._programs:
+                if watched.deaths_in_a_row >= _MAX_DEATHS_AT_START:
+                    raise ProcessError(f"{watched.name} does not stay up; see {watched.process.program.log}.")
+            time.sleep(_LOOK_SECONDS)
+            if time.monotonic() < ask_at:
+                continue
+            ask_at = time.monotonic() + _ASK_SECONDS
             readiness = ask_readiness(self._options.local_host, self._options.port)
             if readiness.ready:
                 return
             if readiness.detail != shown:
                 shown = readiness.detail
                 progress.say(f"Not ready yet: {shown}")
-            for watched in self._programs:
-                if watched.deaths_in_a_row >= _MAX_DEATHS_AT_START:
-                    raise ProcessError(f"{watched.name} does not stay up; see {watched.process.program.log}.")
-            time.sleep(_LOOK_SECONDS)
 
     def _write_instance(self) -> None:
         running = [*self._services, *self._programs]

@@ -49,7 +49,7 @@ def choose_flags(compiler: Compiler, machine: str) -> str:
 
 def build_environment(compiler: Compiler) -> dict[str, str]:
     flags = choose_flags(compiler, platform.machine())
-    environment = dict(os.environ)
+    environment = {"CMAKE_BUILD_PARALLEL_LEVEL": str(os.cpu_count() or 1), **os.environ}
     for name in ("CFLAGS", "CXXFLAGS"):
         environment[name] = " ".join(filter(None, [flags, os.environ.get(name, "")]))
     # Image input is not used, and its library is a fifth of the build.

@@ -64,6 +64,7 @@ def test_a_storm_is_summed_up(tmp_path: Path) -> None:
         ('{"level": "warning", "event": "slow"}', "warning: slow"),
         ("{'level': broken ERROR", "{'level': broken ERROR"),
         ("2026-01-01 [7] FATAL:  out of memory", "2026-01-01 [7] FATAL:  out of memory"),
+        ("[error] request_finished code=503 request='GET /readyz'", None),
         ("terrors are not errors", None),
         ("", None),
     ],
