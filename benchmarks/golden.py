@@ -121,7 +121,7 @@ def ask(product: Product, item: dict[str, Any]) -> Outcome:
     except httpx.HTTPError as error:
         seconds = round(time.monotonic() - started, 1)
         return Outcome(item["question"], "document" in item, "", [], seconds, error=repr(error))
-    cited = [citation["document"] for citation in reply["chatapp"]["citations"]]
+    cited = [citation["name"] for citation in reply["chatapp"]["citations"]]
     answer = reply["choices"][0]["message"]["content"] or ""
     return judge(item, answer=answer, cited=cited, seconds=time.monotonic() - started)
 

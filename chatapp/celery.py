@@ -11,6 +11,17 @@ INFERENCE_QUEUE = "inference"
 PIPELINE_QUEUE = "pipeline"
 LOOKUP_QUEUE = "lookup"
 
+# Every task names its queue here and its expiry where it is defined; a guard test compares.
+TASKS = {
+    INFERENCE_QUEUE: ("chatapp.conversations.tasks.answer_queued",),
+    LOOKUP_QUEUE: ("chatapp.retrieval.tasks.search_passages", "chatapp.retrieval.tasks.embed"),
+    PIPELINE_QUEUE: (
+        "chatapp.conversations.tasks.sweep_generations",
+        "chatapp.retrieval.tasks.process_document",
+        "chatapp.retrieval.tasks.sweep_documents",
+    ),
+}
+
 app = Celery("chatapp")
 
 
@@ -29,6 +40,7 @@ def configure() -> None:
         task_queues=[Queue(name) for name in (INFERENCE_QUEUE, PIPELINE_QUEUE, LOOKUP_QUEUE)],
         task_create_missing_queues=False,
         task_default_queue=PIPELINE_QUEUE,
+        task_routes={name: {"queue": queue} for queue, names in TASKS.items() for name in names},
         worker_prefetch_multiplier=1,
         worker_hijack_root_logger=False,
         worker_redirect_stdouts=False,
@@ -41,12 +53,12 @@ def configure() -> None:
             "sweep-generations": {
                 "task": "chatapp.conversations.tasks.sweep_generations",
                 "schedule": 2.0,
-                "options": {"expires": 5, "queue": PIPELINE_QUEUE},
+                "options": {"expires": 5},
             },
             "sweep-documents": {
                 "task": "chatapp.retrieval.tasks.sweep_documents",
                 "schedule": 10.0,
-                "options": {"expires": 20, "queue": PIPELINE_QUEUE},
+                "options": {"expires": 20},
             },
         },
     )

@@ -1,10 +1,10 @@
-from celery import shared_task
+"""Celery's side of answering: a message carries no data, Postgres knows the work."""
 
-from chatapp.celery import INFERENCE_QUEUE, PIPELINE_QUEUE
+from chatapp.celery import app
 from chatapp.conversations import services
 
 
-@shared_task(name="chatapp.conversations.tasks.answer_queued", queue=INFERENCE_QUEUE, expires=30)
+@app.task(expires=30)
 def answer_queued() -> None:
     """There is work: this slot claims from Postgres until the queue is empty."""
     from chatapp.conversations.workers.inference import current_worker
@@ -12,6 +12,6 @@ def answer_queued() -> None:
     current_worker().answer_all()
 
 
-@shared_task(name="chatapp.conversations.tasks.sweep_generations", queue=PIPELINE_QUEUE, expires=5)
+@app.task(expires=5)
 def sweep_generations() -> None:
     services.sweep_generations()

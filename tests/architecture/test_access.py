@@ -12,7 +12,6 @@ PUBLIC = {
     "metrics": "checks a token or the peer's address itself",
     "accounts/": "signing in",
     "api/v1/openapi.json": "describes the API, holds no data",
-    "api/v1/docs": "describes the API, holds no data",
 }
 SAMPLES = {"uuid": "7b0f6a9c-3f0e-4f5b-9a53-0f4f5b9a5300", "slug": "nothing", "str": "nothing", "int": "1"}
 

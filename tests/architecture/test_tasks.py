@@ -10,6 +10,10 @@ app.loader.import_default_modules()
 OWN = sorted(name for name in app.tasks if name.startswith("chatapp."))
 
 
+def test_no_route_names_a_task_that_is_gone() -> None:
+    assert sorted(app.conf.task_routes) == OWN
+
+
 def test_there_are_tasks() -> None:
     assert len(OWN) >= 4
 
@@ -17,7 +21,7 @@ def test_there_are_tasks() -> None:
 @pytest.mark.parametrize("name", OWN)
 def test_task_names_queue_and_expiry(name: str) -> None:
     task: Any = app.tasks[name]
-    assert task.queue in {"inference", "pipeline", "lookup"}
+    assert app.conf.task_routes[name]["queue"] in {"inference", "pipeline", "lookup"}
     assert task.expires
 
 

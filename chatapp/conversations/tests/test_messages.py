@@ -91,16 +91,16 @@ def test_a_full_queue_refuses_at_once(alice: User, ask: Ask, settings: Any) -> N
 
 def test_an_edit_and_a_regeneration_are_siblings(alice: User, ask: Ask) -> None:
     first = ask(alice)
+    asked = first.message.parent_id
+    assert asked is not None
     services.request_stop(user=alice, generation_id=first.id)
     again = services.regenerate(user=alice, message_id=first.message_id)
     services.request_stop(user=alice, generation_id=again.id)
-    edited = services.edit_message(
-        user=alice, message_id=first.message.parent_id, new_id=uuid4(), text="In other words"
-    )
+    edited = services.edit_message(user=alice, message_id=asked, new_id=uuid4(), text="In other words")
     question, answer = get_thread_for(alice, first.message.conversation_id)
     assert (question.message.text, answer.message.id) == ("In other words", edited.message_id)
-    assert question.siblings == [first.message.parent_id, edited.message.parent_id]
-    _, older = get_thread_for(alice, first.message.conversation_id, leaf_id=first.message.parent_id)
+    assert question.siblings == [asked, edited.message.parent_id]
+    _, older = get_thread_for(alice, first.message.conversation_id, leaf_id=asked)
     assert older.siblings == [first.message_id, again.message_id]
 
 
