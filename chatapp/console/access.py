@@ -41,6 +41,7 @@ class Tab:
 
 PAGES = (
     Page("Models", "console_models", "inference.view_version"),
+    Page("Workers", "console_workers", "inference.view_worker"),
     Page("Flags", "console_flags", "moderation.review_flag"),
     Page("Policies", "console_policies", "moderation.view_policy"),
 )

@@ -5,7 +5,7 @@ from chatapp.console.views import flags, home, models, policies
 urlpatterns = [
     path("", home.console, name="console"),
     path("models/", models.list_models, name="console_models"),
-    path("models/workers/", models.list_workers, name="console_workers"),
+    path("workers/", models.list_workers, name="console_workers"),
     path("models/<uuid:version_id>/serve/", models.serve, name="console_serve"),
     path("flags/", flags.list_flags, name="console_flags"),
     path("flags/<uuid:flag_id>/", flags.show_flag, name="console_flag"),

@@ -58,6 +58,8 @@ document.addEventListener("focusin", (event) => {
 
 document.addEventListener("htmx:after:swap", (event) => {
   const id = event.detail.ctx?.target?.id ?? "";
+  // The button that was pressed is gone with what was swapped; the keyboard goes on from there.
+  if (id === "versions" || id === "policies") document.getElementById(id)?.focus({ preventScroll: true });
   const swapped = id.startsWith("flag-") ? document.getElementById(id) : null;
   if (!swapped) return;
   const all = rows();

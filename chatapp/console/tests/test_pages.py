@@ -59,7 +59,7 @@ def register(name: str) -> Any:
     return register_version(user=None, name=name, provider="scripted", context_tokens=4096, licence="MIT")
 
 
-PATHS = ["/console/", "/console/models/", "/console/models/workers/", "/console/flags/", "/console/policies/"]
+PATHS = ["/console/", "/console/models/", "/console/workers/", "/console/flags/", "/console/policies/"]
 
 
 @pytest.mark.parametrize("name", ["alice", "mallory"])
@@ -94,7 +94,7 @@ BLOCK = {"kind": "pattern", "stage": "output", "action": "block", "patterns": ["
 
 @pytest.mark.parametrize(
     "name,allowed",
-    [("mona", {"/console/flags/", "/console/policies/"}), ("oscar", {"/console/models/", "/console/models/workers/"})],
+    [("mona", {"/console/flags/", "/console/policies/"}), ("oscar", {"/console/models/", "/console/workers/"})],
 )
 def test_each_role_has_its_pages_and_is_told_of_the_others(client_of: ClientOf, name: str, allowed: set[str]) -> None:
     client = client_of(name)

@@ -19,7 +19,8 @@ def list_models(request: ConsoleRequest) -> HttpResponse:
 @require_GET
 @console_page("inference.view_worker")
 def list_workers(request: ConsoleRequest) -> HttpResponse:
-    return render(request, "console/_workers.html", {"workers": list_workers_for(request.user)})
+    template = "console/_workers.html" if request.htmx else "console/workers.html"
+    return render(request, template, {"tabs": tabs_for(request), "workers": list_workers_for(request.user)})
 
 
 @require_POST
