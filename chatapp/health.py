@@ -24,6 +24,11 @@ from chatapp.runtime.instance import read_instance
 
 OK = "ok"
 _CACHE_SECONDS = 1.0
+# Python's own `is_private` also holds for addresses that are reserved or meant for documentation.
+_PRIVATE = [
+    ipaddress.ip_network(network)
+    for network in ("127.0.0.0/8", "10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "::1/128", "fc00::/7")
+]
 
 
 class Readiness:
@@ -134,4 +139,5 @@ def _is_private_peer(request: HttpRequest) -> bool:
         peer = ipaddress.ip_address(request.META.get("REMOTE_ADDR", ""))
     except ValueError:
         return False
-    return peer.is_private
+    address = getattr(peer, "ipv4_mapped", None) or peer
+    return any(address in network for network in _PRIVATE)

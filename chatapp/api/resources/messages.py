@@ -63,7 +63,8 @@ def get_message(request: ApiRequest, message_id: UUID) -> MessageOut:
 
 @router.post("", response={202: generations.GenerationOut})
 def post_message(request: ApiRequest, body: MessageIn) -> Status[Any]:
+    # A new conversation takes the message's id, so that a message sent twice is in one conversation, too.
     generation = services.post_message(
-        user=request.auth, text=body.text, message_id=body.id, conversation_id=body.conversation
+        user=request.auth, text=body.text, message_id=body.id, conversation_id=body.conversation or body.id
     )
     return Status(202, generations.shape(selectors.get_generation_for(request.auth, generation.id)))
