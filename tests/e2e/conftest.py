@@ -1,0 +1,36 @@
+from collections.abc import Iterator
+
+import pytest
+from playwright.sync_api import Browser, sync_playwright
+
+from tests.e2e.browser import FLAGS, User, at_browser, find_chromium
+from tests.stack import Stack
+
+SERVE_SCRIPTED = """
+from chatapp.inference import selectors, services
+services.set_serving_version(user=None, version=selectors.get_version_by_name("scripted"))
+"""
+
+
+@pytest.fixture(scope="session")
+def browser() -> Iterator[Browser]:
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=find_chromium(), args=FLAGS)
+        yield browser
+        browser.close()
+
+
+@pytest.fixture(scope="session")
+def scripted_stack(stack: Stack) -> Stack:
+    """The running product with the scripted model on the default route."""
+    stack.manage("shell", "-c", SERVE_SCRIPTED)
+    return stack
+
+
+@pytest.fixture
+def alice(browser: Browser, scripted_stack: Stack) -> Iterator[User]:
+    """Signed in, on a new chat; the test fails when her browser had anything to complain about."""
+    with at_browser(browser, scripted_stack) as user:
+        user.sign_in("alice")
+        yield user
+        assert user.complaints == []

@@ -1,0 +1,74 @@
+"""Every page, light and dark, wide and narrow: no axe violation, no sideways scrolling, nothing on the console."""
+
+import pytest
+from axe_playwright_python.sync_playwright import Axe
+from playwright.sync_api import Browser
+
+from tests.e2e.browser import DESKTOP, PHONE, Scheme, User, at_browser
+from tests.stack import Stack
+
+pytestmark = pytest.mark.e2e
+PAGES = {
+    "alice": ["/", "/knowledge/"],
+    "ada": ["/console/", "/console/models/", "/console/flags/"],
+}
+SAMPLE = (
+    "rate=400 say: # Title\n\nSome `code` and [a link](https://ok.example).\n\n```python\nx = 1  # one\n```\n\n> quoted"
+)
+
+
+def violations(user: User) -> list[str]:
+    # Colours are measured on the page at rest, not in the middle of a transition.
+    user.page.evaluate("Promise.allSettled(document.getAnimations().map((animation) => animation.finished))")
+    found = Axe().run(user.page).response["violations"]
+    return [f"{rule['id']}: {node['target']} {node['failureSummary']}" for rule in found for node in rule["nodes"]]
+
+
+def assert_sound(user: User) -> None:
+    assert violations(user) == []
+    assert not user.overflows()
+    assert user.complaints == []
+
+
+@pytest.fixture(params=[DESKTOP, PHONE], ids=["desktop", "phone"])
+def size(request: pytest.FixtureRequest) -> tuple[int, int]:
+    return request.param  # type: ignore[no-any-return]
+
+
+@pytest.fixture(params=["light", "dark"])
+def scheme(request: pytest.FixtureRequest) -> Scheme:
+    return request.param  # type: ignore[no-any-return]
+
+
+def test_sign_in(browser: Browser, stack: Stack, size: tuple[int, int], scheme: Scheme) -> None:
+    with at_browser(browser, stack, size=size, scheme=scheme) as user:
+        user.open("/accounts/login/")
+        assert_sound(user)
+        user.page.fill("#id_login", "alice")
+        user.page.fill("#id_password", "wrong")
+        user.page.get_by_test_id("sign-in").click()
+        user.page.get_by_test_id("error").wait_for()
+        assert_sound(user)
+
+
+@pytest.mark.parametrize("person", PAGES)
+def test_pages(browser: Browser, stack: Stack, person: str, size: tuple[int, int], scheme: Scheme) -> None:
+    with at_browser(browser, stack, size=size, scheme=scheme) as user:
+        user.sign_in(person)
+        for path in PAGES[person]:
+            user.open(path)
+            assert_sound(user)
+
+
+def test_an_answered_conversation(
+    browser: Browser, scripted_stack: Stack, size: tuple[int, int], scheme: Scheme
+) -> None:
+    with at_browser(browser, scripted_stack, size=size, scheme=scheme) as user:
+        user.sign_in("alice")
+        user.ask(SAMPLE)
+        user.wait_settled()
+        assert_sound(user)
+        if size == PHONE:
+            user.page.get_by_role("button", name="Menu", exact=True).click()
+            user.page.get_by_test_id("new-chat").wait_for()
+            assert_sound(user)
