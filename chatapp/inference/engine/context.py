@@ -5,11 +5,11 @@ from dataclasses import dataclass
 from enum import Enum
 from typing import Any
 
-import llama_cpp
 import numpy as np
 
 from chatapp.inference.engine.errors import EngineError
 from chatapp.inference.engine.model import Model
+from chatapp.inference.engine.native import llama_cpp
 from chatapp.inference.engine.samplers import Logits
 
 

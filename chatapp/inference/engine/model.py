@@ -2,18 +2,12 @@
 
 import ctypes
 import logging
-import os
 from pathlib import Path
 from typing import Any
 
-# OpenMP reads this once, when llama.cpp is loaded. Its threads would else spin at every barrier, which on a machine
-# that does anything besides makes a step ten times longer. Set it to "active" where the cores are the engine's alone.
-os.environ.setdefault("OMP_WAIT_POLICY", "passive")
-
-import llama_cpp
-
 from chatapp.inference.artifacts.gguf import InvalidGGUFError, validate_gguf
 from chatapp.inference.engine.errors import EngineError
+from chatapp.inference.engine.native import llama_cpp
 
 _logger = logging.getLogger("chatapp.inference.llama")
 # ggml's numbers: debug, info, warning, error. Its info is of no use while all goes well.
@@ -105,7 +99,7 @@ class Model:
 
 
 def _may_repack() -> bool:
-    """Repacked weights read prompts about twice as fast on a CPU.
+    """Repacked weights read prompts faster on a CPU.
 
     Not with AMX: llama.cpp's AMX code, as some compilers build it, ends the process.
     """

@@ -5,12 +5,12 @@ import math
 import secrets
 from typing import Any, Protocol
 
-import llama_cpp
 import numpy as np
 import numpy.typing as npt
 
 from chatapp.inference.engine.errors import EngineError
 from chatapp.inference.engine.model import Model
+from chatapp.inference.engine.native import llama_cpp
 from chatapp.inference.engine.sampling import Sampling
 
 _PENALTY_WINDOW = 1024
