@@ -1,3 +1,4 @@
+from datetime import timedelta
 from typing import Any
 from uuid import uuid4
 
@@ -167,7 +168,7 @@ def test_versions_say_who_serves_and_how_many_answers_they_gave(oscar: User) -> 
 def test_a_worker_is_alive_for_fifteen_seconds_after_it_was_heard_of(oscar: User) -> None:
     now = timezone.now()
     for name, age in (("a", 20), ("b", 5)):
-        seen = now - timezone.timedelta(seconds=age)
+        seen = now - timedelta(seconds=age)
         Worker.objects.create(name=name, kind="inference", started_at=seen, seen_at=seen)
     assert [(worker.name, worker.alive) for worker in selectors.list_workers_for(oscar)] == [  # type: ignore[attr-defined]
         ("b", True),

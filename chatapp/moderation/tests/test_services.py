@@ -1,7 +1,7 @@
 import threading
 from collections.abc import Callable
 from typing import Any
-from uuid import uuid4
+from uuid import UUID, uuid4
 
 import pytest
 from django.db import IntegrityError, connection, connections, transaction
@@ -255,7 +255,8 @@ def test_an_unknown_filter_is_refused(mona: User, filters: dict[str, str]) -> No
 @pytest.mark.django_db(transaction=True)
 def test_of_reviewers_who_claim_at_once_one_wins(mona: User, rita: User, alice: User) -> None:
     flag_ids = [flag_of(record(alice, finding())).id for _ in range(5)]
-    gate, results = threading.Barrier(4), []
+    gate = threading.Barrier(4)
+    results: list[tuple[UUID, UUID | str | None]] = []
 
     def claim_all(user: User) -> None:
         try:

@@ -1,0 +1,106 @@
+"""The pages in a browser: by keyboard alone, on a phone and on a desk, dark and light, without a finding of axe."""
+
+from collections.abc import Iterator
+from uuid import uuid4
+
+import pytest
+from axe_playwright_python.sync_playwright import Axe
+from playwright.sync_api import Browser, Page, sync_playwright
+from pytest_django.live_server_helper import LiveServer
+
+from chatapp.inference.services import register_version, set_serving_version
+from chatapp.moderation.checks import Finding
+from chatapp.moderation.models import Action, Severity, Stage
+from chatapp.moderation.services import create_policy_version, record_exchange
+from tests.people import PASSWORD, make_person
+
+pytestmark = [pytest.mark.e2e, pytest.mark.django_db(transaction=True)]
+
+CHECK = {"kind": "pattern", "name": "project names", "stage": "output", "action": "block", "patterns": ["Moonshot"]}
+
+
+@pytest.fixture
+def company() -> None:
+    make_person("ada")
+    for name in ("large", "small"):
+        version = register_version(user=None, name=name, provider="scripted", context_tokens=4096, licence="MIT")
+        set_serving_version(user=None, version=version)
+    create_policy_version(user=None, name="company", checks=[CHECK], activate=True)
+    finding = Finding("", "project names", Stage.OUTPUT, Action.BLOCK, Severity.HIGH, ((12, 20),))
+    for _ in range(3):
+        record_exchange(
+            generation_id=uuid4(), user=None, question="What is Moonshot?", answer="This answer was withheld.",
+            original="The plan of Moonshot is to land.", sources=[{"n": 1, "document": "plan.pdf", "page": 4}],
+            model_version="small", policy_version="company@1", findings=[finding],
+        )  # fmt: skip
+
+
+@pytest.fixture
+def browser(company: None, live_server: LiveServer) -> Iterator[Browser]:
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path="/usr/bin/chromium", args=["--no-sandbox"])
+        yield browser
+        browser.close()
+
+
+def sign_in(browser: Browser, live_server: LiveServer, *, width: int, scheme: str) -> tuple[Page, list[str]]:
+    page = browser.new_context(viewport={"width": width, "height": 800}, color_scheme=scheme).new_page()  # type: ignore[arg-type]
+    page.goto(f"{live_server.url}/accounts/login/?next=/console/models/")
+    page.fill("[name=login]", "ada")
+    page.fill("[name=password]", PASSWORD)
+    page.keyboard.press("Enter")
+    page.wait_for_url(f"{live_server.url}/console/models/")
+    problems: list[str] = []
+    page.on("console", lambda message: problems.append(message.text) if message.type == "error" else None)
+    page.on("pageerror", lambda error: problems.append(str(error)))
+    return page, problems
+
+
+def findings_of_axe(page: Page) -> str:
+    result = Axe().run(page)
+    return str(result.generate_report()) if result.violations_count else ""
+
+
+@pytest.mark.parametrize("width,scheme", [(390, "dark"), (1440, "light")])
+def test_every_page_fits_and_is_accessible(browser: Browser, live_server: LiveServer, width: int, scheme: str) -> None:
+    page, problems = sign_in(browser, live_server, width=width, scheme=scheme)
+    for name in ("models", "workers", "flags", "policies"):
+        page.goto(f"{live_server.url}/console/{name}/")
+        assert findings_of_axe(page) == ""
+        assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
+    page.goto(f"{live_server.url}/console/flags/")
+    page.get_by_test_id("flag-claim").first.click()
+    page.wait_for_selector("[data-status=mine]")
+    assert findings_of_axe(page) == ""
+    assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
+    assert problems == []
+
+
+def test_one_click_and_a_confirmation_serve_another_version(browser: Browser, live_server: LiveServer) -> None:
+    page, problems = sign_in(browser, live_server, width=1280, scheme="light")
+    page.get_by_role("button", name="Serve this version: large").click()
+    dialog = page.get_by_role("dialog")
+    assert "Running answers finish on the version that they started with." in dialog.inner_text()
+    dialog.get_by_role("button", name="Serve this version").click()
+    page.wait_for_selector('[data-version="large"][data-serves="true"]')
+    assert "large now answers new questions." in page.locator("#console-status").inner_text()
+    assert problems == []
+
+
+def test_the_queue_is_reviewed_by_keyboard_alone(browser: Browser, live_server: LiveServer) -> None:
+    page, problems = sign_in(browser, live_server, width=1280, scheme="light")
+    page.goto(f"{live_server.url}/console/flags/")
+    for key in ("j", "j", "k", "Enter"):
+        page.keyboard.press(key)
+    page.get_by_test_id("flag-detail").wait_for()
+    page.keyboard.press("u")
+    assert page.locator("#console-status").inner_text() == "Claim the flag first, with c."
+    for key, status in (("d", "dismissed"), ("u", "upheld")):
+        page.keyboard.press("c")
+        page.wait_for_selector("[data-status=mine]:focus")
+        page.keyboard.press(key)
+        page.wait_for_selector(f"[data-status={status}]")
+        page.wait_for_selector("[data-status=open]:focus")
+    assert page.get_by_test_id("flag-row").nth(0).get_attribute("data-status") == "dismissed"
+    assert page.get_by_test_id("flag-row").nth(1).get_attribute("data-status") == "upheld"
+    assert problems == []
