@@ -1,15 +1,16 @@
 """The size of a request's body is limited while it arrives, before Django gathers it on disk."""
 
-from collections.abc import Awaitable, Callable, MutableMapping
+from collections.abc import Awaitable, Callable, Mapping
 from typing import Any
 
 from chatapp.errors import ChatappError
 from chatapp.problems import problem_response
 
-Message = MutableMapping[str, Any]
+Scope = dict[str, Any]
+Message = Mapping[str, Any]
 Receive = Callable[[], Awaitable[Message]]
 Send = Callable[[Message], Awaitable[None]]
-Application = Callable[[MutableMapping[str, Any], Receive, Send], Awaitable[None]]
+Application = Callable[[Scope, Receive, Send], Awaitable[None]]
 
 
 class BodyLimit:
@@ -19,7 +20,7 @@ class BodyLimit:
         self.application = application
         self.max_bytes = max_bytes
 
-    async def __call__(self, scope: MutableMapping[str, Any], receive: Receive, send: Send) -> None:
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         received = _declared_length(scope)
         if received <= self.max_bytes:
             received = 0
@@ -36,7 +37,7 @@ class BodyLimit:
             await _refuse(scope["path"], send)
 
 
-def _declared_length(scope: MutableMapping[str, Any]) -> int:
+def _declared_length(scope: Scope) -> int:
     declared = dict(scope["headers"]).get(b"content-length", b"0")
     return int(declared) if declared.isdigit() else 0
 

@@ -126,9 +126,10 @@ def test_a_conversation_is_renamed_and_deleted(scripted: ModelVersion, alice: Us
 
 def test_lists_come_in_pages_newest_first(scripted: ModelVersion, alice: User, api: Api) -> None:
     made = [post(api(alice), "/api/v1/messages", {"text": f"hello {n}"}).json()["id"] for n in range(5)]
-    client, cursor, found = api(alice), "", []
+    client, found = api(alice), []
+    cursor: Any = ""
     while cursor is not None:
-        page = client.get("/api/v1/generations", {"limit": 2, "cursor": cursor}).json()
+        page = client.get("/api/v1/generations", {"limit": "2", "cursor": cursor}).json()
         found += [item["id"] for item in page["items"]]
         cursor = page["next"]
     assert found == made[::-1]
@@ -139,8 +140,9 @@ def test_a_page_of_generations_costs_few_queries(
 ) -> None:
     for n in range(5):
         post(api(alice), "/api/v1/messages", {"text": f"hello {n}"})
-    with django_assert_max_num_queries(4):
-        api(alice).get("/api/v1/generations")
+    client = api(alice)
+    with django_assert_max_num_queries(3):
+        client.get("/api/v1/generations")
 
 
 def test_operators_register_versions_and_employees_see_none(
