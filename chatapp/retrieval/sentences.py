@@ -55,7 +55,8 @@ def _sentences(offset: int, line: str) -> Iterator[Sentence]:
         return
     if body.lstrip().startswith("|"):
         end = len(body.removesuffix("|").rstrip()) if body.endswith("|") else len(body)
-        yield Sentence(body[:end].strip().strip("|"), offset, offset + end)
+        if text := body[:end].strip(" \t|"):
+            yield Sentence(text, offset, offset + end)
         return
     prefix = _PREFIX.match(body)
     start = prefix.end() if prefix else 0
