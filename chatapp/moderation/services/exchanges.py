@@ -58,11 +58,11 @@ def _record_findings(exchange: Exchange, findings: Sequence[Finding]) -> None:
             spans=[list(span) for span in finding.spans],
         )
         if finding.action in FOR_REVIEW:
-            excerpt = finding.excerpt or excerpt_of(checked_text(exchange, finding.stage), finding.spans)
+            excerpt = finding.excerpt or excerpt_of(_checked_text(exchange, finding.stage), finding.spans)
             Flag.objects.create(exchange=exchange, verdict=verdict, severity=finding.severity, excerpt=excerpt)
 
 
-def checked_text(exchange: Exchange, stage: str) -> str:
+def _checked_text(exchange: Exchange, stage: str) -> str:
     """The text that spans of that stage count in; empty for passages, which are many."""
     if stage == Stage.INPUT:
         return exchange.question
