@@ -89,8 +89,8 @@ def _conversation_in(path: str) -> UUID | None:
 def chat(request: HttpRequest) -> HttpResponse:
     user = cast("ChatRequest", request).user
     # The id is made here so that a first message that is posted twice still makes one conversation.
-    context = {"conversation_id": uuid4(), "limit": settings.MESSAGE_MAX_CHARACTERS, "is_new": True}
-    return render(request, "conversations/chat.html", context | _sidebar(user, None))
+    context = _thread(user, uuid4(), []) | _sidebar(user, None)
+    return render(request, "conversations/chat.html", context | {"message_id": uuid4(), "is_new": True})
 
 
 @require_GET
@@ -102,7 +102,8 @@ def conversation(request: HttpRequest, conversation_id: UUID) -> HttpResponse:
     context = _thread(user, conversation_id, turns)
     if cast("ChatRequest", request).htmx:
         return render(request, "conversations/_thread.html", context)
-    return render(request, "conversations/chat.html", context | {"title": found.title} | _sidebar(user, found.id))
+    context |= {"title": found.title, "message_id": uuid4()} | _sidebar(user, found.id)
+    return render(request, "conversations/chat.html", context)
 
 
 @require_GET
@@ -148,7 +149,7 @@ def edit(request: HttpRequest, conversation_id: UUID, message_id: UUID) -> HttpR
     user = cast("ChatRequest", request).user
     turn = _own_turn(user, conversation_id, message_id)
     if request.method == "GET":
-        return render(request, "conversations/_edit.html", {"message": turn.message})
+        return render(request, "conversations/_edit.html", {"message": turn.message, "message_id": uuid4()})
     data = parse(EditForm, request.POST)
     generation = services.edit_message(user=user, message_id=message_id, new_id=data["message"], text=data["text"])
     return _thread_response(request, conversation_id, generation.message_id)

@@ -52,7 +52,7 @@ class User:
         self.page.fill("#id_login", username)
         self.page.fill("#id_password", DEMO_PASSWORD)
         self.page.get_by_test_id("sign-in").click()
-        self.page.get_by_test_id("composer").wait_for()
+        self.page.wait_for_url(self.stack.base_url + "/")
 
     def ask(self, text: str) -> Locator:
         """Sends by Enter, as people do; returns the answer's article."""
