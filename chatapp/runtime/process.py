@@ -100,12 +100,17 @@ class Process:
         return "\n  ".join([f"{self.program.name} {what}. Its log is {self.program.log} and ends with:", *lines])
 
 
-def stop_all(processes: list[Process], *, seconds: float) -> None:
-    """Ask all of them to stop, let them drain together, then end what is left, children of children too."""
+def stop_all(processes: list[Process], *, seconds: float) -> list[str]:
+    """Ask all of them to stop, let them drain together, then end what is left, children of children too.
+
+    Returns the names of those that did not stop by themselves.
+    """
     for process in processes:
         process.terminate()
     deadline = time.monotonic() + seconds
     while time.monotonic() < deadline and not all(process.has_exited() for process in processes):
         time.sleep(0.05)
+    late = [process.program.name for process in processes if not process.has_exited()]
     for process in processes:
         process.kill()
+    return late

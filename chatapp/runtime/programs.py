@@ -4,7 +4,7 @@ import os
 import sys
 from pathlib import Path
 
-from chatapp.runtime.files import CHECKOUT
+from chatapp.runtime.files import CHECKOUT, make_private_folder
 from chatapp.runtime.options import Options
 from chatapp.runtime.process import Program
 
@@ -24,6 +24,7 @@ def list_programs(options: Options, *, home: Path) -> list[Program]:
         *("celery", "-A", "chatapp", "beat", "--loglevel", "INFO", "--pidfile="),
         *("-S", "celery.beat:PersistentScheduler", "-s", str(home / "beat-schedule")),
     )
+    _empty_metrics_folder(home)
     cores = os.cpu_count() or 1
     # llama.cpp is told its own number of threads; this bounds torch, which runs beside it.
     return [
@@ -43,6 +44,12 @@ def child_environment(home: Path, **extra: str) -> dict[str, str]:
     return {**os.environ, "CHATAPP_HOME": str(home), "DJANGO_SETTINGS_MODULE": "chatapp.settings", **extra}
 
 
+def _empty_metrics_folder(home: Path) -> None:
+    """Counters begin at zero with the instance, as those of a single process do."""
+    for left in make_private_folder(home / "metrics").glob("*.db"):
+        left.unlink()
+
+
 def _worker(name: str, *, queues: str, threads: int) -> tuple[str, ...]:
     return (
         *("celery", "-A", "chatapp", "worker", "-P", "threads", "-c", str(threads), "-Q", queues),
@@ -56,6 +63,7 @@ def _program(name: str, arguments: tuple[str, ...], *, home: Path, torch_threads
         OMP_NUM_THREADS=str(torch_threads),
         TOKENIZERS_PARALLELISM="false",
         MALLOC_ARENA_MAX="2",  # glibc keeps an arena per thread, which costs a threaded worker memory for nothing
+        PROMETHEUS_MULTIPROC_DIR=str(home / "metrics"),  # the web process answers /metrics for all of them
         PYTHONUNBUFFERED="1",
     )
     return Program(

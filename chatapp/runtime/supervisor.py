@@ -45,7 +45,8 @@ class Supervisor:
                 time.sleep(_LOOK_SECONDS)
         finally:
             progress.say("Stopping")
-            stop_all([watched.process for watched in self._programs], seconds=DRAIN_SECONDS)
+            for name in stop_all([watched.process for watched in self._programs], seconds=DRAIN_SECONDS):
+                progress.say(f"{name} did not stop within {DRAIN_SECONDS} s and was killed")
             remove_instance()
 
     def _start_programs(self, programs: list[Program]) -> None:

@@ -53,7 +53,7 @@ def test_grandchildren_end_with_their_parent(tmp_path: Path, nursery: Nursery) -
 def test_who_ignores_the_request_is_killed(tmp_path: Path, nursery: Nursery) -> None:
     process = nursery.start(make_program(tmp_path, STUBBORN))
     wait_until(lambda: (tmp_path / "example.log").read_text() == "up\n")
-    stop_all([process], seconds=0.3)
+    assert stop_all([process], seconds=0.3) == ["example"]
     assert process.kill() == -signal.SIGKILL
 
 
@@ -91,5 +91,5 @@ def test_never_being_ready_is_explained(tmp_path: Path, nursery: Nursery) -> Non
 
 def test_what_never_started_can_be_stopped(tmp_path: Path) -> None:
     process = Process(make_program(tmp_path, SLEEPER))
-    stop_all([process], seconds=0.1)
+    assert stop_all([process], seconds=0.1) == []
     assert process.kill() is None
