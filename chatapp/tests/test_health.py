@@ -1,4 +1,7 @@
+import subprocess
+import sys
 from datetime import timedelta
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -108,6 +111,23 @@ def test_metrics_have_the_names_that_dashboards_use() -> None:
     slots = {sample.labels["state"]: sample.value for sample in families["chatapp_engine_slots"].samples}
     assert slots == {"busy": 1, "free": 3}
     assert families["chatapp_queue_depth"].samples[0].labels == {"route": "default"}
+
+
+@pytest.mark.django_db
+def test_metrics_speak_for_all_processes_and_forget_the_gauges_of_ended_ones(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setenv("PROMETHEUS_MULTIPROC_DIR", str(tmp_path))
+    program = (
+        "from chatapp.retrieval.metrics import INGESTION_DOCUMENTS as d; d.labels(status='ready').inc(3);"
+        "from chatapp.conversations.metrics import STREAM_READERS as r; r.inc(7)"
+    )
+    for _ in range(2):
+        subprocess.run([sys.executable, "-c", program], check=True)
+    families = {f.name: f for f in text_string_to_metric_families(Client().get("/metrics").content.decode())}
+    assert families["chatapp_ingestion_documents"].samples[0].value == 6
+    assert "chatapp_stream_readers" not in families
+    assert "chatapp_queue_depth" in families
 
 
 @pytest.mark.django_db
