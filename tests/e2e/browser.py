@@ -21,6 +21,9 @@ FLAGS = [
 DESKTOP, PHONE = (1440, 900), (390, 844)
 Scheme = Literal["light", "dark"]
 ANSWER_MS = 60_000
+# Before an order to the scripted model: the product must not take it for a question about the company, which it
+# declines when no document answers it.
+GENERAL = "Write a haiku about rain."
 SETTLED = "() => !document.querySelector('.answer:is([data-status=queued], [data-status=answering])')"
 
 
@@ -62,6 +65,10 @@ class User:
         answer = self.answers.nth(before)
         answer.wait_for()
         return answer
+
+    def order(self, script: str) -> Locator:
+        """Makes the scripted model write, without documents."""
+        return self.ask(f"{GENERAL} {script}")
 
     @property
     def answers(self) -> Locator:

@@ -65,7 +65,7 @@ def test_an_answered_conversation(
 ) -> None:
     with at_browser(browser, scripted_stack, size=size, scheme=scheme) as user:
         user.sign_in("alice")
-        user.ask(SAMPLE)
+        user.order(SAMPLE)
         user.wait_settled()
         assert_sound(user)
         if size == PHONE:

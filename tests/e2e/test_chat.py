@@ -6,7 +6,7 @@ from uuid import uuid4
 import pytest
 from playwright.sync_api import WebSocketRoute, expect
 
-from tests.e2e.browser import ANSWER_MS, User, numbered
+from tests.e2e.browser import ANSWER_MS, GENERAL, User, numbered
 
 pytestmark = pytest.mark.e2e
 
@@ -16,7 +16,7 @@ def words(user: User) -> list[str]:
 
 
 def test_an_answer_survives_a_reload_in_the_middle_and_reads_the_same_in_a_second_tab(alice: User) -> None:
-    alice.ask("rate=25 tokens=160")
+    alice.order("rate=25 tokens=160")
     alice.wait_text("t000030")
     alice.page.reload()
     expect(alice.answers.last).to_have_attribute("data-status", "answering")
@@ -31,7 +31,7 @@ def test_an_answer_survives_a_reload_in_the_middle_and_reads_the_same_in_a_secon
 
 
 def test_stop_keeps_what_was_written(alice: User) -> None:
-    alice.ask("rate=20 tokens=2000")
+    alice.order("rate=20 tokens=2000")
     alice.wait_text("t000010")
     expect(alice.page.get_by_test_id("send")).to_be_hidden()
     alice.page.get_by_test_id("stop").click()
@@ -51,7 +51,7 @@ def test_a_cut_socket_is_found_again_and_no_word_is_lost_or_doubled(alice: User)
         route.connect_to_server()
 
     alice.page.route_web_socket("**/ws/", pass_on)
-    alice.ask("rate=25 tokens=200")
+    alice.order("rate=25 tokens=200")
     for mark in ("t000020", "t000060"):
         alice.wait_text(mark)
         cuts[-1].close(code=1012)
@@ -62,13 +62,15 @@ def test_a_cut_socket_is_found_again_and_no_word_is_lost_or_doubled(alice: User)
 
 def test_without_any_socket_the_page_asks_for_the_answer(alice: User) -> None:
     alice.page.route_web_socket("**/ws/", lambda route: route.close(code=1011))
-    alice.ask("rate=40 tokens=80")
+    alice.order("rate=40 tokens=80")
     alice.wait_settled()
     assert words(alice) == numbered(80)
 
 
 def test_markdown_arrives_rendered_and_inert(alice: User) -> None:
-    alice.ask("rate=200 say: **bold** <img src=x onerror=alert(1)>\n\n```python\nprint(1)\n```\n\n| a |\n|--:|\n| 1 |")
+    alice.order(
+        "rate=200 say: **bold** <img src=x onerror=alert(1)>\n\n```python\nprint(1)\n```\n\n| a |\n|--:|\n| 1 |"
+    )
     alice.wait_settled()
     answer = alice.answers.last
     expect(answer.locator("strong")).to_have_text("bold")
@@ -91,11 +93,11 @@ def test_a_citation_opens_the_passage_and_leads_to_the_document(alice: User) -> 
 
 
 def test_editing_and_answering_again_make_branches(alice: User) -> None:
-    alice.ask("rate=400 say: first")
+    alice.order("rate=400 say: first")
     alice.wait_settled()
     alice.page.get_by_test_id("message-user").hover()
     alice.page.get_by_test_id("edit").click()
-    alice.page.locator("#edit-text").fill("rate=400 say: second")
+    alice.page.locator("#edit-text").fill(f"{GENERAL} rate=400 say: second")
     alice.page.keyboard.press("Enter")
     expect(alice.answers.last).to_contain_text("second", timeout=ANSWER_MS)
     alice.wait_settled()
@@ -127,13 +129,13 @@ def test_a_draft_is_kept_in_the_tab(alice: User) -> None:
 
 
 def test_conversations_are_renamed_and_deleted(alice: User) -> None:
-    title = f"rate=400 say: {uuid4().hex}"
+    title = f"{uuid4().hex} {GENERAL} rate=400 say: done"
     alice.ask(title)
     alice.wait_settled()
     listed = alice.page.get_by_test_id("conversation")
     listed.filter(has_text=title[:20]).first.locator("[popovertarget]").click()
     alice.page.locator(":popover-open").get_by_test_id("rename").click()
-    alice.page.get_by_label("Title").fill("Plans for spring")
+    alice.page.get_by_role("textbox", name="Title").fill("Plans for spring")
     alice.page.keyboard.press("Enter")
     current = alice.page.get_by_role("link", name="Plans for spring")
     expect(current).to_have_attribute("aria-current", "page")
@@ -149,7 +151,7 @@ def test_everything_can_be_done_from_the_keyboard(alice: User) -> None:
     alice.open("/")
     alice.page.locator("body").press("Tab")
     alice.page.get_by_test_id("composer").focus()
-    keyboard.type("rate=400 say: one")
+    keyboard.type(f"{GENERAL} rate=400 say: one")
     keyboard.press("Shift+Enter")
     keyboard.type("two")
     keyboard.press("Enter")
