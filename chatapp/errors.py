@@ -30,7 +30,9 @@ PROBLEMS: dict[str, Problem] = {
     "read_only_key": Problem(403, "This API key may only read. Use a key that may write."),
     "method_not_allowed": Problem(405, "This address does not take that method."),
     "body_too_large": Problem(413, "The request is too large. Send less at a time."),
-    "generation_failed": Problem(502, "The model could not answer. Try again; if it fails again, tell your administrator."),
+    "generation_failed": Problem(
+        502, "The model could not answer. Try again; if it fails again, tell your administrator."
+    ),
     "interrupted": Problem(503, "The answer was interrupted. Send the request again."),
     "internal": Problem(500, "Something went wrong here. It has been logged; try again or tell your administrator."),
     "model_unknown": Problem(404, "There is no model version named {name}."),

@@ -54,6 +54,11 @@ def list_flags_for(user: User, status: str | None = None, *, severity: str | Non
     return flags.filter(conditions[status])
 
 
+def count_flags(generation_id: UUID) -> int:
+    """For the outcome of an answer; says nothing of what was flagged."""
+    return Flag.objects.filter(exchange_id=generation_id).count()
+
+
 def get_flag_for(user: User, flag_id: UUID) -> Flag:
     """Raises ChatappError("not_found")."""
     flag = list_flags_for(user).select_related("decided_by").filter(id=flag_id).first()

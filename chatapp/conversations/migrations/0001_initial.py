@@ -8,109 +8,203 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-
     initial = True
 
     dependencies = [
-        ('inference', '0001_initial'),
-        ('retrieval', '0001_initial'),
+        ("inference", "0001_initial"),
+        ("retrieval", "0001_initial"),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
 
     operations = [
         migrations.CreateModel(
-            name='Conversation',
+            name="Conversation",
             fields=[
-                ('id', models.UUIDField(default=uuid.uuid4, editable=False, primary_key=True, serialize=False)),
-                ('title', chatapp.fields.ConfidentialTextField(blank=True)),
-                ('origin', models.CharField(choices=[('page', 'Page'), ('api', 'Api')], default='page', max_length=8)),
-                ('created_at', models.DateTimeField(auto_now_add=True)),
-                ('updated_at', models.DateTimeField(auto_now_add=True)),
-                ('owner', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='conversations', to=settings.AUTH_USER_MODEL)),
+                ("id", models.UUIDField(default=uuid.uuid4, editable=False, primary_key=True, serialize=False)),
+                ("title", chatapp.fields.ConfidentialTextField(blank=True)),
+                ("origin", models.CharField(choices=[("page", "Page"), ("api", "Api")], default="page", max_length=8)),
+                ("created_at", models.DateTimeField(auto_now_add=True)),
+                ("updated_at", models.DateTimeField(auto_now_add=True)),
+                (
+                    "owner",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="conversations",
+                        to=settings.AUTH_USER_MODEL,
+                    ),
+                ),
             ],
         ),
         migrations.CreateModel(
-            name='Message',
+            name="Message",
             fields=[
-                ('id', models.UUIDField(default=uuid.uuid4, primary_key=True, serialize=False)),
-                ('role', models.CharField(choices=[('system', 'System'), ('user', 'User'), ('assistant', 'Assistant')], max_length=16)),
-                ('text', chatapp.fields.ConfidentialTextField(blank=True)),
-                ('created_at', models.DateTimeField(auto_now_add=True)),
-                ('conversation', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='messages', to='conversations.conversation')),
-                ('parent', models.ForeignKey(null=True, on_delete=django.db.models.deletion.CASCADE, related_name='children', to='conversations.message')),
+                ("id", models.UUIDField(default=uuid.uuid4, primary_key=True, serialize=False)),
+                (
+                    "role",
+                    models.CharField(
+                        choices=[("system", "System"), ("user", "User"), ("assistant", "Assistant")], max_length=16
+                    ),
+                ),
+                ("text", chatapp.fields.ConfidentialTextField(blank=True)),
+                ("created_at", models.DateTimeField(auto_now_add=True)),
+                (
+                    "conversation",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="messages",
+                        to="conversations.conversation",
+                    ),
+                ),
+                (
+                    "parent",
+                    models.ForeignKey(
+                        null=True,
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="children",
+                        to="conversations.message",
+                    ),
+                ),
             ],
             options={
-                'ordering': ['created_at', 'id'],
+                "ordering": ["created_at", "id"],
             },
         ),
         migrations.CreateModel(
-            name='Generation',
+            name="Generation",
             fields=[
-                ('id', models.UUIDField(default=uuid.uuid4, editable=False, primary_key=True, serialize=False)),
-                ('policy_version', models.CharField(blank=True, max_length=300)),
-                ('collections', models.JSONField(help_text='Slugs to retrieve from; null: all that the user may read.', null=True)),
-                ('max_tokens', models.PositiveIntegerField()),
-                ('sampling', models.JSONField(default=dict)),
-                ('stop', models.JSONField(default=list)),
-                ('priority', models.PositiveSmallIntegerField(default=0, help_text='Lower is served first.')),
-                ('status', models.CharField(choices=[('queued', 'Queued'), ('answering', 'Answering'), ('complete', 'Complete'), ('stopped', 'Stopped'), ('interrupted', 'Interrupted'), ('failed', 'Failed'), ('blocked', 'Blocked'), ('retracted', 'Retracted')], default='queued', max_length=16)),
-                ('attempt', models.PositiveIntegerField(default=0)),
-                ('lease_owner', models.CharField(blank=True, max_length=200)),
-                ('lease_until', models.DateTimeField(null=True)),
-                ('stop_requested', models.BooleanField(default=False)),
-                ('checkpoint', chatapp.fields.ConfidentialTextField(blank=True)),
-                ('checkpoint_seq', models.PositiveIntegerField(default=0)),
-                ('finish_reason', models.CharField(blank=True, max_length=32)),
-                ('error_code', models.CharField(blank=True, max_length=64)),
-                ('prompt_tokens', models.PositiveIntegerField(default=0)),
-                ('completion_tokens', models.PositiveIntegerField(default=0)),
-                ('input_verdicts', models.JSONField(default=list)),
-                ('created_at', models.DateTimeField(auto_now_add=True)),
-                ('deadline_at', models.DateTimeField()),
-                ('claimed_at', models.DateTimeField(null=True)),
-                ('first_token_at', models.DateTimeField(null=True)),
-                ('finished_at', models.DateTimeField(null=True)),
-                ('route', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='+', to='inference.route')),
-                ('user', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='generations', to=settings.AUTH_USER_MODEL)),
-                ('version', models.ForeignKey(null=True, on_delete=django.db.models.deletion.PROTECT, related_name='generations', to='inference.modelversion')),
-                ('message', models.OneToOneField(on_delete=django.db.models.deletion.CASCADE, related_name='generation', to='conversations.message')),
+                ("id", models.UUIDField(default=uuid.uuid4, editable=False, primary_key=True, serialize=False)),
+                ("policy_version", models.CharField(blank=True, max_length=300)),
+                (
+                    "collections",
+                    models.JSONField(help_text="Slugs to retrieve from; null: all that the user may read.", null=True),
+                ),
+                ("max_tokens", models.PositiveIntegerField()),
+                ("sampling", models.JSONField(default=dict)),
+                ("stop", models.JSONField(default=list)),
+                ("priority", models.PositiveSmallIntegerField(default=0, help_text="Lower is served first.")),
+                (
+                    "status",
+                    models.CharField(
+                        choices=[
+                            ("queued", "Queued"),
+                            ("answering", "Answering"),
+                            ("complete", "Complete"),
+                            ("stopped", "Stopped"),
+                            ("interrupted", "Interrupted"),
+                            ("failed", "Failed"),
+                            ("blocked", "Blocked"),
+                            ("retracted", "Retracted"),
+                        ],
+                        default="queued",
+                        max_length=16,
+                    ),
+                ),
+                ("attempt", models.PositiveIntegerField(default=0)),
+                ("lease_owner", models.CharField(blank=True, max_length=200)),
+                ("lease_until", models.DateTimeField(null=True)),
+                ("stop_requested", models.BooleanField(default=False)),
+                ("checkpoint", chatapp.fields.ConfidentialTextField(blank=True)),
+                ("checkpoint_seq", models.PositiveIntegerField(default=0)),
+                ("finish_reason", models.CharField(blank=True, max_length=32)),
+                ("error_code", models.CharField(blank=True, max_length=64)),
+                ("prompt_tokens", models.PositiveIntegerField(default=0)),
+                ("completion_tokens", models.PositiveIntegerField(default=0)),
+                ("input_verdicts", models.JSONField(default=list)),
+                ("created_at", models.DateTimeField(auto_now_add=True)),
+                ("deadline_at", models.DateTimeField()),
+                ("claimed_at", models.DateTimeField(null=True)),
+                ("first_token_at", models.DateTimeField(null=True)),
+                ("finished_at", models.DateTimeField(null=True)),
+                (
+                    "route",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT, related_name="+", to="inference.route"
+                    ),
+                ),
+                (
+                    "user",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="generations",
+                        to=settings.AUTH_USER_MODEL,
+                    ),
+                ),
+                (
+                    "version",
+                    models.ForeignKey(
+                        null=True,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="generations",
+                        to="inference.modelversion",
+                    ),
+                ),
+                (
+                    "message",
+                    models.OneToOneField(
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="generation",
+                        to="conversations.message",
+                    ),
+                ),
             ],
         ),
         migrations.CreateModel(
-            name='Source',
+            name="Source",
             fields=[
-                ('id', models.UUIDField(default=uuid.uuid4, editable=False, primary_key=True, serialize=False)),
-                ('n', models.PositiveSmallIntegerField()),
-                ('document_name', models.CharField(max_length=255)),
-                ('page', models.PositiveIntegerField(null=True)),
-                ('quote', chatapp.fields.ConfidentialTextField()),
-                ('cited', models.BooleanField(default=False)),
-                ('chunk', models.ForeignKey(null=True, on_delete=django.db.models.deletion.SET_NULL, related_name='+', to='retrieval.chunk')),
-                ('document_version', models.ForeignKey(null=True, on_delete=django.db.models.deletion.SET_NULL, related_name='+', to='retrieval.documentversion')),
-                ('message', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='sources', to='conversations.message')),
+                ("id", models.UUIDField(default=uuid.uuid4, editable=False, primary_key=True, serialize=False)),
+                ("n", models.PositiveSmallIntegerField()),
+                ("document_name", models.CharField(max_length=255)),
+                ("page", models.PositiveIntegerField(null=True)),
+                ("quote", chatapp.fields.ConfidentialTextField()),
+                ("cited", models.BooleanField(default=False)),
+                (
+                    "chunk",
+                    models.ForeignKey(
+                        null=True, on_delete=django.db.models.deletion.SET_NULL, related_name="+", to="retrieval.chunk"
+                    ),
+                ),
+                (
+                    "document_version",
+                    models.ForeignKey(
+                        null=True,
+                        on_delete=django.db.models.deletion.SET_NULL,
+                        related_name="+",
+                        to="retrieval.documentversion",
+                    ),
+                ),
+                (
+                    "message",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE, related_name="sources", to="conversations.message"
+                    ),
+                ),
             ],
             options={
-                'ordering': ['n'],
+                "ordering": ["n"],
             },
         ),
         migrations.AddIndex(
-            model_name='conversation',
-            index=models.Index(fields=['owner', '-updated_at'], name='conversation_of_owner'),
+            model_name="conversation",
+            index=models.Index(fields=["owner", "-updated_at"], name="conversation_of_owner"),
         ),
         migrations.AddIndex(
-            model_name='generation',
-            index=models.Index(condition=models.Q(('status', 'queued')), fields=['priority', 'created_at'], name='generation_queue'),
+            model_name="generation",
+            index=models.Index(
+                condition=models.Q(("status", "queued")), fields=["priority", "created_at"], name="generation_queue"
+            ),
         ),
         migrations.AddIndex(
-            model_name='generation',
-            index=models.Index(condition=models.Q(('status', 'answering')), fields=['lease_until'], name='generation_leases'),
+            model_name="generation",
+            index=models.Index(
+                condition=models.Q(("status", "answering")), fields=["lease_until"], name="generation_leases"
+            ),
         ),
         migrations.AddIndex(
-            model_name='generation',
-            index=models.Index(fields=['user', '-created_at'], name='generation_of_user'),
+            model_name="generation",
+            index=models.Index(fields=["user", "-created_at"], name="generation_of_user"),
         ),
         migrations.AddConstraint(
-            model_name='source',
-            constraint=models.UniqueConstraint(fields=('message', 'n'), name='one_source_per_number'),
+            model_name="source",
+            constraint=models.UniqueConstraint(fields=("message", "n"), name="one_source_per_number"),
         ),
     ]

@@ -15,7 +15,7 @@ from chatapp.conversations.models import Conversation, Generation, Message, Sour
 from chatapp.conversations.selectors import get_generation_for
 from chatapp.inference.services import record_outcome
 from chatapp.moderation.checks import Finding
-from chatapp.moderation.models import Action
+from chatapp.moderation.selectors import count_flags
 from chatapp.moderation.services import record_exchange as record_moderation_exchange
 from chatapp.retrieval.search import Passage
 
@@ -132,7 +132,6 @@ def record_aftermath(generation_id: UUID) -> None:
     if generation is None or generation.finished_at is None:
         return
     sources = Source.objects.filter(message_id=generation.message_id)
-    flagged = [v for v in generation.input_verdicts if v["action"] in {Action.FLAG, Action.BLOCK}]
     record_outcome(
         generation_id=generation.id,
         user_id=generation.user_id,
@@ -144,7 +143,7 @@ def record_aftermath(generation_id: UUID) -> None:
         duration_seconds=_seconds(generation.claimed_at, generation.finished_at),
         sources=sources.count(),
         cited=sources.filter(cited=True).count(),
-        flags=len(flagged),
+        flags=count_flags(generation.id),
     )
     Conversation.objects.filter(id=generation.message.conversation_id).update(updated_at=generation.finished_at)
 

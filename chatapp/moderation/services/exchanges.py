@@ -6,6 +6,7 @@ from django.db import transaction
 
 from chatapp.accounts.models import User
 from chatapp.moderation.checks.findings import Finding, excerpt_of
+from chatapp.moderation.metrics import MODERATION_VERDICTS
 from chatapp.moderation.models import Action, Exchange, Flag, PolicyVersion, Stage, Verdict
 
 FOR_REVIEW = (Action.FLAG, Action.BLOCK)
@@ -57,6 +58,7 @@ def _record_findings(exchange: Exchange, findings: Sequence[Finding]) -> None:
             severity=finding.severity,
             spans=[list(span) for span in finding.spans],
         )
+        MODERATION_VERDICTS.labels(stage=finding.stage, action=finding.action, check=finding.check).inc()
         if finding.action in FOR_REVIEW:
             excerpt = finding.excerpt or excerpt_of(_checked_text(exchange, finding.stage), finding.spans)
             Flag.objects.create(exchange=exchange, verdict=verdict, severity=finding.severity, excerpt=excerpt)
