@@ -1,1 +1,1 @@
-"""How a worker makes an answer of a claimed generation; read `reply.py` first."""
+"""How a worker makes an answer of a claimed generation; read `answer.py` first."""

@@ -13,6 +13,7 @@ NOT_FOUND = (
     "That is not in the documents I can see. It may be written down somewhere that you have no access to, "
     "or nowhere yet: ask the owner of the topic, or try other words."
 )
+SEARCH_DOWN = "Search is not available now, so this answer does not rest on the company's documents.\n\n"
 
 
 def list_history(generation: Generation) -> list[Message]:

@@ -10,6 +10,7 @@ from django.db.models.functions import Now
 from chatapp.accounts.models import User
 from chatapp.conversations import services
 from chatapp.conversations.models import Generation, Message, Status
+from chatapp.conversations.pipeline.prompts import NOT_FOUND, SEARCH_DOWN
 from chatapp.conversations.queue import claim_next
 from chatapp.conversations.streams.entries import Entry, fields, parse_entry, stream_key
 from chatapp.conversations.streams.flusher import LiveWriter
@@ -19,6 +20,7 @@ from chatapp.conversations.workers.inference import InferenceWorker
 from chatapp.moderation.models import Exchange, Flag
 from chatapp.moderation.policy import SAFE_TEXT
 from chatapp.moderation.services import create_policy_version
+from chatapp.retrieval.embedding import EmbeddingError
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -125,6 +127,31 @@ def test_an_engine_that_fails_is_told_apart(alice: User, ask: Ask, worker: Infer
     stored = Generation.objects.get()
     assert stored.status in {Status.FAILED, Status.INTERRUPTED}
     assert stored.error_code == "model_error"
+
+
+def test_while_search_is_down_the_answer_comes_without_sources_and_says_so(
+    alice: User, ask: Ask, worker: InferenceWorker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*_: object) -> None:
+        raise EmbeddingError("no model")
+
+    monkeypatch.setattr("chatapp.conversations.pipeline.answer.ground", fail)
+    generation = ask(alice, "rate=2000 say: Hello there.")
+    Generation.objects.update(collections=None)
+    worker.answer_all()
+    text = Message.objects.get(generation=generation).text
+    assert text == SEARCH_DOWN + "Hello there."
+
+
+def test_collections_that_hold_nothing_are_answered_by_an_honest_no(
+    alice: User, ask: Ask, worker: InferenceWorker
+) -> None:
+    generation = ask(alice, "How many days of holiday do I get?")
+    Generation.objects.update(collections=["handbook"])
+    worker.answer_all()
+    stored = Generation.objects.select_related("message").get(id=generation.id)
+    assert (stored.status, stored.message.text) == (Status.COMPLETE, NOT_FOUND)
+    assert stored.completion_tokens == 0
 
 
 def test_a_later_attempt_fences_the_earlier_one(alice: User, ask: Ask, worker: InferenceWorker) -> None:

@@ -12,7 +12,8 @@ from redis.exceptions import RedisError
 
 from chatapp.conversations import events
 from chatapp.conversations.models import Generation
-from chatapp.conversations.pipeline.reply import Reply, generate_reply
+from chatapp.conversations.pipeline.answer import generate_reply
+from chatapp.conversations.pipeline.reply import Reply
 from chatapp.conversations.queue import claim_next, has_queued
 from chatapp.conversations.streams.entries import CONTROL_CHANNEL
 from chatapp.conversations.streams.flusher import Flusher
