@@ -20,16 +20,16 @@ HOME = home()
 
 
 def required(name: str, found: str | None) -> str:
-    value = env.str(name, default=found or "")
+    value: str = env.str(name, default=found or "")
     if not value:
         message = f"{name} is not set and no instance runs in {HOME}. Start one with `make run` or set it."
         raise ImproperlyConfigured(message)
     return value
 
 
-SECRET_KEY = required("SECRET_KEY", instance and instance.secret_key)
-DATABASE_URL = required("DATABASE_URL", instance and instance.database_url)
-REDIS_URL = required("REDIS_URL", instance and instance.redis_url)
+SECRET_KEY = required("SECRET_KEY", instance.secret_key if instance else None)
+DATABASE_URL = required("DATABASE_URL", instance.database_url if instance else None)
+REDIS_URL = required("REDIS_URL", instance.redis_url if instance else None)
 DEBUG = False
 ALLOWED_HOSTS = env.list("ALLOWED_HOSTS", default=["127.0.0.1", "localhost", "[::1]"])
 CSRF_TRUSTED_ORIGINS = env.list("CSRF_TRUSTED_ORIGINS", default=[])
@@ -178,7 +178,7 @@ CONTENT_SECURITY_POLICY = {
 # Encryption of text at rest: blocked text always, message text when ENCRYPT_MESSAGES is on. First key encrypts.
 FIELD_ENCRYPTION_KEYS = required(
     "FIELD_ENCRYPTION_KEYS",
-    instance and ",".join(instance.field_encryption_keys),
+    ",".join(instance.field_encryption_keys) if instance else None,
 ).split(",")
 ENCRYPT_MESSAGES = env.bool("ENCRYPT_MESSAGES", default=False)
 METRICS_TOKEN = env.str("METRICS_TOKEN", default="")

@@ -9,7 +9,7 @@ from uuid import UUID
 from django.db import transaction
 from django.db.models.functions import Now
 
-from chatapp.inference.models import Worker, WorkerKind
+from chatapp.inference.models import ModelVersion, Worker, WorkerKind
 
 FORGET_AFTER = timedelta(hours=1)
 
@@ -34,6 +34,6 @@ def report_presence(
         worker, created = Worker.objects.update_or_create(
             name=worker_name(kind), defaults=state, create_defaults={**state, "started_at": now}
         )
-        worker.loaded.set(loaded)
+        worker.loaded.set(ModelVersion.objects.filter(id__in=loaded))
         if created:
             Worker.objects.filter(seen_at__lt=Now() - FORGET_AFTER).delete()

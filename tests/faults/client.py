@@ -49,7 +49,8 @@ class FaultClient:
         return found
 
     def wait_terminal(self, generation_id: str, seconds: float) -> dict[str, Any]:
-        return wait(seconds, lambda: (g := self.generation(generation_id))["status"] in TERMINAL and g)
+        ended: dict[str, Any] = wait(seconds, lambda: (g := self.generation(generation_id))["status"] in TERMINAL and g)
+        return ended
 
     def stop(self, generation_id: str) -> None:
         assert self.http.post(f"/api/v1/generations/{generation_id}/stop").status_code == 200
