@@ -1,5 +1,6 @@
 """One JSON line per event on standard error; message text and credentials are never logged."""
 
+import logging
 import logging.config
 from typing import Any
 
@@ -12,6 +13,13 @@ SHARED: list[structlog.typing.Processor] = [
     structlog.processors.TimeStamper(fmt="iso", utc=True),
     structlog.processors.format_exc_info,
 ]
+
+
+class NoProbes(logging.Filter):
+    """A load balancer asks `/readyz` every second; "not ready yet" is no error of the product."""
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        return getattr(getattr(record, "request", None), "path", "") != "/readyz"
 
 
 def configure(overrides: dict[str, Any]) -> None:
@@ -30,9 +38,11 @@ def configure(overrides: dict[str, Any]) -> None:
                     "foreign_pre_chain": SHARED,
                 },
             },
+            "filters": {"probes": {"()": NoProbes}},
             "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": "json"}},
             "root": {"handlers": ["stderr"], "level": "INFO"},
             "loggers": {
+                "django.request": {"filters": ["probes"]},
                 "httpx": {"level": "WARNING"},
                 "sentence_transformers": {"level": "WARNING"},
                 "django_structlog": {"level": "WARNING"},

@@ -65,6 +65,7 @@ MIDDLEWARE = [
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "csp.middleware.CSPMiddleware",
+    "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.common.CommonMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
@@ -95,8 +96,10 @@ TEMPLATES: list[dict[str, Any]] = [
 ]
 
 DATABASES: dict[str, dict[str, Any]] = {"default": env.db_url_config(DATABASE_URL)}
-DATABASES["default"]["OPTIONS"] = {
-    "pool": {"min_size": 1, "max_size": env.int("DATABASE_POOL", default=12), "timeout": 10},
+DATABASES["default"].setdefault("OPTIONS", {})["pool"] = {
+    "min_size": 1,
+    "max_size": env.int("DATABASE_POOL", default=12),
+    "timeout": 10,
 }
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 CACHES = {"default": {"BACKEND": "django.core.cache.backends.redis.RedisCache", "LOCATION": REDIS_URL}}
@@ -109,7 +112,7 @@ CHANNEL_LAYERS = {
 }
 STORAGES = {
     "default": {"BACKEND": "django.core.files.storage.FileSystemStorage", "OPTIONS": {"location": HOME / "files"}},
-    "staticfiles": {"BACKEND": "whitenoise.storage.CompressedManifestStaticFilesStorage"},
+    "staticfiles": {"BACKEND": "chatapp.static_storage.HashedStaticFilesStorage"},
 }
 STATIC_URL = "/static/"
 STATIC_ROOT = HOME / "static"
@@ -191,7 +194,7 @@ DATA_UPLOAD_MAX_MEMORY_SIZE = 4 * 1024 * 1024
 QUEUE_MAX_GENERATIONS = env.int("QUEUE_MAX_GENERATIONS", default=500)
 ANSWER_MAX_TOKENS = env.int("ANSWER_MAX_TOKENS", default=1024)
 ANSWER_DEADLINE_SECONDS = env.int("ANSWER_DEADLINE_SECONDS", default=900)
-LEASE_SECONDS = env.int("LEASE_SECONDS", default=8)
+LEASE_SECONDS = env.int("LEASE_SECONDS", default=10)
 
 # Inference and retrieval
 MODELS_DIR = Path(env.str("CHATAPP_MODELS", default=str(Path.home() / ".cache" / "chatapp" / "models")))
@@ -211,4 +214,4 @@ USE_I18N = False
 # It would log whatever address a caller writes into X-Forwarded-For.
 DJANGO_STRUCTLOG_IP_LOGGING_ENABLED = False
 LOGGING_CONFIG = "chatapp.logs.configure"
-LOGGING: dict[str, Any] = {}
+LOGGING: dict[str, Any] = {"version": 1}  # Laid over what chatapp.logs sets.

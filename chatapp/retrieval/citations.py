@@ -60,22 +60,36 @@ class _Evidence:
 def cite_sentences(answer: str, passages: Sequence[Passage]) -> CitedAnswer:
     """Number the sentences that rest on a passage (passages count from 1).
 
-    Valid markers of the model stay, others go; nothing is added inside code or to headings.
+    Valid markers of the model stay, others go; one on a passage that lacks the sentence's figures moves to a passage
+    that has them. Nothing is added inside code or to headings.
     Raises EmbeddingError when a sentence without marker needs the embedding model and it is not available.
     """
     text = _keep_valid_markers(answer, len(passages))
-    bare = [found for found in find_sentences(text) if not MARKER.search(found.text) and _states_something(found.text)]
-    added: dict[int, int] = {}
-    if bare and passages:
+    figures = [_numbers(_whole(passage)) for passage in passages]
+    stated = [found for found in find_sentences(text) if _states_something(found.text)]
+    doubtful = [found for found in stated if not MARKER.search(found.text) or _is_misplaced(found, figures)]
+    if doubtful and passages:
         evidence = [_evidence(passage) for passage in passages]
-        vectors = np.asarray(embed_texts([found.text for found in bare]), dtype=np.float32)
-        for found, vector in zip(bare, vectors, strict=True):
+        vectors = np.asarray(embed_texts([found.text for found in doubtful]), dtype=np.float32)
+        for found, vector in reversed(list(zip(doubtful, vectors, strict=True))):
             number = _source_of(found, vector, evidence)
             if number:
-                added[found.end] = number
-    for end in sorted(added, reverse=True):
-        text = f"{text[:end]} [{added[end]}]{text[end:]}"
+                text = text[: found.start] + _marked(text[found.start : found.end], number) + text[found.end :]
     return CitedAnswer(text, frozenset(_cited(text)))
+
+
+def _marked(sentence: str, number: int) -> str:
+    """The marker stands where the model set its own, else at the end."""
+    moved, count = MARKER.subn(f"[{number}]", sentence, count=1)
+    return moved if count else f"{sentence} [{number}]"
+
+
+def _is_misplaced(found: Sentence, figures: Sequence[frozenset[str]]) -> bool:
+    """The model's marker names a passage that lacks the sentence's figures, and another passage has them."""
+    numbers = _numbers(found.text)
+    marked = {number for _, _, several in _markers(found.text) for number in several}
+    lacking = not any(numbers <= figures[number - 1] for number in marked)
+    return bool(numbers) and lacking and any(numbers <= offered for offered in figures)
 
 
 def _keep_valid_markers(answer: str, count: int) -> str:
@@ -112,9 +126,11 @@ def _states_something(sentence: str) -> bool:
 def _source_of(
     found: Sentence, vector: "np.ndarray[tuple[int, ...], np.dtype[np.float32]]", evidence: Sequence[_Evidence]
 ) -> int | None:
-    numbers, stems = _numbers(found.text), _stems(found.text)
+    numbers, stems = _numbers(found.text), _stems(MARKER.sub("", found.text))
     least_shared = SHARED_WORDS_WITH_NUMBER if numbers else SHARED_WORDS
     least_alike = ALIKE_WITH_NUMBER if numbers else ALIKE
+    if not stems:
+        least_alike = 0.0  # A bare figure is like nothing; that it stands in the passage must do.
     best: tuple[float, int] | None = None
     for position, offered in enumerate(evidence, start=1):
         if not numbers <= offered.numbers:  # a figure that the passage does not have was not taken from it
@@ -126,10 +142,14 @@ def _source_of(
     return best[1] if best else None
 
 
+def _whole(passage: Passage) -> str:
+    return f"{passage.heading}\n{passage.text}"
+
+
 @lru_cache(maxsize=256)
 def _evidence(passage: Passage) -> _Evidence:
     sentences = [found.text for found in find_sentences(passage.text)]
-    whole = f"{passage.heading}\n{passage.text}"
+    whole = _whole(passage)
     return _Evidence(_numbers(whole), _stems(whole), np.asarray(embed_texts([whole, *sentences]), dtype=np.float32))
 
 

@@ -7,7 +7,7 @@ import structlog
 from django.db import close_old_connections
 
 from chatapp.conversations import services
-from chatapp.conversations.models import Message, Status
+from chatapp.conversations.models import Generation, Message, Status
 from chatapp.conversations.pipeline.grounding import ground
 from chatapp.conversations.pipeline.measuring import measure
 from chatapp.conversations.pipeline.prompts import NOT_FOUND, SEARCH_DOWN, build_prompt, list_history, prompt_budget
@@ -15,6 +15,7 @@ from chatapp.conversations.pipeline.reply import LeaseLostError, Reply
 from chatapp.conversations.services import FinishedAnswer
 from chatapp.inference.defaults import SYSTEM_PROMPT
 from chatapp.inference.engine import EngineError, Stream, TextEngine
+from chatapp.inference.models import Provider
 from chatapp.moderation.policy import SAFE_TEXT, OutputGuard, PolicySet, active_policies
 from chatapp.retrieval.citations import cite_sentences
 from chatapp.retrieval.embedding import EmbeddingError
@@ -91,7 +92,7 @@ def _declines(reply: Reply, history: Sequence[Message], policies: PolicySet) -> 
     reply.live.note("Searching the documents")
     try:
         reply.passages = ground(generation, history, policies)
-        nothing_found = not reply.passages and (generation.collections is not None or is_about_the_company(question))
+        nothing_found = not reply.passages and _needs_passages(generation, question)
     except EmbeddingError as error:
         log.warning("search_failed", generation=str(generation.id), reason=str(error))
         reply.show(SEARCH_DOWN)
@@ -99,6 +100,12 @@ def _declines(reply: Reply, history: Sequence[Message], policies: PolicySet) -> 
     services.store_sources(generation, reply.passages)
     reply.renew(at_once=True)
     return nothing_found
+
+
+def _needs_passages(generation: Generation, question: str) -> bool:
+    if generation.version is not None and generation.version.provider == Provider.SCRIPTED:
+        return False  # It says what its question tells it to, and so cannot invent.
+    return generation.collections is not None or is_about_the_company(question)
 
 
 def _relay(reply: Reply, stream: Stream, guard: OutputGuard) -> None:
@@ -134,6 +141,7 @@ def _finished(reply: Reply, stream: Stream, guard: OutputGuard) -> FinishedAnswe
 
 
 def _cited(reply: Reply, so_far: FinishedAnswer) -> FinishedAnswer:
+    reply.renew(at_once=True)  # Embedding the sentences may take a while on a busy machine.
     try:
         answer = cite_sentences(reply.text, reply.passages)
     except EmbeddingError as error:

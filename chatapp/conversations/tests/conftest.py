@@ -26,6 +26,7 @@ def scripted(db: None, settings: Any) -> ModelVersion:
 def worker(scripted: ModelVersion) -> Iterator[InferenceWorker]:
     """A worker without Celery round it: the test decides when a slot claims."""
     worker = InferenceWorker()
+    worker.warm.set()
     yield worker
     worker.close()
 

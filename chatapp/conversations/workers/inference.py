@@ -23,6 +23,7 @@ from chatapp.inference.models import ModelVersion, WorkerKind
 from chatapp.inference.pool import EnginePool, can_serve
 from chatapp.inference.presence import report_presence, worker_name
 from chatapp.inference.selectors import list_chat_versions, serving_version
+from chatapp.retrieval.embedding import EmbeddingError, embed_query
 
 HEARTBEAT_SECONDS = 3.0
 log = structlog.get_logger(__name__)
@@ -34,15 +35,17 @@ class InferenceWorker:
         self.pool = EnginePool()
         self.flusher = Flusher()
         self.draining = threading.Event()
+        self.warm = threading.Event()
         self.replies: dict[UUID, Reply] = {}
 
     def start(self) -> None:
+        """Claims nothing before the embedder is warm: a lease would run out while it loads."""
         for target in (self._beat, self._listen, self._warm_up):
             threading.Thread(target=target, name=target.__name__.strip("_"), daemon=True).start()
 
     def answer_all(self) -> None:
         """One slot: claims and answers until the queue is empty or the worker drains."""
-        while not self.draining.is_set():
+        while self.warm.is_set() and not self.draining.is_set():
             generation = claim_next(worker=self.name, version_ids=[v.id for v in self._served()])
             if generation is None:
                 return
@@ -74,13 +77,15 @@ class InferenceWorker:
 
     def _warm_up(self) -> None:
         """The first answer should wait for neither the weights nor the embedder."""
-        from chatapp.retrieval.embedding import embed_query
-
         version = serving_version()
         close_old_connections()
         if version is not None:
             self.pool.prepare(version)
-        embed_query("warm up")
+        try:
+            embed_query("warm up")
+        except EmbeddingError as error:
+            log.warning("embedder_failed", reason=str(error))  # Answers come without sources and say so.
+        self.warm.set()
 
     def _beat(self) -> None:
         """Says what this worker is doing, and looks for work that no message announced."""
@@ -90,7 +95,7 @@ class InferenceWorker:
                 if time.monotonic() - last >= HEARTBEAT_SECONDS:
                     last = time.monotonic()
                     self._report()
-                if len(self.replies) < settings.INFERENCE_SLOTS and has_queued():
+                if self.warm.is_set() and len(self.replies) < settings.INFERENCE_SLOTS and has_queued():
                     events.wake_workers()
             except DatabaseError as error:
                 log.warning("heartbeat_failed", reason=type(error).__name__)
@@ -101,7 +106,7 @@ class InferenceWorker:
         loaded = self.pool.loaded()
         report_presence(
             kind=WorkerKind.INFERENCE,
-            ready=bool(loaded),
+            ready=bool(loaded) and self.warm.is_set(),
             slots=settings.INFERENCE_SLOTS,
             busy=len(self.replies),
             loaded=list(loaded),

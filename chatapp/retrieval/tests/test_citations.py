@@ -147,3 +147,17 @@ def test_positions_are_true_for_any_text(text: str) -> None:
     found = find_sentences(text)
     assert all(0 <= sentence.start < sentence.end <= len(text) for sentence in found)
     assert [sentence.end for sentence in found] == sorted({sentence.end for sentence in found})
+
+
+@pytest.mark.model
+@pytest.mark.parametrize(
+    "answer,text",
+    [
+        ("You get 28 days of paid holiday per year. [1]", "You get 28 days of paid holiday per year. [1]"),
+        ("The Cairn C8 costs £3,950 [1].", "The Cairn C8 costs £3,950 [2]."),
+        ("£3,950 [1]", "£3,950 [2]"),
+        ("The Cairn C8 costs £9,999 [1].", "The Cairn C8 costs £9,999 [1]."),
+    ],
+)
+def test_a_marker_stays_or_moves_to_the_passage_that_has_the_figures(answer: str, text: str) -> None:
+    assert cite_sentences(answer, GIVEN).text == text
