@@ -16,6 +16,7 @@ ALIKE = 0.60
 ALIKE_WITH_NUMBER = 0.40
 SHARED_WORDS = 0.60
 SHARED_WORDS_WITH_NUMBER = 0.50
+SHARED_WORDS_WITH_ONLY_NUMBER = 0.25  # where no other passage has the sentence's figures, such as a cell of a table
 _MIN_WORDS = 4
 _MIN_STEM = 4
 
@@ -128,6 +129,8 @@ def _source_of(
 ) -> int | None:
     numbers, stems = _numbers(found.text), _stems(MARKER.sub("", found.text))
     least_shared = SHARED_WORDS_WITH_NUMBER if numbers else SHARED_WORDS
+    if numbers and sum(numbers <= offered.numbers for offered in evidence) == 1:
+        least_shared = SHARED_WORDS_WITH_ONLY_NUMBER
     least_alike = ALIKE_WITH_NUMBER if numbers else ALIKE
     if not stems:
         least_alike = 0.0  # A bare figure is like nothing; that it stands in the passage must do.

@@ -1,5 +1,6 @@
 """An inference worker process: engines, the flusher, the stop listener and the heartbeat round Celery's slots."""
 
+import os
 import threading
 import time
 from functools import lru_cache
@@ -77,6 +78,8 @@ class InferenceWorker:
 
     def _warm_up(self) -> None:
         """The first answer should wait for neither the weights nor the embedder."""
+        # Readiness is a matter of the model; the web and pipeline processes start at the same time and go first.
+        os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), 10)
         version = serving_version()
         close_old_connections()
         if version is not None:
@@ -106,7 +109,7 @@ class InferenceWorker:
         loaded = self.pool.loaded()
         report_presence(
             kind=WorkerKind.INFERENCE,
-            ready=bool(loaded) and self.warm.is_set(),
+            ready=bool(loaded),
             slots=settings.INFERENCE_SLOTS,
             busy=len(self.replies),
             loaded=list(loaded),
