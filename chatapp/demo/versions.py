@@ -9,8 +9,8 @@ from chatapp.inference.models import Provider
 DEFAULT_MODELS = (QWEN_1_5B.name, QWEN_0_5B.name)
 SCRIPTED = "scripted"
 CONTEXT_TOKENS = 4096
-# Answers are to repeat what documents say, so little is left to chance.
-SAMPLING = {"temperature": 0.2, "top_p": 0.9}
+# Answers are to repeat what documents say, so nothing is left to chance.
+SAMPLING = {"temperature": 0.0}
 
 
 @dataclass(frozen=True, slots=True)

@@ -37,3 +37,8 @@ def report_presence(
         worker.loaded.set(ModelVersion.objects.filter(id__in=loaded))
         if created:
             Worker.objects.filter(seen_at__lt=Now() - FORGET_AFTER).delete()
+
+
+def forget_presence(kind: WorkerKind) -> None:
+    """At an orderly stop: the worker is not missing, it has left."""
+    Worker.objects.filter(name=worker_name(kind)).delete()

@@ -31,7 +31,8 @@ _NUMBER_WORDS = {
 _COMMON_WORDS = (
     "a about after all also an and any are as at be been before but by can could do does for from had has have how if "
     "in into is it its may more most must not of on only or our per shall should so such than that the their them then "
-    "there these they this to under up was we were what when where which who will with would you your"
+    "there these they this to under up was we were what when where which who will with would you your "
+    "according document documents information provided state stated states"
 )
 _COMMON = frozenset(_COMMON_WORDS.split())
 # "The documents do not say" rests on no passage, however many of its words stand in one.

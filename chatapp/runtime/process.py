@@ -24,7 +24,7 @@ class Program:
     folder: Path
     environment: Mapping[str, str] | None = None  # None: that of the parent
     prepare: Callable[[], None] | None = None  # runs in the parent before every start
-    become: Callable[[], None] | None = None  # runs in the child before exec
+    become: Callable[[], object] | None = None  # runs in the child before exec
     user: int | None = None
     ready: Callable[[], bool] | None = None
     stop_signal: signal.Signals = signal.SIGTERM

@@ -2,6 +2,8 @@
 
 import os
 import sys
+from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 from chatapp.runtime.files import CHECKOUT, make_private_folder
@@ -31,7 +33,8 @@ def list_programs(options: Options, *, home: Path) -> list[Program]:
         _program("web", web, home=home, torch_threads=1),
         _program("inference", inference, home=home, torch_threads=max(1, cores // 2)),
         _program("pipeline", pipeline, home=home, torch_threads=max(1, cores // 2)),
-        _program("beat", beat, home=home, torch_threads=1),
+        # Readiness waits for the other three, which load for seconds at the same time on few cores.
+        replace(_program("beat", beat, home=home, torch_threads=1), become=partial(os.nice, 5)),
     ]
 
 

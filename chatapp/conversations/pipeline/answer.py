@@ -4,6 +4,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 
 import structlog
+from django.conf import settings
 from django.db import close_old_connections
 
 from chatapp.conversations import services
@@ -21,6 +22,7 @@ from chatapp.retrieval.citations import cite_sentences
 from chatapp.retrieval.embedding import EmbeddingError
 from chatapp.retrieval.intent import is_about_the_company
 
+SCRIPT_MAX_TOKENS = 100_000
 EngineSource = Callable[[Reply], TextEngine]
 log = structlog.get_logger(__name__)
 
@@ -70,7 +72,7 @@ def _answer(reply: Reply, engine_for: EngineSource) -> FinishedAnswer:
     close_old_connections()
     stream = engine.submit(
         prompt,
-        max_tokens=generation.max_tokens,
+        max_tokens=_token_cap(generation),
         sampling={**version.sampling, **generation.sampling},
         stop=generation.stop,
         cache_scope=str(generation.user_id),
@@ -78,6 +80,17 @@ def _answer(reply: Reply, engine_for: EngineSource) -> FinishedAnswer:
     guard = policies.output_guard()
     _relay(reply, stream, guard)
     return _finished(reply, stream, guard)
+
+
+def _token_cap(generation: Generation) -> int:
+    """The cap is there for models that loop. A script ends by itself, so only a smaller cap of the caller holds."""
+    if _is_scripted(generation) and generation.max_tokens >= settings.ANSWER_MAX_TOKENS:
+        return SCRIPT_MAX_TOKENS
+    return generation.max_tokens
+
+
+def _is_scripted(generation: Generation) -> bool:
+    return generation.version is not None and generation.version.provider == Provider.SCRIPTED
 
 
 def _declines(reply: Reply, history: Sequence[Message], policies: PolicySet) -> bool:
@@ -103,7 +116,7 @@ def _declines(reply: Reply, history: Sequence[Message], policies: PolicySet) -> 
 
 
 def _needs_passages(generation: Generation, question: str) -> bool:
-    if generation.version is not None and generation.version.provider == Provider.SCRIPTED:
+    if _is_scripted(generation):
         return False  # It says what its question tells it to, and so cannot invent.
     return generation.collections is not None or is_about_the_company(question)
 

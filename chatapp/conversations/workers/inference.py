@@ -22,7 +22,7 @@ from chatapp.conversations.streams.redis import blocking_client
 from chatapp.inference.engine import TextEngine
 from chatapp.inference.models import ModelVersion, WorkerKind
 from chatapp.inference.pool import EnginePool, can_serve
-from chatapp.inference.presence import report_presence, worker_name
+from chatapp.inference.presence import forget_presence, report_presence, worker_name
 from chatapp.inference.selectors import list_chat_versions, serving_version
 from chatapp.retrieval.embedding import EmbeddingError, embed_query
 
@@ -65,6 +65,7 @@ class InferenceWorker:
         self.draining.set()
         self.flusher.close()
         self.pool.close()
+        forget_presence(WorkerKind.INFERENCE)
 
     def _engine_for(self, reply: Reply) -> TextEngine:
         version = reply.generation.version

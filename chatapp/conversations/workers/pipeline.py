@@ -6,7 +6,7 @@ import structlog
 from django.db import DatabaseError, close_old_connections
 
 from chatapp.inference.models import WorkerKind
-from chatapp.inference.presence import report_presence
+from chatapp.inference.presence import forget_presence, report_presence
 from chatapp.retrieval.embedding import EmbeddingError, embed_query
 
 HEARTBEAT_SECONDS = 3.0
@@ -27,6 +27,7 @@ class PipelineWorker:
 
     def close(self) -> None:
         self.stopping.set()
+        forget_presence(WorkerKind.PIPELINE)
 
     def _warm_up(self) -> None:
         while not self.stopping.is_set() and not self.ready:

@@ -19,7 +19,6 @@ ALLOW_CHANGE = "DROP TRIGGER inference_modelversion_immutable ON inference_model
 
 
 class Migration(migrations.Migration):
-
     initial = True
 
     dependencies = [
@@ -28,64 +27,107 @@ class Migration(migrations.Migration):
 
     operations = [
         migrations.CreateModel(
-            name='ModelVersion',
+            name="ModelVersion",
             fields=[
-                ('id', models.UUIDField(default=uuid.uuid4, editable=False, primary_key=True, serialize=False)),
-                ('name', models.CharField(max_length=100, unique=True)),
-                ('description', models.CharField(blank=True, max_length=300)),
-                ('provider', models.CharField(choices=[('llama_cpp', 'Llama Cpp'), ('scripted', 'Scripted')], max_length=32)),
-                ('sha256', models.CharField(blank=True, max_length=64)),
-                ('sources', models.JSONField(default=list)),
-                ('quantization', models.CharField(blank=True, max_length=32)),
-                ('licence', models.CharField(blank=True, max_length=64)),
-                ('context_tokens', models.PositiveIntegerField()),
-                ('system_prompt', models.TextField(blank=True)),
-                ('sampling', models.JSONField(default=dict)),
-                ('created_at', models.DateTimeField(auto_now_add=True)),
-                ('created_by', models.ForeignKey(null=True, on_delete=django.db.models.deletion.SET_NULL, related_name='+', to=settings.AUTH_USER_MODEL)),
+                ("id", models.UUIDField(default=uuid.uuid4, editable=False, primary_key=True, serialize=False)),
+                ("name", models.CharField(max_length=100, unique=True)),
+                ("description", models.CharField(blank=True, max_length=300)),
+                (
+                    "provider",
+                    models.CharField(choices=[("llama_cpp", "Llama Cpp"), ("scripted", "Scripted")], max_length=32),
+                ),
+                ("sha256", models.CharField(blank=True, max_length=64)),
+                ("sources", models.JSONField(default=list)),
+                ("quantization", models.CharField(blank=True, max_length=32)),
+                ("licence", models.CharField(blank=True, max_length=64)),
+                ("context_tokens", models.PositiveIntegerField()),
+                ("system_prompt", models.TextField(blank=True)),
+                ("sampling", models.JSONField(default=dict)),
+                ("created_at", models.DateTimeField(auto_now_add=True)),
+                (
+                    "created_by",
+                    models.ForeignKey(
+                        null=True,
+                        on_delete=django.db.models.deletion.SET_NULL,
+                        related_name="+",
+                        to=settings.AUTH_USER_MODEL,
+                    ),
+                ),
             ],
             options={
-                'ordering': ['-created_at', '-id'],
+                "ordering": ["-created_at", "-id"],
             },
         ),
         migrations.CreateModel(
-            name='AnswerOutcome',
+            name="AnswerOutcome",
             fields=[
-                ('generation_id', models.UUIDField(primary_key=True, serialize=False)),
-                ('status', models.CharField(max_length=16)),
-                ('prompt_tokens', models.PositiveIntegerField(default=0)),
-                ('completion_tokens', models.PositiveIntegerField(default=0)),
-                ('first_token_seconds', models.FloatField(null=True)),
-                ('duration_seconds', models.FloatField(null=True)),
-                ('sources', models.PositiveSmallIntegerField(default=0)),
-                ('cited', models.PositiveSmallIntegerField(default=0)),
-                ('flags', models.PositiveSmallIntegerField(default=0)),
-                ('created_at', models.DateTimeField(auto_now_add=True, db_index=True)),
-                ('user', models.ForeignKey(null=True, on_delete=django.db.models.deletion.SET_NULL, related_name='+', to=settings.AUTH_USER_MODEL)),
-                ('version', models.ForeignKey(null=True, on_delete=django.db.models.deletion.SET_NULL, related_name='outcomes', to='inference.modelversion')),
+                ("generation_id", models.UUIDField(primary_key=True, serialize=False)),
+                ("status", models.CharField(max_length=16)),
+                ("prompt_tokens", models.PositiveIntegerField(default=0)),
+                ("completion_tokens", models.PositiveIntegerField(default=0)),
+                ("first_token_seconds", models.FloatField(null=True)),
+                ("duration_seconds", models.FloatField(null=True)),
+                ("sources", models.PositiveSmallIntegerField(default=0)),
+                ("cited", models.PositiveSmallIntegerField(default=0)),
+                ("flags", models.PositiveSmallIntegerField(default=0)),
+                ("created_at", models.DateTimeField(auto_now_add=True, db_index=True)),
+                (
+                    "user",
+                    models.ForeignKey(
+                        null=True,
+                        on_delete=django.db.models.deletion.SET_NULL,
+                        related_name="+",
+                        to=settings.AUTH_USER_MODEL,
+                    ),
+                ),
+                (
+                    "version",
+                    models.ForeignKey(
+                        null=True,
+                        on_delete=django.db.models.deletion.SET_NULL,
+                        related_name="outcomes",
+                        to="inference.modelversion",
+                    ),
+                ),
             ],
         ),
         migrations.CreateModel(
-            name='Route',
+            name="Route",
             fields=[
-                ('name', models.CharField(max_length=64, primary_key=True, serialize=False)),
-                ('updated_at', models.DateTimeField(auto_now=True)),
-                ('updated_by', models.ForeignKey(null=True, on_delete=django.db.models.deletion.SET_NULL, related_name='+', to=settings.AUTH_USER_MODEL)),
-                ('version', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='routes', to='inference.modelversion')),
+                ("name", models.CharField(max_length=64, primary_key=True, serialize=False)),
+                ("updated_at", models.DateTimeField(auto_now=True)),
+                (
+                    "updated_by",
+                    models.ForeignKey(
+                        null=True,
+                        on_delete=django.db.models.deletion.SET_NULL,
+                        related_name="+",
+                        to=settings.AUTH_USER_MODEL,
+                    ),
+                ),
+                (
+                    "version",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT, related_name="routes", to="inference.modelversion"
+                    ),
+                ),
             ],
         ),
         migrations.CreateModel(
-            name='Worker',
+            name="Worker",
             fields=[
-                ('name', models.CharField(max_length=200, primary_key=True, serialize=False)),
-                ('kind', models.CharField(choices=[('inference', 'Inference'), ('pipeline', 'Pipeline')], max_length=16)),
-                ('started_at', models.DateTimeField()),
-                ('seen_at', models.DateTimeField()),
-                ('ready', models.BooleanField(default=False)),
-                ('slots', models.PositiveSmallIntegerField(default=0)),
-                ('busy', models.PositiveSmallIntegerField(default=0)),
-                ('problem', models.CharField(blank=True, max_length=500)),
-                ('loaded', models.ManyToManyField(related_name='workers', to='inference.modelversion')),
+                ("name", models.CharField(max_length=200, primary_key=True, serialize=False)),
+                (
+                    "kind",
+                    models.CharField(choices=[("inference", "Inference"), ("pipeline", "Pipeline")], max_length=16),
+                ),
+                ("started_at", models.DateTimeField()),
+                ("seen_at", models.DateTimeField()),
+                ("ready", models.BooleanField(default=False)),
+                ("slots", models.PositiveSmallIntegerField(default=0)),
+                ("busy", models.PositiveSmallIntegerField(default=0)),
+                ("problem", models.CharField(blank=True, max_length=500)),
+                ("loaded", models.ManyToManyField(related_name="workers", to="inference.modelversion")),
             ],
         ),
         migrations.RunSQL(REFUSE_CHANGE, ALLOW_CHANGE),
