@@ -59,22 +59,23 @@ class _Evidence:
     vectors: "np.ndarray[tuple[int, ...], np.dtype[np.float32]]"
 
 
-def cite_sentences(answer: str, passages: Sequence[Passage]) -> CitedAnswer:
-    """Number the sentences that rest on a passage (passages count from 1).
+def cite_sentences(answer: str, passages: Sequence[Passage], *, question: str = "") -> CitedAnswer:
+    """Number the sentences that rest on a passage (passages count from 1). Figures of the question need no source.
 
     Valid markers of the model stay, others go; one on a passage that lacks the sentence's figures moves to a passage
     that has them. Nothing is added inside code or to headings.
     Raises EmbeddingError when a sentence without marker needs the embedding model and it is not available.
     """
     text = _keep_valid_markers(answer, len(passages))
-    figures = [_numbers(_whole(passage)) for passage in passages]
+    asked = _numbers(question)
+    figures = [_numbers(_whole(passage)) | asked for passage in passages]
     stated = [found for found in find_sentences(text) if _states_something(found.text)]
     doubtful = [found for found in stated if not MARKER.search(found.text) or _is_misplaced(found, figures)]
     if doubtful and passages:
         evidence = [_evidence(passage) for passage in passages]
         vectors = np.asarray(embed_texts([found.text for found in doubtful]), dtype=np.float32)
         for found, vector in reversed(list(zip(doubtful, vectors, strict=True))):
-            number = _source_of(found, vector, evidence)
+            number = _source_of(found, vector, evidence, asked)
             if number:
                 text = text[: found.start] + _marked(text[found.start : found.end], number) + text[found.end :]
     return CitedAnswer(text, frozenset(_cited(text)))
@@ -126,9 +127,12 @@ def _states_something(sentence: str) -> bool:
 
 
 def _source_of(
-    found: Sentence, vector: "np.ndarray[tuple[int, ...], np.dtype[np.float32]]", evidence: Sequence[_Evidence]
+    found: Sentence,
+    vector: "np.ndarray[tuple[int, ...], np.dtype[np.float32]]",
+    evidence: Sequence[_Evidence],
+    asked: frozenset[str],
 ) -> int | None:
-    numbers, stems = _numbers(found.text), _stems(MARKER.sub("", found.text))
+    numbers, stems = _numbers(found.text) - asked, _stems(MARKER.sub("", found.text))
     least_shared = SHARED_WORDS_WITH_NUMBER if numbers else SHARED_WORDS
     if numbers and sum(numbers <= offered.numbers for offered in evidence) == 1:
         least_shared = SHARED_WORDS_WITH_ONLY_NUMBER

@@ -156,11 +156,15 @@ def _finished(reply: Reply, stream: Stream, guard: OutputGuard) -> FinishedAnswe
 def _cited(reply: Reply, so_far: FinishedAnswer) -> FinishedAnswer:
     reply.renew(at_once=True)  # Embedding the sentences may take a while on a busy machine.
     try:
-        answer = cite_sentences(reply.text, reply.passages)
+        answer = cite_sentences(reply.text, reply.passages, question=_question_of(reply.generation))
     except EmbeddingError as error:
         log.warning("citing_failed", generation=str(reply.generation.id), reason=str(error))
         return so_far
     return replace(so_far, text=answer.text, cited=answer.cited)
+
+
+def _question_of(generation: Generation) -> str:
+    return generation.message.parent.text if generation.message.parent else ""
 
 
 def _broken(reply: Reply, code: str) -> FinishedAnswer:

@@ -161,3 +161,12 @@ def test_positions_are_true_for_any_text(text: str) -> None:
 )
 def test_a_marker_stays_or_moves_to_the_passage_that_has_the_figures(answer: str, text: str) -> None:
     assert cite_sentences(answer, GIVEN).text == text
+
+
+@pytest.mark.model
+def test_a_figure_of_the_question_needs_no_source() -> None:
+    limits = passage("Orders up to £50,000 are approved by the division director.", heading="Procurement limits")
+    answer = "The division director approves an order of £30,000."
+    assert not cite_sentences(answer, [limits, PENSION]).cited
+    question = "Who approves an order of £30,000?"
+    assert cite_sentences(answer, [limits, PENSION], question=question).cited == {1}
