@@ -121,6 +121,7 @@ def post_message(request: HttpRequest) -> HttpResponse:
         text=data["text"],
         message_id=data["message"],
         conversation_id=data["conversation"],
+        leaf_id=data["leaf"],
     )
     if not cast("ChatRequest", request).htmx:
         return redirect("conversation", data["conversation"])

@@ -31,9 +31,11 @@ def post_message(
     text: str,
     message_id: UUID,
     conversation_id: UUID | None,
+    leaf_id: UUID | None = None,
 ) -> Generation:
     """Stores the question and queues its answer; the same `message_id` again returns the same generation.
 
+    It goes below `leaf_id`, the last message that the page shows, or below the newest one when that is not known here.
     The conversation is made when the id is unknown. Raises ChatappError: message_empty, message_too_long,
     queue_full, conversation_busy, not_found (the conversation or the message id is another person's).
     """
@@ -43,8 +45,7 @@ def post_message(
         known = _known_generation(conversation, message_id)
         if known is not None:
             return known
-        leaf = conversation.messages.order_by("created_at", "id").last()
-        return _ask(conversation=conversation, parent=leaf, message_id=message_id, text=text)
+        return _ask(conversation=conversation, parent=_leaf(conversation, leaf_id), message_id=message_id, text=text)
 
 
 def edit_message(*, user: User, message_id: UUID, new_id: UUID, text: str) -> Generation:
@@ -112,7 +113,7 @@ def post_api_chat(
             leaf = _store_history(conversation, messages[:-1])
         else:
             conversation = _lock(get_conversation_for(user, conversation_id))
-            leaf = conversation.messages.order_by("created_at", "id").last()
+            leaf = _leaf(conversation, None)
         return _ask(
             conversation=conversation,
             parent=leaf,
@@ -170,6 +171,11 @@ def _own_conversation(*, user: User, conversation_id: UUID | None, title: str) -
         [Conversation(id=conversation_id, owner=user, title=_title(title))], ignore_conflicts=True
     )
     return _lock(get_conversation_for(user, conversation_id))
+
+
+def _leaf(conversation: Conversation, leaf_id: UUID | None) -> Message | None:
+    messages = conversation.messages.order_by("created_at", "id")
+    return messages.filter(id=leaf_id).first() or messages.last()
 
 
 def _known_generation(conversation: Conversation, message_id: UUID) -> Generation | None:

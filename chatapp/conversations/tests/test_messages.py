@@ -104,6 +104,19 @@ def test_an_edit_and_a_regeneration_are_siblings(alice: User, ask: Ask) -> None:
     assert older.siblings == [first.message_id, again.message_id]
 
 
+def test_a_message_goes_below_the_branch_that_the_page_shows(alice: User, bob: User, ask: Ask) -> None:
+    first = ask(alice)
+    services.request_stop(user=alice, generation_id=first.id)
+    services.request_stop(user=alice, generation_id=services.regenerate(user=alice, message_id=first.message_id).id)
+    conversation_id = first.message.conversation_id
+    post = {"user": alice, "text": "More", "conversation_id": conversation_id}
+    below = services.post_message(**post, message_id=uuid4(), leaf_id=first.message_id)
+    assert below.message.parent.parent_id == first.message_id
+    services.request_stop(user=alice, generation_id=below.id)
+    foreign = services.post_message(**post, message_id=uuid4(), leaf_id=ask(bob).message_id)
+    assert foreign.message.parent.parent_id == below.message_id
+
+
 def test_a_blocked_question_gets_the_safe_text_and_no_worker(alice: User, ask: Ask, mona: User) -> None:
     checks = [{"kind": "pattern", "stage": "input", "action": "block", "severity": "high", "patterns": ["nightjar"]}]
     create_policy_version(user=None, name="company", checks=checks, activate=True)
