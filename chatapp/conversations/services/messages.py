@@ -175,7 +175,8 @@ def _own_conversation(*, user: User, conversation_id: UUID | None, title: str) -
 
 def _leaf(conversation: Conversation, leaf_id: UUID | None) -> Message | None:
     messages = conversation.messages.order_by("created_at", "id")
-    return messages.filter(id=leaf_id).first() or messages.last()
+    shown = messages.filter(id=leaf_id).first() if leaf_id else None
+    return shown or messages.last()
 
 
 def _known_generation(conversation: Conversation, message_id: UUID) -> Generation | None:

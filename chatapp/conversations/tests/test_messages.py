@@ -109,7 +109,7 @@ def test_a_message_goes_below_the_branch_that_the_page_shows(alice: User, bob: U
     services.request_stop(user=alice, generation_id=first.id)
     services.request_stop(user=alice, generation_id=services.regenerate(user=alice, message_id=first.message_id).id)
     conversation_id = first.message.conversation_id
-    post = {"user": alice, "text": "More", "conversation_id": conversation_id}
+    post: dict[str, Any] = {"user": alice, "text": "More", "conversation_id": conversation_id}
     below = services.post_message(**post, message_id=uuid4(), leaf_id=first.message_id)
     assert below.message.parent.parent_id == first.message_id
     services.request_stop(user=alice, generation_id=below.id)
