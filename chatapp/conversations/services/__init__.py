@@ -1,5 +1,6 @@
 """Writes of the conversations app: what people do (`messages`), what workers do (`generations`), repair (`sweeper`)."""
 
+from chatapp.conversations.services.conversations import delete_conversation, rename_conversation
 from chatapp.conversations.services.generations import (
     FinishedAnswer,
     finish_generation,
@@ -8,14 +9,7 @@ from chatapp.conversations.services.generations import (
     request_stop,
     store_sources,
 )
-from chatapp.conversations.services.messages import (
-    delete_conversation,
-    edit_message,
-    post_api_chat,
-    post_message,
-    regenerate,
-    rename_conversation,
-)
+from chatapp.conversations.services.messages import edit_message, post_api_chat, post_message, regenerate
 from chatapp.conversations.services.sweeper import sweep_generations
 
 __all__ = [

@@ -14,6 +14,7 @@ from chatapp.conversations import events
 from chatapp.conversations.models import LIVE, Conversation, Generation, Message, MessageRole, Origin, Status
 from chatapp.conversations.queue import refuse_when_full
 from chatapp.conversations.selectors import get_conversation_for, get_turn_for
+from chatapp.conversations.services.conversations import lock_conversation, open_conversation, title_of
 from chatapp.conversations.services.generations import record_exchange
 from chatapp.conversations.text import clean_text
 from chatapp.errors import ChatappError
@@ -21,7 +22,6 @@ from chatapp.inference.models import ModelVersion, Route
 from chatapp.moderation.models import Action
 from chatapp.moderation.policy import SAFE_TEXT, Decision, active_policies
 
-TITLE_CHARACTERS = 80
 INTERACTIVE, API = 0, 1
 
 
@@ -41,7 +41,7 @@ def post_message(
     """
     text = _checked(text)
     with transaction.atomic():
-        conversation = _own_conversation(user=user, conversation_id=conversation_id, title=text)
+        conversation = open_conversation(user=user, conversation_id=conversation_id, title=text)
         known = _known_generation(conversation, message_id)
         if known is not None:
             return known
@@ -58,7 +58,7 @@ def edit_message(*, user: User, message_id: UUID, new_id: UUID, text: str) -> Ge
         edited = get_turn_for(user, message_id).message
         if edited.role != MessageRole.USER:
             raise ChatappError("invalid", detail="only your own messages can be edited.")
-        conversation = _own_conversation(user=user, conversation_id=edited.conversation_id, title="")
+        conversation = open_conversation(user=user, conversation_id=edited.conversation_id, title="")
         known = _known_generation(conversation, new_id)
         if known is not None:
             return known
@@ -75,7 +75,7 @@ def regenerate(*, user: User, message_id: UUID) -> Generation:
         if old.is_live:
             raise ChatappError("conversation_busy")
         refuse_when_full()
-        conversation = _own_conversation(user=user, conversation_id=turn.message.conversation_id, title="")
+        conversation = open_conversation(user=user, conversation_id=turn.message.conversation_id, title="")
         question = turn.message.parent
         decision = active_policies().check_input(question.text if question else "")
         return _queue_answer(
@@ -109,10 +109,10 @@ def post_api_chat(
     text = _checked(messages[-1]["content"])
     with transaction.atomic():
         if conversation_id is None:
-            conversation = Conversation.objects.create(owner=user, title=_title(text), origin=Origin.API)
+            conversation = Conversation.objects.create(owner=user, title=title_of(text), origin=Origin.API)
             leaf = _store_history(conversation, messages[:-1])
         else:
-            conversation = _lock(get_conversation_for(user, conversation_id))
+            conversation = lock_conversation(get_conversation_for(user, conversation_id))
             leaf = _leaf(conversation, None)
         return _ask(
             conversation=conversation,
@@ -128,23 +128,6 @@ def post_api_chat(
         )
 
 
-def rename_conversation(*, user: User, conversation_id: UUID, title: str) -> Conversation:
-    conversation = get_conversation_for(user, conversation_id)
-    conversation.title = _title(clean_text(title)) or conversation.title
-    conversation.save(update_fields=["title"])
-    return conversation
-
-
-def delete_conversation(*, user: User, conversation_id: UUID) -> None:
-    """Deletes everything of it; a running answer is stopped, and its late writes find no row."""
-    with transaction.atomic():
-        conversation = _lock(get_conversation_for(user, conversation_id))
-        running = Generation.objects.filter(message__conversation=conversation)
-        for generation_id in running.values_list("id", flat=True):
-            transaction.on_commit(lambda gone=generation_id: events.discard_stream(gone))  # type: ignore[misc]
-        conversation.delete()
-
-
 def _checked(text: str) -> str:
     if len(text) > settings.MESSAGE_MAX_CHARACTERS:
         raise ChatappError("message_too_long", length=len(text), limit=settings.MESSAGE_MAX_CHARACTERS)
@@ -152,25 +135,6 @@ def _checked(text: str) -> str:
     if not cleaned:
         raise ChatappError("message_empty")
     return cleaned
-
-
-def _title(text: str) -> str:
-    line = text.strip().partition("\n")[0]
-    return line if len(line) <= TITLE_CHARACTERS else line[: TITLE_CHARACTERS - 1].rstrip() + "…"
-
-
-def _lock(conversation: Conversation) -> Conversation:
-    """Two posts into one conversation follow each other."""
-    return Conversation.objects.select_for_update().get(id=conversation.id)
-
-
-def _own_conversation(*, user: User, conversation_id: UUID | None, title: str) -> Conversation:
-    if conversation_id is None:
-        return Conversation.objects.create(owner=user, title=_title(title))
-    Conversation.objects.bulk_create(
-        [Conversation(id=conversation_id, owner=user, title=_title(title))], ignore_conflicts=True
-    )
-    return _lock(get_conversation_for(user, conversation_id))
 
 
 def _leaf(conversation: Conversation, leaf_id: UUID | None) -> Message | None:

@@ -1,0 +1,51 @@
+"""Conversations as wholes: made, locked, named, deleted."""
+
+from functools import partial
+from uuid import UUID
+
+from django.db import transaction
+
+from chatapp.accounts.models import User
+from chatapp.conversations import events
+from chatapp.conversations.models import Conversation, Generation
+from chatapp.conversations.selectors import get_conversation_for
+from chatapp.conversations.text import clean_text
+
+TITLE_CHARACTERS = 80
+
+
+def rename_conversation(*, user: User, conversation_id: UUID, title: str) -> Conversation:
+    conversation = get_conversation_for(user, conversation_id)
+    conversation.title = title_of(clean_text(title)) or conversation.title
+    conversation.save(update_fields=["title"])
+    return conversation
+
+
+def delete_conversation(*, user: User, conversation_id: UUID) -> None:
+    """Deletes everything of it; a running answer is stopped, and its late writes find no row."""
+    with transaction.atomic():
+        conversation = lock_conversation(get_conversation_for(user, conversation_id))
+        running = Generation.objects.filter(message__conversation=conversation)
+        for generation_id in running.values_list("id", flat=True):
+            transaction.on_commit(partial(events.discard_stream, generation_id))
+        conversation.delete()
+
+
+def open_conversation(*, user: User, conversation_id: UUID | None, title: str) -> Conversation:
+    """The user's conversation, locked; made when the id is unknown. Raises ChatappError("not_found")."""
+    if conversation_id is None:
+        return Conversation.objects.create(owner=user, title=title_of(title))
+    Conversation.objects.bulk_create(
+        [Conversation(id=conversation_id, owner=user, title=title_of(title))], ignore_conflicts=True
+    )
+    return lock_conversation(get_conversation_for(user, conversation_id))
+
+
+def lock_conversation(conversation: Conversation) -> Conversation:
+    """Two posts into one conversation follow each other."""
+    return Conversation.objects.select_for_update().get(id=conversation.id)
+
+
+def title_of(text: str) -> str:
+    line = text.strip().partition("\n")[0]
+    return line if len(line) <= TITLE_CHARACTERS else line[: TITLE_CHARACTERS - 1].rstrip() + "…"
