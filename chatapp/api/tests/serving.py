@@ -44,6 +44,7 @@ async def serve(server: uvicorn.Server) -> None:
 def inference_worker() -> Iterator[None]:
     """Claims and answers as a slot of a real worker does, without Celery and without loading the embedder."""
     worker = InferenceWorker()
+    worker.warm.set()
 
     def work() -> None:
         while not worker.draining.wait(0.02):
