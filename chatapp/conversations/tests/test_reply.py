@@ -17,6 +17,7 @@ from chatapp.conversations.streams.flusher import LiveWriter
 from chatapp.conversations.streams.redis import redis_client
 from chatapp.conversations.tests.conftest import Ask
 from chatapp.conversations.workers.inference import InferenceWorker
+from chatapp.inference.models import ModelVersion, Provider
 from chatapp.moderation.models import Exchange, Flag
 from chatapp.moderation.policy import SAFE_TEXT
 from chatapp.moderation.services import create_policy_version
@@ -143,15 +144,19 @@ def test_while_search_is_down_the_answer_comes_without_sources_and_says_so(
     assert text == SEARCH_DOWN + "Hello there."
 
 
-def test_collections_that_hold_nothing_are_answered_by_an_honest_no(
-    alice: User, ask: Ask, worker: InferenceWorker
+@pytest.mark.parametrize("collections", [["handbook"], None])
+def test_a_company_question_without_passages_gets_an_honest_no_and_no_model(
+    alice: User, ask: Ask, worker: InferenceWorker, collections: list[str] | None
 ) -> None:
+    weightless = ModelVersion.objects.create(name="other", provider=Provider.LLAMA_CPP, context_tokens=1024)
     generation = ask(alice, "How many days of holiday do I get?")
-    Generation.objects.update(collections=["handbook"])
-    worker.answer_all()
+    Generation.objects.update(collections=collections, version=weightless)
+    claimed = claim_next(worker="w", version_ids=[weightless.id])
+    assert claimed is not None
+    worker.answer(claimed)
     stored = Generation.objects.select_related("message").get(id=generation.id)
     assert (stored.status, stored.message.text) == (Status.COMPLETE, NOT_FOUND)
-    assert stored.completion_tokens == 0
+    assert (stored.completion_tokens, shown(entries_of(generation))) == (0, NOT_FOUND)
 
 
 def test_a_later_attempt_fences_the_earlier_one(alice: User, ask: Ask, worker: InferenceWorker) -> None:
