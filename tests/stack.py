@@ -17,6 +17,10 @@ DEMO_PASSWORD = "correct-horse-battery-staple"
 MODEL = "smollm2-135m-instruct-q4_1"
 # What the test plugin set for Django's own tests must not reach the product, which makes its own.
 _OWN_SETTINGS = {"DATABASE_URL", "REDIS_URL", "SECRET_KEY", "FIELD_ENCRYPTION_KEYS", "HTTPS", "DJANGO_SETTINGS_MODULE"}
+_SERVE = """
+from chatapp.inference import selectors, services
+services.set_serving_version(user=None, version=selectors.get_version_by_name("{version}"))
+"""
 _START_SECONDS = 300
 _STOP_SECONDS = 60
 
@@ -102,6 +106,10 @@ class Stack:
             text=True,
             check=True,
         ).stdout
+
+    def serve(self, version: str) -> None:
+        """Let the default route point at this version."""
+        self.manage("shell", "-c", _SERVE.format(version=version))
 
     def describe(self) -> str:
         """The end of every log, for the report of a failed test."""

@@ -6,11 +6,6 @@ from playwright.sync_api import Browser, sync_playwright
 from tests.e2e.browser import FLAGS, User, at_browser, find_chromium
 from tests.stack import Stack
 
-SERVE_SCRIPTED = """
-from chatapp.inference import selectors, services
-services.set_serving_version(user=None, version=selectors.get_version_by_name("scripted"))
-"""
-
 
 @pytest.fixture(scope="session")
 def browser() -> Iterator[Browser]:
@@ -23,7 +18,7 @@ def browser() -> Iterator[Browser]:
 @pytest.fixture(scope="session")
 def scripted_stack(stack: Stack) -> Stack:
     """The running product with the scripted model on the default route."""
-    stack.manage("shell", "-c", SERVE_SCRIPTED)
+    stack.serve("scripted")
     return stack
 
 

@@ -35,8 +35,10 @@ def own(stack: Stack, key: str, path: str) -> Any:
     return response.json()
 
 
-def test_models_are_listed_with_the_serving_one_first(client: OpenAI) -> None:
-    assert next(iter(client.models.list())).id == MODEL
+@pytest.mark.parametrize("version", [MODEL, "scripted"])
+def test_models_are_listed_with_the_serving_one_first(client: OpenAI, stack: Stack, version: str) -> None:
+    stack.serve(version)
+    assert next(iter(client.models.list())).id == version
 
 
 def test_a_real_model_answers_and_counts(client: OpenAI) -> None:
