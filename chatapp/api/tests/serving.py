@@ -16,7 +16,9 @@ from chatapp.conversations.workers.inference import InferenceWorker
 
 @contextmanager
 def web_server() -> Iterator[str]:
-    config = uvicorn.Config(application, port=0, lifespan="off", log_level="warning", ws="none")
+    config = uvicorn.Config(
+        application, port=0, lifespan="off", log_level="warning", ws="none", timeout_graceful_shutdown=2
+    )
     server = uvicorn.Server(config)
     thread = threading.Thread(target=lambda: asyncio.run(serve(server)), daemon=True)
     thread.start()
@@ -27,6 +29,7 @@ def web_server() -> Iterator[str]:
     finally:
         server.should_exit = True
         thread.join(timeout=10)
+        assert not thread.is_alive()
 
 
 async def serve(server: uvicorn.Server) -> None:
