@@ -16,7 +16,7 @@ ALIKE = 0.60
 ALIKE_WITH_NUMBER = 0.40
 SHARED_WORDS = 0.60
 SHARED_WORDS_WITH_NUMBER = 0.50
-SHARED_WORDS_WITH_ONLY_NUMBER = 0.25  # where no other passage has the sentence's figures, such as a cell of a table
+SHARED_WORDS_WITH_ONLY_NUMBER = 0.20  # where no other passage has the sentence's figures, such as a cell of a table
 _MIN_WORDS = 4
 _MIN_STEM = 4
 
