@@ -35,12 +35,7 @@ def web_server() -> Iterator[str]:
 async def serve(server: uvicorn.Server) -> None:
     """A web process ends with its hub; here the process goes on, so the hub is taken down by hand."""
     await server.serve()
-    hub = get_hub()
-    for task in hub._tasks:
-        task.cancel()
-    await asyncio.gather(*hub._tasks, return_exceptions=True)
-    await hub._reader.aclose()
-    await hub._writer.aclose()
+    await get_hub().close()
 
 
 @contextmanager

@@ -6,6 +6,7 @@ import uuid
 from collections import Counter
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from contextvars import Context
 from uuid import UUID
 from weakref import WeakKeyDictionary
 
@@ -43,7 +44,11 @@ class Hub:
         self._followers[generation.id] += 1
         STREAM_READERS.inc()
         if not self._tasks:
-            self._tasks = [asyncio.create_task(self._read()), asyncio.create_task(self._poll())]
+            # In a context of their own: that of the first caller holds the thread of its request, which ends with it.
+            self._tasks = [
+                asyncio.create_task(self._read(), context=Context()),
+                asyncio.create_task(self._poll(), context=Context()),
+            ]
         try:
             await self._refresh([answer], patience=0)
             await self._interrupt_reader()
@@ -65,9 +70,16 @@ class Hub:
             async for piece in answer.deltas():
                 sent += piece
                 yield piece
-        final = await database_sync_to_async(load_final_text)(generation.message_id)
+        final = await database_sync_to_async(load_final_text, thread_sensitive=False)(generation.message_id)
         if final.startswith(sent) and len(final) > len(sent):
             yield final[len(sent) :]
+
+    async def close(self) -> None:
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+        await self._reader.aclose()
+        await self._writer.aclose()
 
     @property
     def following(self) -> int:
@@ -115,7 +127,7 @@ class Hub:
         waiting = {answer.generation_id: answer for answer in answers if not answer.ended}
         if not waiting:
             return
-        found = await database_sync_to_async(load_live_states)(list(waiting))
+        found = await database_sync_to_async(load_live_states, thread_sensitive=False)(list(waiting))
         for generation_id, answer in waiting.items():
             state = found.get(generation_id)
             if state is None:
