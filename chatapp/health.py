@@ -18,6 +18,7 @@ from chatapp import selectors
 from chatapp.conversations.streams.redis import redis_client
 from chatapp.errors import ChatappError
 from chatapp.inference.models import WorkerKind
+from chatapp.inference.selectors import has_ready_worker
 from chatapp.metrics import CONTENT_TYPE, render_metrics
 from chatapp.problems import problem_response
 from chatapp.runtime.instance import read_instance
@@ -93,7 +94,7 @@ def _broker() -> str:
 
 
 def _worker(kind: WorkerKind, problem: str) -> str:
-    return _part(lambda: OK if selectors.has_ready_worker(kind) else problem)
+    return _part(lambda: OK if has_ready_worker(kind) else problem)
 
 
 def _demo_documents() -> str:

@@ -8,7 +8,7 @@ from django.db.models import Count
 from django.db.models.functions import Now
 
 from chatapp.conversations.models import Generation, Status
-from chatapp.inference.models import Worker, WorkerKind
+from chatapp.inference.models import Worker
 from chatapp.inference.selectors import WORKER_ALIVE
 from chatapp.retrieval.models import Document, DocumentStatus
 
@@ -26,10 +26,6 @@ def count_queued_by_route() -> dict[str, int]:
 
 def list_live_workers() -> Sequence[Worker]:
     return list(Worker.objects.filter(seen_at__gt=Now() - WORKER_ALIVE))
-
-
-def has_ready_worker(kind: WorkerKind) -> bool:
-    return Worker.objects.filter(kind=kind, ready=True, seen_at__gt=Now() - WORKER_ALIVE).exists()
 
 
 def has_unsettled_documents() -> bool:

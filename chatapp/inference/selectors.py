@@ -8,7 +8,7 @@ from django.db.models.functions import Now
 from chatapp.accounts.models import User
 from chatapp.accounts.permissions import can
 from chatapp.errors import ChatappError
-from chatapp.inference.models import ModelVersion, Route, Worker
+from chatapp.inference.models import ModelVersion, Route, Worker, WorkerKind
 
 WORKER_ALIVE = timedelta(seconds=15)
 
@@ -50,6 +50,11 @@ def list_chat_versions() -> list[ModelVersion]:
     """What the API offers as models: the serving version first, then by name."""
     serving = Exists(Route.objects.filter(name=Route.DEFAULT, version=OuterRef("pk")))
     return list(ModelVersion.objects.annotate(serves=serving).order_by("-serves", "name"))
+
+
+def has_ready_worker(kind: WorkerKind) -> bool:
+    """Heard of in the last 15 seconds, by the database's clock."""
+    return Worker.objects.filter(kind=kind, ready=True, seen_at__gt=Now() - WORKER_ALIVE).exists()
 
 
 def list_workers_for(user: User) -> QuerySet[Worker]:

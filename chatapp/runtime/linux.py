@@ -3,11 +3,13 @@
 import ctypes
 import os
 import signal
+from contextlib import suppress
 from pathlib import Path
 
 NOBODY = 65534
 _PR_SET_PDEATHSIG = 1
 _CLONE_NEWUSER = 0x10000000
+_LOW_PRIORITY = 10
 _libc = ctypes.CDLL(None, use_errno=True)
 
 
@@ -48,3 +50,13 @@ def works_in_user_namespace(*, executable: Path, folder: Path) -> bool:
             reachable = False
         os._exit(0 if reachable else 1)
     return os.waitpid(pid, 0)[1] == 0
+
+
+def yield_to_others() -> None:
+    """Gives this process, a session of its own, less of busy cores.
+
+    With autogroups (sched(7)) a nice value counts only within a session, so the session's own value is set too.
+    """
+    os.nice(_LOW_PRIORITY)
+    with suppress(OSError):
+        Path("/proc/self/autogroup").write_text(str(_LOW_PRIORITY))

@@ -3,10 +3,10 @@
 import os
 import sys
 from dataclasses import replace
-from functools import partial
 from pathlib import Path
 
 from chatapp.runtime.files import CHECKOUT, make_private_folder
+from chatapp.runtime.linux import yield_to_others
 from chatapp.runtime.options import Options
 from chatapp.runtime.process import Program
 
@@ -34,7 +34,7 @@ def list_programs(options: Options, *, home: Path) -> list[Program]:
         _program("inference", inference, home=home, torch_threads=max(1, cores // 2)),
         _program("pipeline", pipeline, home=home, torch_threads=max(1, cores // 2)),
         # Readiness waits for the other three, which load for seconds at the same time on few cores.
-        replace(_program("beat", beat, home=home, torch_threads=1), become=partial(os.nice, 5)),
+        replace(_program("beat", beat, home=home, torch_threads=1), become=yield_to_others),
     ]
 
 

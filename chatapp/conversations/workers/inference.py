@@ -1,8 +1,8 @@
 """An inference worker process: engines, the flusher, the stop listener and the heartbeat round Celery's slots."""
 
-import os
 import threading
 import time
+from concurrent.futures import wait
 from functools import lru_cache
 from uuid import UUID
 
@@ -23,10 +23,11 @@ from chatapp.inference.engine import TextEngine
 from chatapp.inference.models import ModelVersion, WorkerKind
 from chatapp.inference.pool import EnginePool, can_serve
 from chatapp.inference.presence import forget_presence, report_presence, worker_name
-from chatapp.inference.selectors import list_chat_versions, serving_version
+from chatapp.inference.selectors import has_ready_worker, list_chat_versions, serving_version
 from chatapp.retrieval.embedding import EmbeddingError, embed_query
 
 HEARTBEAT_SECONDS = 3.0
+PIPELINE_PATIENCE_SECONDS = 15
 log = structlog.get_logger(__name__)
 
 
@@ -79,17 +80,26 @@ class InferenceWorker:
 
     def _warm_up(self) -> None:
         """The first answer should wait for neither the weights nor the embedder."""
-        # Readiness is a matter of the model; the web and pipeline processes start at the same time and go first.
-        os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), 10)
-        version = serving_version()
-        close_old_connections()
-        if version is not None:
-            self.pool.prepare(version)
         try:
+            version = serving_version()
+            if version is not None:
+                wait([self.pool.prepare(version)])
+                self._report()
+            self._let_pipeline_load_first()
             embed_query("warm up")
+        except DatabaseError as error:
+            log.warning("warm_up_failed", reason=type(error).__name__)  # The first answer loads what is missing.
         except EmbeddingError as error:
             log.warning("embedder_failed", reason=str(error))  # Answers come without sources and say so.
-        self.warm.set()
+        finally:
+            close_old_connections()
+            self.warm.set()
+
+    def _let_pipeline_load_first(self) -> None:
+        """At the start of a whole machine two processes that import torch at once on few cores make both late."""
+        for _ in range(PIPELINE_PATIENCE_SECONDS):
+            if has_ready_worker(WorkerKind.PIPELINE) or self.draining.wait(1.0):
+                return
 
     def _beat(self) -> None:
         """Says what this worker is doing, and looks for work that no message announced."""

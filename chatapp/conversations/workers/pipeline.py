@@ -18,6 +18,7 @@ class PipelineWorker:
 
     def __init__(self) -> None:
         self.stopping = threading.Event()
+        self.changed = threading.Event()
         self.problem = ""
         self.ready = False
 
@@ -27,6 +28,7 @@ class PipelineWorker:
 
     def close(self) -> None:
         self.stopping.set()
+        self.changed.set()
         forget_presence(WorkerKind.PIPELINE)
 
     def _warm_up(self) -> None:
@@ -34,17 +36,18 @@ class PipelineWorker:
             try:
                 embed_query("warm up")
                 self.ready, self.problem = True, ""
+                self.changed.set()  # Readiness is told at once.
             except EmbeddingError as error:
                 self.problem = str(error)
                 self.stopping.wait(HEARTBEAT_SECONDS)
 
     def _beat(self) -> None:
-        while True:
+        while not self.stopping.is_set():
+            self.changed.clear()
             try:
                 report_presence(kind=WorkerKind.PIPELINE, ready=self.ready, problem=self.problem)
             except DatabaseError as error:
                 log.warning("heartbeat_failed", reason=type(error).__name__)
             finally:
                 close_old_connections()
-            if self.stopping.wait(HEARTBEAT_SECONDS):
-                return
+            self.changed.wait(HEARTBEAT_SECONDS)
