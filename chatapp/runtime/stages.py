@@ -1,7 +1,7 @@
-"""The steps between the services and the product's processes. Each is one child process, shown while it works."""
+"""What is done between the services and the product's processes. Each is one child process, shown while it works."""
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -11,6 +11,8 @@ from chatapp.runtime.logs import LogTail, trim_log
 from chatapp.runtime.options import Options
 from chatapp.runtime.process import Process, ProcessError, Program
 from chatapp.runtime.programs import child_environment, python_command
+
+_LOOK_SECONDS = 0.1
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -41,23 +43,39 @@ def list_stages(options: Options, *, home: Path, demo_password: str) -> list[Sta
     ]
 
 
-def run_stage(stage: Stage, *, tend: Callable[[], None]) -> None:
-    """Calls `tend` a few times a second, which may raise to end the stage. ProcessError if it failed."""
-    progress.say(stage.title)
-    trim_log(stage.program.log)
-    tail = LogTail(stage.program.log)
-    process = Process(stage.program)
-    process.start()
+def run_stages(stages: Sequence[Stage], *, tend: Callable[[], None]) -> None:
+    """Side by side, since none needs another. Calls `tend` a few times a second, which may raise to end them all.
+
+    Raises ProcessError for the first that failed.
+    """
+    running = [_Running(stage) for stage in stages]
     try:
-        while True:
-            exited = process.has_exited()
-            for line in tail.read_lines():
-                progress.echo(stage.program.name, line)
-            if exited:
-                break
+        while sum(process.is_busy() for process in running):  # not any(): each shows its new lines
             tend()
-            time.sleep(0.1)
+            time.sleep(_LOOK_SECONDS)
     finally:
-        status = process.kill()
-    if status != 0:
-        raise ProcessError(f"{stage.title} failed with status {status}; see {stage.program.log}.")
+        statuses = [process.kill() for process in running]
+    for stage, status in zip(stages, statuses, strict=True):
+        if status != 0:
+            raise ProcessError(f"{stage.title} failed with status {status}; see {stage.program.log}.")
+
+
+class _Running:
+    """A started stage. It is busy until its process has exited and its last lines were shown."""
+
+    def __init__(self, stage: Stage) -> None:
+        progress.say(stage.title)
+        trim_log(stage.program.log)
+        self._name = stage.program.name
+        self._tail = LogTail(stage.program.log)
+        self._process = Process(stage.program)
+        self._process.start()
+
+    def is_busy(self) -> bool:
+        exited = self._process.has_exited()
+        for line in self._tail.read_lines():
+            progress.echo(self._name, line)
+        return not exited
+
+    def kill(self) -> int | None:
+        return self._process.kill()

@@ -10,7 +10,7 @@ from chatapp.runtime.options import Options
 from chatapp.runtime.process import Process, ProcessError, Program, stop_all
 from chatapp.runtime.programs import DRAIN_SECONDS
 from chatapp.runtime.readiness import ask_readiness
-from chatapp.runtime.stages import Stage, run_stage
+from chatapp.runtime.stages import Stage, run_stages
 from chatapp.runtime.stop import StopFlag
 from chatapp.runtime.watch import WatchedProcess
 
@@ -35,8 +35,7 @@ class Supervisor:
         """Ends with StopRequested or ProcessError, and then every program has ended; the services are the caller's."""
         try:
             self._write_instance()
-            for stage in stages:
-                run_stage(stage, tend=self._tend)
+            run_stages(stages, tend=self._tend)
             self._start_programs(programs)
             self._wait_ready()
             progress.say(greeting)
