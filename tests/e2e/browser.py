@@ -21,9 +21,6 @@ FLAGS = [
 DESKTOP, PHONE = (1440, 900), (390, 844)
 Scheme = Literal["light", "dark"]
 ANSWER_MS = 60_000
-# Before an order to the scripted model: the product must not take it for a question about the company, which it
-# declines when no document answers it.
-GENERAL = "Write a haiku about rain."
 SETTLED = "() => !document.querySelector('.answer:is([data-status=queued], [data-status=answering])')"
 
 
@@ -67,8 +64,8 @@ class User:
         return answer
 
     def order(self, script: str) -> Locator:
-        """Makes the scripted model write, without documents."""
-        return self.ask(f"{GENERAL} {script}")
+        """Tells the scripted model what to write."""
+        return self.ask(script)
 
     @property
     def answers(self) -> Locator:

@@ -6,7 +6,7 @@ from uuid import uuid4
 import pytest
 from playwright.sync_api import WebSocketRoute, expect
 
-from tests.e2e.browser import ANSWER_MS, GENERAL, User, numbered
+from tests.e2e.browser import ANSWER_MS, User, numbered
 
 pytestmark = pytest.mark.e2e
 
@@ -97,7 +97,7 @@ def test_editing_and_answering_again_make_branches(alice: User) -> None:
     alice.wait_settled()
     alice.page.get_by_test_id("message-user").hover()
     alice.page.get_by_test_id("edit").click()
-    alice.page.locator("#edit-text").fill(f"{GENERAL} rate=400 say: second")
+    alice.page.locator("#edit-text").fill("rate=400 say: second")
     alice.page.keyboard.press("Enter")
     expect(alice.answers.last).to_contain_text("second", timeout=ANSWER_MS)
     alice.wait_settled()
@@ -129,7 +129,7 @@ def test_a_draft_is_kept_in_the_tab(alice: User) -> None:
 
 
 def test_conversations_are_renamed_and_deleted(alice: User) -> None:
-    title = f"{uuid4().hex} {GENERAL} rate=400 say: done"
+    title = f"{uuid4().hex} rate=400 say: done"
     alice.ask(title)
     alice.wait_settled()
     listed = alice.page.get_by_test_id("conversation")
@@ -151,7 +151,7 @@ def test_everything_can_be_done_from_the_keyboard(alice: User) -> None:
     alice.open("/")
     alice.page.locator("body").press("Tab")
     alice.page.get_by_test_id("composer").focus()
-    keyboard.type(f"{GENERAL} rate=400 say: one")
+    keyboard.type("rate=400 say: one")
     keyboard.press("Shift+Enter")
     keyboard.type("two")
     keyboard.press("Enter")

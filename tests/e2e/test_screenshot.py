@@ -13,7 +13,7 @@ from tests.stack import Stack
 pytestmark = pytest.mark.e2e
 UPDATE = os.environ.get("CHATAPP_UPDATE_SCREENSHOT") == "1"
 PICTURE = Path(__file__).parents[2] / "docs" / "screenshot.png"
-QUESTION = "How many days of paid holiday do I have, and how do I book them?"
+QUESTION = "Could I work from my flat in Spain for a while, and for how long at most?"
 MINUTES = 60_000
 
 
