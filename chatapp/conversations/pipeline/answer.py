@@ -42,6 +42,9 @@ def generate_reply(reply: Reply, engine_for: EngineSource) -> None:
     except Exception:
         log.exception("answer_failed", generation=str(generation.id))
         finished = _broken(reply, "internal")
+    finally:
+        if reply.stream is not None:
+            reply.stream.cancel()  # Also when the lease was lost: the slot is free within a step.
     if services.finish_generation(generation, finished):
         reply.live.end(finished.status)
         services.record_aftermath(generation.id)

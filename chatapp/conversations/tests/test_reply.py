@@ -174,6 +174,24 @@ def test_a_later_attempt_fences_the_earlier_one(alice: User, ask: Ask, worker: I
     assert text == Message.objects.get(generation=generation).text
 
 
+def test_a_worker_that_lost_its_lease_writes_nothing_and_frees_the_engine(
+    alice: User, ask: Ask, worker: InferenceWorker
+) -> None:
+    generation = ask(alice, "rate=50 tokens=5000")
+    slot = threading.Thread(target=worker.answer_all)
+    slot.start()
+    while not redis_client().exists(stream_key(generation.id)):
+        time.sleep(0.01)
+    Generation.objects.update(attempt=2, status=Status.INTERRUPTED)
+    slot.join(timeout=10)
+    assert not slot.is_alive()
+    assert Message.objects.get(generation=generation).text == ""
+    deadline = time.monotonic() + 5
+    while busy := sum(engine.stats().slots_busy for engine in worker.pool.loaded().values()):
+        assert time.monotonic() < deadline, busy
+        time.sleep(0.02)
+
+
 def test_a_lost_stream_starts_anew_with_all_text(alice: User, ask: Ask, worker: InferenceWorker) -> None:
     generation = ask(alice, "rate=40 tokens=120")
     slot = threading.Thread(target=worker.answer_all)

@@ -47,11 +47,14 @@ class InferenceWorker:
 
     def answer_all(self) -> None:
         """One slot: claims and answers until the queue is empty or the worker drains."""
-        while self.warm.is_set() and not self.draining.is_set():
-            generation = claim_next(worker=self.name, version_ids=[v.id for v in self._served()])
-            if generation is None:
-                return
-            self.answer(generation)
+        try:
+            while self.warm.is_set() and not self.draining.is_set():
+                generation = claim_next(worker=self.name, version_ids=[v.id for v in self._served()])
+                if generation is None:
+                    return
+                self.answer(generation)
+        finally:
+            close_old_connections()
 
     def answer(self, generation: Generation) -> None:
         reply = Reply(generation, self.flusher.writer(generation.id, generation.attempt))
