@@ -103,11 +103,6 @@ def load_live_states(generation_ids: Sequence[UUID]) -> dict[UUID, tuple[Generat
     return {generation.id: (generation, find_place(generation)) for generation in found}
 
 
-def load_final_text(message_id: UUID) -> str:
-    """For the hub, whose callers have checked their rights."""
-    return Message.objects.values_list("text", flat=True).filter(id=message_id).first() or ""
-
-
 def _turns(path: list[Message], children: dict[UUID | None, list[UUID]]) -> list[Turn]:
     sources: dict[UUID, list[Source]] = defaultdict(list)
     for source in Source.objects.filter(message__in=path).select_related("document_version", "chunk"):

@@ -48,13 +48,14 @@ class AnswerStream:
             services.request_stop(user=self.user, generation_id=self.generation.id)
 
     async def _follow(self, live: LiveAnswer) -> AsyncIterator[str]:
-        version, epoch = -1, live.epoch
-        while not live.ended:
+        version, epoch, last = -1, live.epoch, False
+        while not last:
             try:
                 version = await asyncio.wait_for(live.changed(version), HEARTBEAT_SECONDS)
             except TimeoutError:
                 yield HEARTBEAT
                 continue
+            last = live.ended  # Before the text is read: more of it may come while the client takes a piece.
             # After a loss of the live text it comes anew from its start; what was sent cannot be taken back.
             follows = live.epoch == epoch or live.text.startswith(self.sent)
             if follows and len(live.text) > len(self.sent):

@@ -16,7 +16,7 @@ from redis.exceptions import RedisError
 
 from chatapp.conversations.metrics import STREAM_LAG, STREAM_READERS
 from chatapp.conversations.models import Generation, Status
-from chatapp.conversations.selectors import load_final_text, load_live_states
+from chatapp.conversations.selectors import load_live_states
 from chatapp.conversations.streams.entries import entry_id, parse_entry, stream_key
 from chatapp.conversations.streams.live_answer import LiveAnswer
 from chatapp.conversations.streams.redis import async_client
@@ -59,20 +59,6 @@ class Hub:
             if not self._followers[generation.id]:
                 del self._followers[generation.id]
                 self._answers.pop(generation.id, None)
-
-    async def stream_text(self, generation: Generation) -> AsyncIterator[str]:
-        """The answer's text in pieces until it has ended, whatever became of Redis meanwhile.
-
-        An answer that was replaced (blocked) or numbered with citations afterwards keeps the text already yielded.
-        """
-        sent = ""
-        async with self.follow(generation) as answer:
-            async for piece in answer.deltas():
-                sent += piece
-                yield piece
-        final = await database_sync_to_async(load_final_text, thread_sensitive=False)(generation.message_id)
-        if final.startswith(sent) and len(final) > len(sent):
-            yield final[len(sent) :]
 
     async def close(self) -> None:
         for task in self._tasks:

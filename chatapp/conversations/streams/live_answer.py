@@ -1,7 +1,6 @@
 """What one web process knows of one running answer; all sockets and API streams that watch it share this."""
 
 import asyncio
-from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
 from uuid import UUID
 
@@ -77,18 +76,6 @@ class LiveAnswer:
         while self.version <= after:
             await self._changed.wait()
         return self.version
-
-    async def deltas(self) -> AsyncIterator[str]:
-        """The text as it comes, from its start, until the answer has ended."""
-        read, version = 0, -1
-        while True:
-            version = await self.changed(version)
-            last = self.ended  # Before the text is read: more of it may come while the caller has the piece.
-            if len(self.text) > read:
-                piece, read = self.text[read:], len(self.text)
-                yield piece
-            if last:
-                return
 
     def render(self) -> tuple[list[str], str]:
         """HTML of the closed blocks so far and of the open one. Rendered once for all followers."""

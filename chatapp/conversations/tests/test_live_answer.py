@@ -88,15 +88,3 @@ def test_blocks_and_open_block_equal_the_rendering_of_the_whole(seed: int) -> No
     blocks, open_html = live.render()
     whole = feed(LiveAnswer(live.generation_id, live.message_id), entry(1, "snapshot", text)).render()
     assert "".join(blocks) + open_html == "".join(whole[0]) + whole[1]
-
-
-async def test_followers_each_keep_their_own_place() -> None:
-    live = feed(answer(), entry(0, "fence"), entry(1, text="a"))
-    early = live.deltas()
-    assert await anext(early) == "a"
-    feed(live, entry(2, text="b"))
-    late = live.deltas()
-    assert await anext(late) == "ab"
-    feed(live, entry(3, text="c"), entry(4, "end", "complete"))
-    assert [piece async for piece in early] == ["bc"]
-    assert [piece async for piece in late] == ["c"]
