@@ -2,17 +2,17 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import timedelta
 from uuid import UUID
 
 from django.conf import settings
 from django.db import connection
 from django.db.models import Avg, Q, Sum
-from django.utils import timezone
+from django.db.models.functions import Now
 
 from chatapp.conversations.models import Generation, Status
 from chatapp.errors import ChatappError
 from chatapp.inference.models import AnswerOutcome, Worker, WorkerKind
+from chatapp.inference.selectors import WORKER_ALIVE
 
 # Fair between users first (who has fewer running answers), then oldest first. SKIP LOCKED: workers never wait
 # for each other. The version is resolved here, so that a switch of the route reaches everything still queued.
@@ -86,7 +86,7 @@ def refuse_when_full() -> None:
 def _expected_wait(position: int) -> int | None:
     recent = AnswerOutcome.objects.order_by("-created_at").values("duration_seconds")[:20]
     seconds = recent.aggregate(mean=Avg("duration_seconds"))["mean"]
-    alive = Worker.objects.filter(kind=WorkerKind.INFERENCE, seen_at__gt=timezone.now() - timedelta(seconds=15))
+    alive = Worker.objects.filter(kind=WorkerKind.INFERENCE, seen_at__gt=Now() - WORKER_ALIVE)
     slots = alive.aggregate(total=Sum("slots"))["total"]
     if seconds is None or not slots:
         return None
