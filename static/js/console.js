@@ -27,10 +27,20 @@ function move(step) {
   focusRow(all[at < 0 ? 0 : Math.min(all.length - 1, Math.max(0, at + step))]);
 }
 
+/**
+ * A fast reviewer's key can come before htmx bound the page, or a flag just opened; unbound, a click leaves the page.
+ * @param {Element} flag
+ * @param {string} selector
+ */
+function click(flag, selector) {
+  window.htmx.process(flag);
+  flag.querySelector(selector)?.click();
+}
+
 /** @param {string} key */
 function press(key) {
-  const button = row()?.querySelector(`[data-key="${key}"]`);
-  if (button) button.click();
+  const [flag, button] = [row(), `[data-key="${key}"]`];
+  if (flag?.querySelector(button)) click(flag, button);
   else say(key === "c" ? "Move to an open flag first, with j." : "Claim the flag first, with c.");
 }
 
@@ -45,7 +55,7 @@ const COMMANDS = {
 document.addEventListener("keydown", (event) => {
   const typing = event.target.closest("input, select, textarea, [contenteditable], dialog[open]");
   if (typing || event.ctrlKey || event.metaKey || event.altKey || rows().length === 0) return;
-  if (event.key === "Enter" && event.target.matches(".flag")) event.target.querySelector("[data-open]")?.click();
+  if (event.key === "Enter" && event.target.matches(".flag")) click(event.target, "[data-open]");
   else if (Object.hasOwn(COMMANDS, event.key)) COMMANDS[event.key]();
   else return;
   event.preventDefault();

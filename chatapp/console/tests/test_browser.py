@@ -104,3 +104,19 @@ def test_the_queue_is_reviewed_by_keyboard_alone(browser: Browser, live_server: 
     assert page.get_by_test_id("flag-row").nth(0).get_attribute("data-status") == "dismissed"
     assert page.get_by_test_id("flag-row").nth(1).get_attribute("data-status") == "upheld"
     assert problems == []
+
+
+def test_a_key_pressed_before_htmx_bound_the_opened_flag_stays_on_the_page(
+    browser: Browser, live_server: LiveServer
+) -> None:
+    page, problems = sign_in(browser, live_server, width=1280, scheme="light")
+    page.goto(f"{live_server.url}/console/flags/")
+    page.evaluate(
+        """document.addEventListener("htmx:before:settle", () =>
+        document.activeElement.dispatchEvent(new KeyboardEvent("keydown", {key: "c", bubbles: true})), {once: true})"""
+    )
+    for key in ("j", "Enter"):
+        page.keyboard.press(key)
+    page.wait_for_selector("[data-status=mine]:focus")
+    assert page.url == f"{live_server.url}/console/flags/"
+    assert problems == []
