@@ -13,7 +13,7 @@ from django.conf import settings
 from chatapp.inference.artifacts import ensure_artifact
 from chatapp.inference.catalog import Artifact
 from chatapp.inference.defaults import SYSTEM_PROMPT
-from chatapp.inference.engine import ChatMessage, Engine, EngineError, StepReport, TextEngine
+from chatapp.inference.engine import ChatMessage, ChatModel, Engine, EngineError, StepReport
 from chatapp.inference.metrics import ENGINE_BATCH_TOKENS, ENGINE_STEP
 from chatapp.inference.models import ModelVersion, Provider
 from chatapp.inference.testing import ScriptedModel
@@ -29,9 +29,9 @@ class EnginePool:
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._loader = ThreadPoolExecutor(max_workers=1, thread_name_prefix="model-loader")
-        self._engines: dict[UUID, Future[TextEngine]] = {}
+        self._engines: dict[UUID, Future[ChatModel]] = {}
 
-    def prepare(self, version: ModelVersion) -> "Future[TextEngine]":
+    def prepare(self, version: ModelVersion) -> "Future[ChatModel]":
         """Starts loading unless the version is loaded or loading; a failed load is tried again."""
         with self._lock:
             known = self._engines.get(version.id)
@@ -39,7 +39,7 @@ class EnginePool:
                 known = self._engines[version.id] = self._loader.submit(_load, version)
             return known
 
-    def get(self, version: ModelVersion, *, waiting: Callable[[], None]) -> TextEngine:
+    def get(self, version: ModelVersion, *, waiting: Callable[[], None]) -> ChatModel:
         """The engine; `waiting` is called about once a second while the model loads. Raises EngineError."""
         future = self.prepare(version)
         for _ in range(LOAD_SECONDS):
@@ -50,7 +50,7 @@ class EnginePool:
         message = f"{version.name} was not loaded within {LOAD_SECONDS} s"
         raise EngineError(message)
 
-    def loaded(self) -> dict[UUID, TextEngine]:
+    def loaded(self) -> dict[UUID, ChatModel]:
         with self._lock:
             done = {key: future for key, future in self._engines.items() if future.done()}
         return {key: future.result() for key, future in done.items() if future.exception() is None}
@@ -72,7 +72,7 @@ def weights_path(version: ModelVersion) -> Path:
     return settings.MODELS_DIR / f"{version.sha256}.gguf"
 
 
-def _load(version: ModelVersion) -> TextEngine:
+def _load(version: ModelVersion) -> ChatModel:
     """Raises EngineError, ArtifactError or InvalidGGUFError: no file is mapped that was not checked."""
     log.info("model_loading", version=version.name)
     if version.provider == Provider.SCRIPTED:

@@ -130,6 +130,18 @@ class ScriptedModel:
             self._changed.notify()
         return stream
 
+    def chat(
+        self,
+        messages: Sequence[ChatMessage],
+        *,
+        max_tokens: int,
+        sampling: Mapping[str, object] | None = None,
+        stop: Sequence[str] = (),
+        cache_scope: str = "",
+    ) -> Stream:
+        prompt = self.render_chat(messages)
+        return self.submit(prompt, max_tokens=max_tokens, sampling=sampling, stop=stop, cache_scope=cache_scope)
+
     def render_chat(self, messages: Sequence[ChatMessage]) -> str:
         return json.dumps(list(messages), ensure_ascii=False)
 

@@ -15,7 +15,7 @@ from chatapp.conversations.pipeline.prompts import NOT_FOUND, SEARCH_DOWN, build
 from chatapp.conversations.pipeline.reply import LeaseLostError, Reply
 from chatapp.conversations.services import FinishedAnswer
 from chatapp.inference.defaults import SYSTEM_PROMPT
-from chatapp.inference.engine import EngineError, Stream, TextEngine
+from chatapp.inference.engine import ChatModel, EngineError, Stream
 from chatapp.inference.models import Provider
 from chatapp.moderation.policy import SAFE_TEXT, OutputGuard, PolicySet, active_policies
 from chatapp.retrieval.citations import cite_sentences
@@ -23,16 +23,16 @@ from chatapp.retrieval.embedding import EmbeddingError
 from chatapp.retrieval.intent import is_about_the_company
 
 SCRIPT_MAX_TOKENS = 100_000
-EngineSource = Callable[[Reply], TextEngine]
+ModelSource = Callable[[Reply], ChatModel]
 log = structlog.get_logger(__name__)
 
 
-def generate_reply(reply: Reply, engine_for: EngineSource) -> None:
+def generate_reply(reply: Reply, model_for: ModelSource) -> None:
     """Answers one claimed generation to its terminal commit. Never raises: what goes wrong becomes its status."""
     generation = reply.generation
     try:
         reply.live.fence()
-        finished = _answer(reply, engine_for)
+        finished = _answer(reply, model_for)
     except LeaseLostError:
         log.warning("lease_lost", generation=str(generation.id), attempt=generation.attempt)
         return
@@ -52,7 +52,7 @@ def generate_reply(reply: Reply, engine_for: EngineSource) -> None:
     close_old_connections()
 
 
-def _answer(reply: Reply, engine_for: EngineSource) -> FinishedAnswer:
+def _answer(reply: Reply, model_for: ModelSource) -> FinishedAnswer:
     generation, policies = reply.generation, active_policies()
     generation.policy_version = policies.version
     history = list_history(generation)
@@ -61,20 +61,20 @@ def _answer(reply: Reply, engine_for: EngineSource) -> FinishedAnswer:
         return FinishedAnswer(
             status=Status.COMPLETE, text=reply.text, finish_reason="stop", first_token_at=reply.first_token_at
         )
-    engine = engine_for(reply)
+    model = model_for(reply)
     reply.live.note("Reading" if reply.passages else "Thinking")
     version = generation.version
     assert version is not None  # noqa: S101 - resolved by the claim
-    prompt = build_prompt(
-        engine=engine,
+    messages = build_prompt(
+        model=model,
         system_prompt=version.system_prompt or SYSTEM_PROMPT,
         history=history,
         passages=reply.passages,
         budget_tokens=prompt_budget(version.context_tokens, generation.max_tokens),
     )
     close_old_connections()
-    stream = engine.submit(
-        prompt,
+    stream = model.chat(
+        messages,
         max_tokens=_token_cap(generation),
         sampling={**version.sampling, **generation.sampling},
         stop=generation.stop,

@@ -6,7 +6,7 @@ from typing import cast
 from django.conf import settings
 
 from chatapp.conversations.models import Generation, Message, MessageRole, Status
-from chatapp.inference.engine import ChatMessage, TextEngine
+from chatapp.inference.engine import ChatMessage, ChatModel
 from chatapp.retrieval.search import Passage
 
 NOT_FOUND = (
@@ -36,26 +36,26 @@ def list_history(generation: Generation) -> list[Message]:
 
 def build_prompt(
     *,
-    engine: TextEngine,
+    model: ChatModel,
     system_prompt: str,
     history: Sequence[Message],
     passages: Sequence[Passage],
     budget_tokens: int,
-) -> str:
-    """The rendered prompt of at most about `budget_tokens`: the oldest turns give way first, then nothing else."""
+) -> list[ChatMessage]:
+    """The messages of a prompt of at most about `budget_tokens`: the oldest turns give way first, then nothing else."""
     *earlier, question = history
     asked = format_question(question.text, passages)
-    left = budget_tokens - engine.count_tokens(asked) - engine.count_tokens(system_prompt)
+    left = budget_tokens - model.count_tokens(asked) - model.count_tokens(system_prompt)
     kept: list[Message] = []
     for message in reversed(earlier):
-        left -= engine.count_tokens(message.text) + 8
+        left -= model.count_tokens(message.text) + 8
         if left < 0:
             break
         kept.insert(0, message)
     while kept and kept[0].role == MessageRole.ASSISTANT:
         kept.pop(0)
     told = [("system", system_prompt), *((m.role, m.text) for m in kept), ("user", asked)]
-    return engine.render_chat([cast("ChatMessage", {"role": role, "content": text}) for role, text in told])
+    return [cast("ChatMessage", {"role": role, "content": text}) for role, text in told]
 
 
 def format_question(question: str, passages: Sequence[Passage]) -> str:

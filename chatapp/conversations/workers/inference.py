@@ -19,7 +19,7 @@ from chatapp.conversations.queue import claim_next, has_queued
 from chatapp.conversations.streams.entries import CONTROL_CHANNEL
 from chatapp.conversations.streams.flusher import Flusher
 from chatapp.conversations.streams.redis import blocking_client
-from chatapp.inference.engine import TextEngine
+from chatapp.inference.engine import ChatModel
 from chatapp.inference.models import ModelVersion, WorkerKind
 from chatapp.inference.pool import EnginePool, can_serve
 from chatapp.inference.presence import forget_presence, report_presence, worker_name
@@ -60,7 +60,7 @@ class InferenceWorker:
         reply = Reply(generation, self.flusher.writer(generation.id, generation.attempt))
         self.replies[generation.id] = reply
         try:
-            generate_reply(reply, self._engine_for)
+            generate_reply(reply, self._model_for)
         finally:
             self.replies.pop(generation.id, None)
 
@@ -71,7 +71,7 @@ class InferenceWorker:
         self.pool.close()
         forget_presence(WorkerKind.INFERENCE)
 
-    def _engine_for(self, reply: Reply) -> TextEngine:
+    def _model_for(self, reply: Reply) -> ChatModel:
         version = reply.generation.version
         assert version is not None  # noqa: S101 - resolved by the claim
         if version.id not in self.pool.loaded():

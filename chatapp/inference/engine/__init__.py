@@ -12,17 +12,21 @@ from chatapp.inference.engine.errors import (
     RequestError,
     SamplingError,
 )
+from chatapp.inference.engine.options import Adapter, EngineOptions
 from chatapp.inference.engine.stream import FinishReason, Stream, Usage
-from chatapp.inference.engine.types import ChatMessage, EngineStats, StepReport, TextEngine
+from chatapp.inference.engine.types import ChatMessage, ChatModel, EngineStats, StepReport, TextEngine
 
 if TYPE_CHECKING:
     from chatapp.inference.engine.engine import Engine
 
 __all__ = [
+    "Adapter",
     "ChatMessage",
+    "ChatModel",
     "ChatTemplateError",
     "Engine",
     "EngineError",
+    "EngineOptions",
     "EngineStats",
     "FinishReason",
     "PromptTooLongError",

@@ -10,7 +10,14 @@ import numpy as np
 from chatapp.inference.engine.errors import EngineError
 from chatapp.inference.engine.model import Model
 from chatapp.inference.engine.native import llama_cpp
+from chatapp.inference.engine.options import CacheType, EngineOptions, FlashAttention
 from chatapp.inference.engine.samplers import Logits
+
+_FLASH_ATTENTION: dict[FlashAttention, int] = {"auto": -1, "off": 0, "on": 1}
+# ggml's numbers of its types.
+_CACHE_TYPES: dict[CacheType, int] = {
+    "f32": 0, "f16": 1, "q4_0": 2, "q4_1": 3, "q5_0": 6, "q5_1": 7, "q8_0": 8, "bf16": 30,
+}  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,7 +37,9 @@ class Outcome(Enum):
 
 
 class Context:
-    def __init__(self, model: Model, *, cells: int, sequences: int, batch_size: int, threads: int) -> None:
+    def __init__(
+        self, model: Model, *, cells: int, sequences: int, batch_size: int, threads: int, options: EngineOptions
+    ) -> None:
         parameters = llama_cpp.llama_context_default_params()
         parameters.n_ctx = cells
         parameters.n_batch = batch_size
@@ -40,6 +49,8 @@ class Context:
         parameters.n_threads = parameters.n_threads_batch = threads
         # One buffer for all sequences: with one each, a batch of mixed lengths falls apart into small ones.
         parameters.kv_unified = True
+        parameters.flash_attn_type = _FLASH_ATTENTION[options.flash_attention]
+        parameters.type_k = parameters.type_v = _CACHE_TYPES[options.cache_type]
         self.handle = llama_cpp.llama_init_from_model(model.handle, parameters)
         if not self.handle:
             raise EngineError(f"There is not enough memory for a context of {cells:,} tokens.")

@@ -15,6 +15,7 @@ from chatapp.inference.engine.errors import (
     SamplingError,
 )
 from chatapp.inference.engine.model import Model
+from chatapp.inference.engine.options import EngineOptions
 from chatapp.inference.engine.requests import Request
 from chatapp.inference.engine.sampling import parse_sampling, parse_stop
 from chatapp.inference.engine.scheduler import Scheduler
@@ -52,11 +53,13 @@ class Engine:
         threads: int | None = None,
         on_step: Callable[[StepReport], None] | None = None,
         cache_tokens: int | None = None,
+        options: EngineOptions | None = None,
     ) -> None:
+        options = options or EngineOptions()
         self._context_per_slot = context_per_slot
         self._prefix_tokens_left = min(_PREFIX_TOKENS, context_per_slot)
         cells = cache_tokens or slots * context_per_slot + self._prefix_tokens_left
-        self._model = Model(Path(model_path), gpu_layers=gpu_layers)
+        self._model = Model(Path(model_path), gpu_layers=gpu_layers, options=options)
         try:
             _check_sizes(self._model, slots=slots, context_per_slot=context_per_slot, cells=cells)
             self._template = _load_template(self._model)
@@ -67,6 +70,7 @@ class Engine:
                 sequences=slots + _PREFIX_SEQUENCES,
                 batch_size=batch_size,
                 threads=threads or default_threads(),
+                options=options,
             )
         except EngineError:
             self._model.free()
@@ -115,6 +119,18 @@ class Engine:
         )
         self._enqueue(request)
         return request.stream
+
+    def chat(
+        self,
+        messages: Sequence[ChatMessage],
+        *,
+        max_tokens: int,
+        sampling: Mapping[str, object] | None = None,
+        stop: Sequence[str] = (),
+        cache_scope: str = "",
+    ) -> Stream:
+        prompt = self.render_chat(messages)
+        return self.submit(prompt, max_tokens=max_tokens, sampling=sampling, stop=stop, cache_scope=cache_scope)
 
     def share_prefix(self, text: str) -> None:
         """Read a text that holds no user's data, such as a system prompt, once for the prompts of all scopes.

@@ -8,6 +8,7 @@ from typing import Any
 from chatapp.inference.artifacts.gguf import InvalidGGUFError, validate_gguf
 from chatapp.inference.engine.errors import EngineError
 from chatapp.inference.engine.native import llama_cpp
+from chatapp.inference.engine.options import EngineOptions
 
 _logger = logging.getLogger("chatapp.inference.llama")
 # ggml's numbers: debug, info, warning, error. Its info is of no use while all goes well.
@@ -24,7 +25,7 @@ def _log(level: int, text: bytes | None, _data: Any) -> None:
 class Model:
     """Raises `EngineError` when llama.cpp cannot load the file, or should not try."""
 
-    def __init__(self, path: Path, *, gpu_layers: int) -> None:
+    def __init__(self, path: Path, *, gpu_layers: int, options: EngineOptions) -> None:
         try:
             validate_gguf(path.resolve())
         except InvalidGGUFError as error:
@@ -34,7 +35,7 @@ class Model:
         self.on_gpu = gpu_layers != 0 and bool(llama_cpp.llama_supports_gpu_offload())
         parameters = llama_cpp.llama_model_default_params()
         parameters.n_gpu_layers = gpu_layers if self.on_gpu else 0
-        parameters.use_extra_bufts = not self.on_gpu and _may_repack()
+        parameters.use_extra_bufts = not self.on_gpu and _may_repack(options)
         self.handle = llama_cpp.llama_model_load_from_file(str(path).encode(), parameters)
         if not self.handle:
             raise EngineError(f"llama.cpp cannot load {path.name}.")
@@ -98,9 +99,11 @@ class Model:
         return (text or b"").decode("utf-8", "replace")
 
 
-def _may_repack() -> bool:
+def _may_repack(options: EngineOptions) -> bool:
     """Repacked weights read prompts faster on a CPU.
 
     Not with AMX: llama.cpp's AMX code, as some compilers build it, ends the process.
     """
+    if options.extra_buffers is not None:
+        return options.extra_buffers
     return b"AMX_INT8 = 1" not in llama_cpp.llama_print_system_info()

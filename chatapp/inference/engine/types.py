@@ -39,8 +39,34 @@ class EngineStats:
     failed_requests: int = 0
 
 
-class TextEngine(Protocol):
-    """What a worker needs of a model that it runs itself. All methods may be called from any thread."""
+class ChatModel(Protocol):
+    """What answers chats, in this process or elsewhere. All methods may be called from any thread."""
+
+    def chat(
+        self,
+        messages: Sequence[ChatMessage],
+        *,
+        max_tokens: int,
+        sampling: Mapping[str, object] | None = None,
+        stop: Sequence[str] = (),
+        cache_scope: str = "",
+    ) -> Stream:
+        """Queue the answer to a conversation and return its stream at once; see `TextEngine.submit`.
+
+        What goes wrong later, such as an upstream that does not answer, ends the stream with an `EngineError`.
+        """
+
+    def count_tokens(self, text: str) -> int:
+        """Exact for a model of this process; elsewhere an estimate on the safe side."""
+
+    def stats(self) -> EngineStats: ...
+
+    def close(self) -> None:
+        """Cancel what runs, free what is held and return when that is done."""
+
+
+class TextEngine(ChatModel, Protocol):
+    """What a worker needs of a model that it runs itself."""
 
     def submit(
         self,
@@ -60,10 +86,3 @@ class TextEngine(Protocol):
 
     def render_chat(self, messages: Sequence[ChatMessage]) -> str:
         """The prompt text of a conversation, open for the assistant's answer."""
-
-    def count_tokens(self, text: str) -> int: ...
-
-    def stats(self) -> EngineStats: ...
-
-    def close(self) -> None:
-        """Cancel what runs, free the model and return when the engine thread has ended."""
