@@ -5,7 +5,7 @@ from django.db import models
 from django.db.models import Q
 
 from chatapp.fields import ConfidentialTextField
-from chatapp.inference.models import ModelVersion, Route
+from chatapp.inference.models import ModelVersion, Route, RouteRule
 from chatapp.retrieval.models import Chunk, DocumentVersion
 
 
@@ -19,6 +19,8 @@ class Conversation(models.Model):
     owner = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="conversations")
     title = ConfidentialTextField(blank=True)
     origin = models.CharField(max_length=8, choices=Origin, default=Origin.PAGE)
+    route = models.ForeignKey(Route, null=True, on_delete=models.SET_NULL, related_name="+")
+    choice = models.CharField(max_length=32, blank=True, help_text="What the owner chose, such as fast.")
     created_at = models.DateTimeField(auto_now_add=True)
     updated_at = models.DateTimeField(auto_now_add=True)
 
@@ -72,6 +74,10 @@ class Generation(models.Model):
     user = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="generations")
     route = models.ForeignKey(Route, on_delete=models.PROTECT, related_name="+")
     version = models.ForeignKey(ModelVersion, null=True, on_delete=models.PROTECT, related_name="generations")
+    rule = models.ForeignKey(RouteRule, null=True, on_delete=models.SET_NULL, related_name="+")
+    draw = models.PositiveSmallIntegerField(default=0, help_text="0 to 9,999, of the user: decides between arms.")
+    fallback_from = models.ForeignKey(ModelVersion, null=True, on_delete=models.PROTECT, related_name="+")
+    is_cached = models.BooleanField(default=False)
     policy_version = models.CharField(max_length=300, blank=True)
     collections = models.JSONField(null=True, help_text="Slugs to retrieve from; null: all that the user may read.")
     max_tokens = models.PositiveIntegerField()
@@ -106,6 +112,27 @@ class Generation(models.Model):
     @property
     def is_live(self) -> bool:
         return self.status in LIVE
+
+
+class ConversationSummary(models.Model):
+    """What was said up to and including message `upto`, in short, for prompts; the messages themselves stay."""
+
+    upto = models.OneToOneField(Message, on_delete=models.CASCADE, related_name="summary")
+    version = models.ForeignKey(ModelVersion, null=True, on_delete=models.SET_NULL, related_name="+")
+    text = ConfidentialTextField()
+    created_at = models.DateTimeField(auto_now_add=True)
+
+
+class CachedAnswer(models.Model):
+    """An answer that may be given again. `key` is a hash of all that made it; see pipeline/cache.py."""
+
+    key = models.CharField(max_length=64, primary_key=True)
+    user = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="+")
+    version = models.ForeignKey(ModelVersion, on_delete=models.CASCADE, related_name="+")
+    text = ConfidentialTextField()
+    cited = models.JSONField(default=list)
+    completion_tokens = models.PositiveIntegerField(default=0)
+    created_at = models.DateTimeField(auto_now_add=True, db_index=True)
 
 
 class Source(models.Model):
