@@ -1,7 +1,6 @@
 import re
 from collections.abc import Iterable, Sequence
 from typing import Any
-from uuid import UUID
 
 from django.db import IntegrityError, transaction
 
@@ -10,7 +9,7 @@ from chatapp.accounts.permissions import require
 from chatapp.accounts.services import record_event
 from chatapp.errors import ChatappError
 from chatapp.inference.engine.sampling import parse_sampling
-from chatapp.inference.models import AnswerOutcome, ModelVersion, Provider, Route
+from chatapp.inference.models import ModelVersion, Provider
 
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._:-]{0,99}")
 SHA256 = re.compile(r"[0-9a-f]{64}")
@@ -60,57 +59,6 @@ def register_version(
     except IntegrityError:
         raise ChatappError("exists", what=f"The model version {name}") from None
     return version
-
-
-@transaction.atomic
-def set_serving_version(*, user: User | None, version: ModelVersion, route: str = Route.DEFAULT) -> Route:
-    """New answers come from it. Running ones keep theirs: a version is resolved when a generation is claimed.
-
-    Raises ChatappError("forbidden").
-    """
-    if user is not None:
-        require(user, "inference.serve_version", version)
-    before = Route.objects.select_for_update().filter(name=route).select_related("version").first()
-    after, _ = Route.objects.update_or_create(name=route, defaults={"version": version, "updated_by": user})
-    if before is None or before.version_id != version.id:
-        detail: dict[str, object] = {"route": route, "from": before.version.name if before else "", "to": version.name}
-        record_event(actor=user, action="inference.version_served", obj=version, detail=detail)
-    return after
-
-
-def record_outcome(
-    *,
-    generation_id: UUID,
-    user_id: UUID | None,
-    version_id: UUID | None,
-    status: str,
-    prompt_tokens: int,
-    completion_tokens: int,
-    first_token_seconds: float | None,
-    duration_seconds: float | None,
-    sources: int,
-    cited: int,
-    flags: int,
-) -> None:
-    """Idempotent: the first record of a generation stands."""
-    AnswerOutcome.objects.bulk_create(
-        [
-            AnswerOutcome(
-                generation_id=generation_id,
-                user_id=user_id,
-                version_id=version_id,
-                status=status,
-                prompt_tokens=prompt_tokens,
-                completion_tokens=completion_tokens,
-                first_token_seconds=first_token_seconds,
-                duration_seconds=duration_seconds,
-                sources=sources,
-                cited=cited,
-                flags=flags,
-            )
-        ],
-        ignore_conflicts=True,
-    )
 
 
 def _validate(version: ModelVersion) -> None:
