@@ -1,12 +1,12 @@
 """A real browser on the running product, and the few things that every scenario does with it."""
 
-import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Literal
 
 from playwright.sync_api import Browser, ConsoleMessage, Locator, Page
 
+from chatapp.runtime.browser import find_browser
 from tests.stack import DEMO_PASSWORD, Stack
 
 FLAGS = [
@@ -25,9 +25,9 @@ SETTLED = "() => !document.querySelector('.answer:is([data-status=queued], [data
 
 
 def find_chromium() -> str:
-    found = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
-    assert found, "No Chromium on PATH. Install the package `chromium`."
-    return found
+    found = find_browser()
+    assert found, "No Chromium on PATH. Install the package `chromium`, or set CHROMIUM."
+    return str(found)
 
 
 class User:
