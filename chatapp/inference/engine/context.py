@@ -1,39 +1,24 @@
 """llama.cpp's context: decoding a batch, and the KV cache by sequence. Only the engine thread may use it."""
 
 import ctypes
-from dataclasses import dataclass
-from enum import Enum
 from typing import Any
 
 import numpy as np
 
+from chatapp.inference.engine.backend import Chunk, Outcome, Sampler
 from chatapp.inference.engine.errors import EngineError
 from chatapp.inference.engine.model import Model
 from chatapp.inference.engine.native import llama_cpp
 from chatapp.inference.engine.options import CacheType, EngineOptions, FlashAttention
-from chatapp.inference.engine.samplers import Logits
+from chatapp.inference.engine.samplers import Logits, make_sampler
+from chatapp.inference.engine.samplers import Sampler as RowSampler
+from chatapp.inference.engine.sampling import Sampling
 
 _FLASH_ATTENTION: dict[FlashAttention, int] = {"auto": -1, "off": 0, "on": 1}
 # ggml's numbers of its types.
 _CACHE_TYPES: dict[CacheType, int] = {
     "f32": 0, "f16": 1, "q4_0": 2, "q4_1": 3, "q5_0": 6, "q5_1": 7, "q8_0": 8, "bf16": 30,
 }  # fmt: skip
-
-
-@dataclass(frozen=True, slots=True)
-class Chunk:
-    """Tokens of one sequence at `position`; with `wants_logits`, those after its last token are computed."""
-
-    sequence: int
-    position: int
-    tokens: list[int]
-    wants_logits: bool
-
-
-class Outcome(Enum):
-    DONE = "done"
-    CACHE_FULL = "cache_full"  # nothing of the batch was kept
-    FAILED = "failed"  # what was kept of the batch is not known
 
 
 class Context:
@@ -56,35 +41,56 @@ class Context:
             raise EngineError(f"There is not enough memory for a context of {cells:,} tokens.")
         self.cells: int = llama_cpp.llama_n_ctx(self.handle)
         self._memory = llama_cpp.llama_get_memory(self.handle)
-        self._vocabulary_size = model.vocabulary_size
+        self._model = model
         self._batch = _Batch(batch_size)
+        self._places: list[int] = []
+        self._rows: Logits | None = None
 
     def decode(self, chunks: list[Chunk]) -> Outcome:
         self._batch.fill(chunks)
+        self._rows = None
         status: int = llama_cpp.llama_decode(self.handle, self._batch.struct)
         if status == 0:
+            self._places = self._batch.output_places()
             return Outcome.DONE
         return Outcome.CACHE_FULL if status == 1 else Outcome.FAILED
 
-    def logits(self) -> tuple[list[int], Logits]:
-        """The outputs of the last batch: their places in it, and one row each, valid until the next decode."""
-        places = self._batch.output_places()
-        pointer = llama_cpp.llama_get_logits(self.handle)
-        rows = np.ctypeslib.as_array(pointer, shape=(len(places), self._vocabulary_size))
-        return places, rows
+    def output(self, number: int) -> tuple[Logits, int]:
+        """The logits of an output of the last batch, valid until the next decode, and its place in the batch."""
+        if self._rows is None:
+            pointer = llama_cpp.llama_get_logits(self.handle)
+            self._rows = np.ctypeslib.as_array(pointer, shape=(len(self._places), self._model.vocabulary_size))
+        return self._rows[number], self._places[number]
+
+    def make_sampler(self, sampling: Sampling) -> Sampler:
+        return _OutputSampler(self, make_sampler(sampling, model=self._model))
 
     def truncate(self, sequence: int, length: int) -> bool:
-        """Forget all but the first `length` tokens; False when this kind of model cannot do so in part."""
         return bool(llama_cpp.llama_memory_seq_rm(self._memory, sequence, length, -1))
 
     def copy(self, *, source: int, target: int, length: int) -> None:
-        """Let `target`, which is empty, begin with the first `length` tokens of `source`. No cell is duplicated."""
+        # Both sequences name the same cells; none is duplicated.
         llama_cpp.llama_memory_seq_cp(self._memory, source, target, 0, length)
 
     def free(self) -> None:
         if self.handle:
             llama_cpp.llama_free(self.handle)
             self.handle = None
+
+
+class _OutputSampler:
+    """A sampler that finds the logits by the number of their output."""
+
+    def __init__(self, context: Context, sampler: RowSampler) -> None:
+        self._context = context
+        self._sampler = sampler
+
+    def choose(self, output: int) -> int:
+        row, place = self._context.output(output)
+        return self._sampler.choose(row, context=self._context.handle, index=place)
+
+    def free(self) -> None:
+        self._sampler.free()
 
 
 class _Batch:
@@ -115,7 +121,7 @@ class _Batch:
             self._positions[start:end] = np.arange(chunk.position, chunk.position + len(chunk.tokens))
             self._sequences[start:end] = chunk.sequence
             self._outputs[start:end] = 0
-            self._outputs[end - 1] = chunk.wants_logits
+            self._outputs[end - chunk.outputs : end] = 1
             start = end
         self.struct.n_tokens = start
 

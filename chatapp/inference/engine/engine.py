@@ -168,6 +168,11 @@ class Engine:
             **asdict(self._scheduler.counters),
         )
 
+    @property
+    def failure(self) -> EngineError | None:
+        """Why this engine has stopped for good, if it has. It does not recover; make another one."""
+        return self._failure
+
     def close(self) -> None:
         with self._changed:
             self._closing = True

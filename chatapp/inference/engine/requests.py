@@ -1,6 +1,6 @@
 from dataclasses import dataclass, field
 
-from chatapp.inference.engine.samplers import Sampler
+from chatapp.inference.engine.backend import Sampler
 from chatapp.inference.engine.sampling import Sampling
 from chatapp.inference.engine.stream import Stream
 from chatapp.inference.engine.text import AnswerText

@@ -4,12 +4,10 @@ import time
 from collections import deque
 from dataclasses import dataclass
 
+from chatapp.inference.engine.backend import Backend, Chunk, Outcome, Vocabulary
 from chatapp.inference.engine.budget import PromptBudget
-from chatapp.inference.engine.context import Chunk, Context, Outcome
 from chatapp.inference.engine.errors import EngineError
-from chatapp.inference.engine.model import Model
 from chatapp.inference.engine.requests import Request, Slot
-from chatapp.inference.engine.samplers import Logits, make_sampler
 from chatapp.inference.engine.slots import Slots
 from chatapp.inference.engine.stream import FinishReason
 from chatapp.inference.engine.types import StepReport
@@ -31,12 +29,12 @@ class Counters:
 class Scheduler:
     """Owned by the engine thread. `waiting` is in order of arrival."""
 
-    def __init__(self, model: Model, context: Context, slots: Slots, *, batch_size: int) -> None:
+    def __init__(self, vocabulary: Vocabulary, backend: Backend, slots: Slots, *, batch_size: int) -> None:
         self.waiting: deque[Request] = deque()
         self.counters = Counters()
         self.slots = slots
-        self._model = model
-        self._context = context
+        self._vocabulary = vocabulary
+        self._backend = backend
         self._budget = PromptBudget(batch_size=batch_size)
         self._arrivals = 0
         self._failures_in_a_row = 0
@@ -58,7 +56,7 @@ class Scheduler:
         if not work:
             return None
         decode_started = time.perf_counter()
-        outcome = self._context.decode([chunk for _slot, chunk in work])
+        outcome = self._backend.decode([chunk for _slot, chunk in work])
         decode_seconds = time.perf_counter() - decode_started
         prompt_tokens = sum(len(chunk.tokens) for slot, chunk in work if not slot.is_answering())
         if outcome is Outcome.DONE:
@@ -93,7 +91,7 @@ class Scheduler:
                 return
             self.waiting.popleft()
             if request.sampler is None and not request.is_prefix:
-                request.sampler = make_sampler(request.sampling, model=self._model)
+                request.sampler = self._backend.make_sampler(request.sampling)
             if not request.stream.progress:
                 reused = len(slot.cached)
                 request.stream.reused_tokens = request.stream.tokens_read = reused
@@ -121,30 +119,30 @@ class Scheduler:
             slot.cached.extend(chunk.tokens)
             if slot.request and slot.request.is_prefix and not slot.unread():
                 self._leave(slot, "stop")
-        writers = [slot for slot, chunk in work if chunk.wants_logits]
-        if writers:
-            places, rows = self._context.logits()
-            for slot, place, row in zip(writers, places, rows, strict=True):
-                self._write(slot, place, row)
+        output = 0
+        for slot, chunk in work:
+            if chunk.outputs:
+                self._write(slot, output)
+            output += chunk.outputs
 
-    def _write(self, slot: Slot, place: int, row: Logits) -> None:
+    def _write(self, slot: Slot, output: int) -> None:
         request = slot.request
         if request is None or request.sampler is None:
             return
         stream = request.stream
         try:
-            token = request.sampler.choose(row, context=self._context.handle, index=place)
+            token = request.sampler.choose(output)
         except EngineError as error:
             self._leave(slot, "error", error=error)
             self.slots.forget(slot)
             return
-        if token in self._model.end_tokens and not request.sampling.ignore_eos:
+        if token in self._vocabulary.end_tokens and not request.sampling.ignore_eos:
             self._leave(slot, "stop")
             return
         request.tokens.append(token)
         stream.completion_tokens += 1
         self.counters.completion_tokens += 1
-        stream.write(request.text.push(self._model.piece(token)))
+        stream.write(request.text.push(self._vocabulary.piece(token)))
         if request.text.stopped:
             self._leave(slot, "stop")
         elif stream.completion_tokens >= request.max_completion:
@@ -206,4 +204,4 @@ def _next_chunk(slot: Slot, limit: int) -> Chunk:
     start = len(slot.cached)
     end = min(len(tokens), start + limit)
     answers = slot.request is not None and not slot.request.is_prefix
-    return Chunk(slot.sequence, start, tokens[start:end], wants_logits=answers and end == len(tokens))
+    return Chunk(slot.sequence, start, tokens[start:end], outputs=int(answers and end == len(tokens)))

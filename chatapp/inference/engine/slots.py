@@ -2,15 +2,15 @@
 
 from collections.abc import Sequence
 
-from chatapp.inference.engine.context import Context
+from chatapp.inference.engine.backend import Backend
 from chatapp.inference.engine.requests import Request, Slot
 
 
 class Slots:
     """Sequences for answers and, apart, for public prefixes. Idle ones keep their tokens until room is needed."""
 
-    def __init__(self, context: Context, *, answers: int, prefixes: int, can_rewind: bool) -> None:
-        self._context = context
+    def __init__(self, backend: Backend, *, answers: int, prefixes: int, can_rewind: bool) -> None:
+        self._backend = backend
         self._can_rewind = can_rewind
         self._clock = 0
         self.answers = [Slot(sequence, is_public=False) for sequence in range(answers)]
@@ -37,9 +37,9 @@ class Slots:
         if slot is not donor:
             self.forget(slot)
             if donor is not None:
-                self._context.copy(source=donor.sequence, target=slot.sequence, length=shared)
+                self._backend.copy(source=donor.sequence, target=slot.sequence, length=shared)
                 slot.cached = request.tokens[:shared]
-        elif self._context.truncate(slot.sequence, shared):
+        elif self._backend.truncate(slot.sequence, shared):
             del slot.cached[shared:]
         else:
             self.forget(slot)
@@ -48,7 +48,7 @@ class Slots:
         return slot
 
     def forget(self, slot: Slot) -> None:
-        self._context.truncate(slot.sequence, 0)
+        self._backend.truncate(slot.sequence, 0)
         slot.cached = []
         slot.last_used = 0
 
@@ -86,7 +86,7 @@ class Slots:
 
         Tokens that the request will reuse count twice here; the error is on the safe side.
         """
-        while self.cached_tokens() - self._replaceable(keep[0]) + needed > self._context.cells:
+        while self.cached_tokens() - self._replaceable(keep[0]) + needed > self._backend.cells:
             idle = [slot for slot in self._all() if slot.request is None and slot.cached and slot not in keep]
             if not idle:
                 # With nothing else at work, waiting would never end.
