@@ -11,6 +11,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from chatapp.inference.engine.errors import EngineError, SamplingError
+from chatapp.inference.engine.requests import deadline_after, forced_end
 from chatapp.inference.engine.sampling import parse_sampling, parse_stop
 from chatapp.inference.engine.stream import FinishReason, Stream
 from chatapp.inference.engine.text import AnswerText
@@ -71,6 +72,7 @@ class _Answer:
     text: AnswerText
     max_tokens: int
     fails: bool
+    deadline: float
     started: float = 0.0
     pieces: Iterator[str] = field(init=False)
 
@@ -78,7 +80,8 @@ class _Answer:
         self.pieces = iter(self.script.pieces)
 
     def due(self) -> float:
-        return self.started + self.script.prefill + self.stream.completion_tokens / self.script.rate
+        next_piece = self.started + self.script.prefill + self.stream.completion_tokens / self.script.rate
+        return min(next_piece, self.deadline)
 
 
 class ScriptedModel:
@@ -113,11 +116,13 @@ class ScriptedModel:
         sampling: Mapping[str, object] | None = None,
         stop: Sequence[str] = (),
         cache_scope: str = "",
+        time_limit: float | None = None,
     ) -> Stream:
         del cache_scope  # nothing is cached
         parse_sampling(sampling)
         if max_tokens < 1:
             raise SamplingError("max_tokens is at least 1.")
+        deadline = deadline_after(time_limit)
         text = prompt if isinstance(prompt, str) else ""
         script = self._script(text)
         stream = Stream(prompt_tokens=self.count_tokens(text), on_cancel=self._wake)
@@ -126,7 +131,7 @@ class ScriptedModel:
                 raise EngineError("The engine is closed.")
             self._asked_to_fail += bool(script.fail_every)
             fails = bool(script.fail_every) and self._asked_to_fail % script.fail_every == 0
-            self._waiting.append(_Answer(stream, script, AnswerText(parse_stop(stop)), max_tokens, fails))
+            self._waiting.append(_Answer(stream, script, AnswerText(parse_stop(stop)), max_tokens, fails, deadline))
             self._changed.notify()
         return stream
 
@@ -138,9 +143,17 @@ class ScriptedModel:
         sampling: Mapping[str, object] | None = None,
         stop: Sequence[str] = (),
         cache_scope: str = "",
+        time_limit: float | None = None,
     ) -> Stream:
         prompt = self.render_chat(messages)
-        return self.submit(prompt, max_tokens=max_tokens, sampling=sampling, stop=stop, cache_scope=cache_scope)
+        return self.submit(
+            prompt,
+            max_tokens=max_tokens,
+            sampling=sampling,
+            stop=stop,
+            cache_scope=cache_scope,
+            time_limit=time_limit,
+        )
 
     def render_chat(self, messages: Sequence[ChatMessage]) -> str:
         return json.dumps(list(messages), ensure_ascii=False)
@@ -181,8 +194,8 @@ class ScriptedModel:
             while not self._closing:
                 self._step()
                 if self._running:
-                    pause = self._running[0][0] - time.monotonic()
-                    self._changed.wait(max(pause, _SHORTEST_WAIT_SECONDS))
+                    due = min([self._running[0][0], *(answer.deadline for answer in self._waiting)])
+                    self._changed.wait(max(due - time.monotonic(), _SHORTEST_WAIT_SECONDS))
                 elif not self._waiting:
                     self._changed.wait()
             for answer in [*self._waiting, *(answer for _due, _order, answer in self._running)]:
@@ -191,7 +204,7 @@ class ScriptedModel:
             self._running.clear()
 
     def _step(self) -> None:
-        self._drop_cancelled()
+        self._drop_ended()
         now = time.monotonic()
         while self._waiting and len(self._running) < self._slots:
             answer = self._waiting.popleft()
@@ -204,21 +217,22 @@ class ScriptedModel:
             if reason is None:
                 self._push(answer)
             else:
-                self._finish(answer, reason)
+                error = EngineError("The script asked this answer to fail.") if reason == "error" else None
+                self._finish(answer, reason, error=error)
 
     def _push(self, answer: _Answer) -> None:
         heapq.heappush(self._running, (answer.due(), next(self._order), answer))
 
-    def _drop_cancelled(self) -> None:
-        for answer in [answer for answer in self._waiting if answer.stream.cancelled]:
-            self._waiting.remove(answer)
-            self._finish(answer, "cancelled")
-        cancelled = [answer for _due, _order, answer in self._running if answer.stream.cancelled]
-        if cancelled:
-            self._running = [entry for entry in self._running if not entry[2].stream.cancelled]
-            heapq.heapify(self._running)
-            for answer in cancelled:
-                self._finish(answer, "cancelled")
+    def _drop_ended(self) -> None:
+        self._waiting = deque(answer for answer in self._waiting if not self._end_if_forced(answer))
+        self._running = [entry for entry in self._running if not self._end_if_forced(entry[2])]
+        heapq.heapify(self._running)
+
+    def _end_if_forced(self, answer: _Answer) -> bool:
+        end = forced_end(answer.stream, deadline=answer.deadline, now=time.monotonic())
+        if end is not None:
+            self._finish(answer, end[0], error=end[1])
+        return end is not None
 
     def _write(self, answer: _Answer) -> FinishReason | None:
         """Write the next piece; a reason when the answer has ended."""
@@ -238,10 +252,9 @@ class ScriptedModel:
             return "stop"
         return "length" if stream.completion_tokens >= answer.max_tokens else None
 
-    def _finish(self, answer: _Answer, reason: FinishReason) -> None:
+    def _finish(self, answer: _Answer, reason: FinishReason, *, error: EngineError | None = None) -> None:
         self._failed += reason == "error"
         answer.stream.write(answer.text.flush())
-        error = EngineError("The script asked this answer to fail.") if reason == "error" else None
         answer.stream.finish(reason, error=error)
 
 

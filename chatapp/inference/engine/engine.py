@@ -16,7 +16,7 @@ from chatapp.inference.engine.errors import (
 )
 from chatapp.inference.engine.model import Model
 from chatapp.inference.engine.options import EngineOptions
-from chatapp.inference.engine.requests import Request
+from chatapp.inference.engine.requests import Request, deadline_after
 from chatapp.inference.engine.sampling import parse_sampling, parse_stop
 from chatapp.inference.engine.scheduler import Scheduler
 from chatapp.inference.engine.slots import Slots
@@ -39,7 +39,8 @@ class Engine:
     """A GGUF that answers several prompts at a time; see `TextEngine`.
 
     `context_per_slot` tokens hold a prompt and its answer. `cache_tokens` is the size of the KV cache, by default
-    enough for every slot to be full; with less, requests wait for room. `on_step` runs on the engine thread.
+    enough for every slot to be full; with less, requests wait for room. `on_step` runs on the engine thread; once it
+    raises it is logged and not called again.
     Raises `EngineError` when the file is damaged or the model cannot be loaded.
     """
 
@@ -99,11 +100,13 @@ class Engine:
         sampling: Mapping[str, object] | None = None,
         stop: Sequence[str] = (),
         cache_scope: str = "",
+        time_limit: float | None = None,
     ) -> Stream:
         checked = parse_sampling(sampling)
         text = AnswerText(parse_stop(stop))
         if max_tokens < 1:
             raise SamplingError("max_tokens is at least 1.")
+        deadline = deadline_after(time_limit)
         tokens = self._tokenize(prompt) if isinstance(prompt, str) else self._checked_tokens(prompt)
         if not tokens:
             raise RequestError("The prompt is empty.")
@@ -116,6 +119,7 @@ class Engine:
             max_completion=min(max_tokens, self._context_per_slot - len(tokens)),
             sampling=checked,
             text=text,
+            deadline=deadline,
         )
         self._enqueue(request)
         return request.stream
@@ -128,9 +132,17 @@ class Engine:
         sampling: Mapping[str, object] | None = None,
         stop: Sequence[str] = (),
         cache_scope: str = "",
+        time_limit: float | None = None,
     ) -> Stream:
         prompt = self.render_chat(messages)
-        return self.submit(prompt, max_tokens=max_tokens, sampling=sampling, stop=stop, cache_scope=cache_scope)
+        return self.submit(
+            prompt,
+            max_tokens=max_tokens,
+            sampling=sampling,
+            stop=stop,
+            cache_scope=cache_scope,
+            time_limit=time_limit,
+        )
 
     def share_prefix(self, text: str) -> None:
         """Read a text that holds no user's data, such as a system prompt, once for the prompts of all scopes.
@@ -208,8 +220,8 @@ class Engine:
         try:
             while self._take_incoming():
                 report = self._scheduler.step()
-                if report is not None and self._on_step is not None:
-                    self._on_step(report)
+                if report is not None:
+                    self._tell(report)
         except Exception as error:
             _logger.exception("engine failed")
             failure = error if isinstance(error, EngineError) else EngineError(f"The engine failed: {error!r}.")
@@ -217,6 +229,16 @@ class Engine:
                 self._failure = failure
         finally:
             self._end()
+
+    def _tell(self, report: StepReport) -> None:
+        """Whoever watches the steps must not be able to stop them."""
+        if self._on_step is None:
+            return
+        try:
+            self._on_step(report)
+        except Exception:
+            _logger.exception("on_step failed and is not called again")
+            self._on_step = None
 
     def _take_incoming(self) -> bool:
         """Hand new requests to the scheduler, waiting for one when there is nothing to do; False on close."""

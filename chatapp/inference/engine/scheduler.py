@@ -2,12 +2,13 @@
 
 import time
 from collections import deque
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from chatapp.inference.engine.backend import Backend, Chunk, Outcome, Vocabulary
 from chatapp.inference.engine.budget import PromptBudget
 from chatapp.inference.engine.errors import EngineError
-from chatapp.inference.engine.requests import Request, Slot
+from chatapp.inference.engine.requests import Request, Slot, forced_end
 from chatapp.inference.engine.slots import Slots
 from chatapp.inference.engine.stream import FinishReason
 from chatapp.inference.engine.types import StepReport
@@ -29,13 +30,22 @@ class Counters:
 class Scheduler:
     """Owned by the engine thread. `waiting` is in order of arrival."""
 
-    def __init__(self, vocabulary: Vocabulary, backend: Backend, slots: Slots, *, batch_size: int) -> None:
+    def __init__(
+        self,
+        vocabulary: Vocabulary,
+        backend: Backend,
+        slots: Slots,
+        *,
+        batch_size: int,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
         self.waiting: deque[Request] = deque()
         self.counters = Counters()
         self.slots = slots
         self._vocabulary = vocabulary
         self._backend = backend
         self._budget = PromptBudget(batch_size=batch_size)
+        self._clock = clock
         self._arrivals = 0
         self._failures_in_a_row = 0
 
@@ -50,7 +60,7 @@ class Scheduler:
     def step(self) -> StepReport | None:
         """Run one step; None when there was nothing left to read. Raises `EngineError` when llama.cpp keeps failing."""
         started = time.perf_counter()
-        self._drop_cancelled()
+        self._drop_ended()
         self._admit()
         work = self._plan()
         if not work:
@@ -75,13 +85,16 @@ class Scheduler:
         while self.waiting:
             self._end(self.waiting.popleft(), reason, error=error)
 
-    def _drop_cancelled(self) -> None:
+    def _drop_ended(self) -> None:
+        now = self._clock()
         for slot in self.slots.busy():
-            if slot.request and slot.request.stream.cancelled:
-                self._leave(slot, "cancelled")
-        for request in [request for request in self.waiting if request.stream.cancelled]:
-            self.waiting.remove(request)
-            self._end(request, "cancelled")
+            request = slot.request
+            if request and (end := forced_end(request.stream, deadline=request.deadline, now=now)):
+                self._leave(slot, end[0], error=end[1])
+        for request in list(self.waiting):
+            if end := forced_end(request.stream, deadline=request.deadline, now=now):
+                self.waiting.remove(request)
+                self._end(request, end[0], error=end[1])
 
     def _admit(self) -> None:
         while self.waiting:

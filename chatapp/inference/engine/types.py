@@ -50,10 +50,13 @@ class ChatModel(Protocol):
         sampling: Mapping[str, object] | None = None,
         stop: Sequence[str] = (),
         cache_scope: str = "",
+        time_limit: float | None = None,
     ) -> Stream:
         """Queue the answer to a conversation and return its stream at once; see `TextEngine.submit`.
 
         What goes wrong later, such as an upstream that does not answer, ends the stream with an `EngineError`.
+        `time_limit` is in seconds from this call, for waiting, reading and writing together: the text so far ends
+        with "length"; an answer without any ends with an `EngineError`.
         """
 
     def count_tokens(self, text: str) -> int:
@@ -76,6 +79,7 @@ class TextEngine(ChatModel, Protocol):
         sampling: Mapping[str, object] | None = None,
         stop: Sequence[str] = (),
         cache_scope: str = "",
+        time_limit: float | None = None,
     ) -> Stream:
         """Queue a prompt and return its stream at once.
 

@@ -1,5 +1,6 @@
 """The engine with a real model of 135 million parameters: its answers are of no use, its mechanics are real."""
 
+import math
 import subprocess
 import sys
 import threading
@@ -19,6 +20,7 @@ from chatapp.inference.engine import (
     StepReport,
     Stream,
 )
+from chatapp.inference.engine.native import llama_cpp
 from chatapp.inference.engine.text import AnswerText
 
 pytestmark = pytest.mark.model
@@ -264,18 +266,98 @@ def test_the_models_own_chat_template_is_used(engine: Engine) -> None:
     assert prompt.rpartition("Hi")[2].count("<|im_end|>") == 1
 
 
-def test_a_fault_in_the_engine_thread_reaches_every_stream(model_path: Path) -> None:
-    def fail(_report: StepReport) -> None:
+def test_a_fault_in_the_engine_thread_reaches_every_stream(model_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(*_arguments: object) -> int:
         raise RuntimeError("no more")
 
-    engine = Engine(model_path, slots=1, context_per_slot=CONTEXT, threads=1, on_step=fail)
+    engine = Engine(model_path, slots=1, context_per_slot=CONTEXT, threads=1)
+    assert engine.failure is None
+    monkeypatch.setattr(llama_cpp, "llama_decode", fail)
     streams = [engine.submit("Once", max_tokens=50, sampling=ENDLESS) for _ in range(2)]
     for stream in streams:
         with pytest.raises(EngineError, match="no more"):
             list(stream)
         assert stream.finish_reason == "error"
-    with pytest.raises(EngineError):
+    with pytest.raises(EngineError, match="no more"):
         engine.submit("Again", max_tokens=1)
+    assert "no more" in str(engine.failure)
+    engine.close()
+
+
+def test_steps_that_cannot_be_computed_fail_their_answers_and_then_the_engine(
+    model_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    engine = Engine(model_path, slots=1, context_per_slot=CONTEXT, threads=1)
+    text = "".join(engine.submit("Once", max_tokens=8, sampling=ENDLESS))
+    with monkeypatch.context() as broken:
+        broken.setattr(llama_cpp, "llama_decode", lambda *_arguments: -3)
+        stream = engine.submit("Once", max_tokens=8, sampling=ENDLESS)
+        with pytest.raises(EngineError, match="could not compute"):
+            list(stream)
+    assert engine.failure is None
+    assert "".join(engine.submit("Once", max_tokens=8, sampling=ENDLESS)) == text
+    monkeypatch.setattr(llama_cpp, "llama_decode", lambda *_arguments: -3)
+    for _ in range(3):
+        with pytest.raises(EngineError):
+            list(engine.submit("Once", max_tokens=8, sampling=ENDLESS))
+    wait_until(lambda: engine.failure is not None)
+    assert "3 steps in a row" in str(engine.failure)
+    engine.close()
+
+
+@pytest.mark.parametrize("sampling", [GREEDY, {"temperature": 1.0}])
+def test_numbers_that_are_none_end_the_answer_with_its_text_so_far(
+    engine: Engine, monkeypatch: pytest.MonkeyPatch, sampling: dict[str, float]
+) -> None:
+    real = llama_cpp.llama_decode
+
+    def spoil(handle: object, batch: object) -> int:
+        status: int = real(handle, batch)
+        row = llama_cpp.llama_get_logits(handle)
+        for place in range(engine._model.vocabulary_size):
+            row[place] = math.nan
+        return status
+
+    stream = engine.submit("Once", max_tokens=400, sampling={**sampling, "ignore_eos": True})
+    read_first(stream)
+    monkeypatch.setattr(llama_cpp, "llama_decode", spoil)
+    with pytest.raises(EngineError, match="not a number"):
+        list(stream)
+    assert stream.finish_reason == "error"
+    assert engine.failure is None
+
+
+def test_a_watcher_that_raises_does_not_stop_the_answers(model_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    calls = []
+
+    def fail(report: StepReport) -> None:
+        calls.append(report)
+        raise RuntimeError("no more")
+
+    engine = Engine(model_path, slots=1, context_per_slot=CONTEXT, threads=1, on_step=fail)
+    assert "".join(engine.submit("Once", max_tokens=5, sampling=ENDLESS))
+    assert len(calls) == 1
+    assert "on_step failed" in caplog.text
+    engine.close()
+
+
+def test_a_time_limit_holds_while_waiting_reading_and_writing(model_path: Path) -> None:
+    engine = Engine(model_path, slots=2, context_per_slot=2048, threads=1)
+    writing = engine.submit("Once", max_tokens=1500, sampling=ENDLESS, time_limit=1.0)
+    read_first(writing)
+    reading = engine.submit(long_prompt(engine, 1900), max_tokens=10, time_limit=0.1)
+    waiting = engine.submit("Never read", max_tokens=10, time_limit=0.05)
+    for stream in (waiting, reading):
+        with pytest.raises(EngineError, match="in time"):
+            list(stream)
+        assert stream.usage.completion_tokens == 0
+    assert list(writing)
+    assert writing.finish_reason == "length"
+    assert writing.usage.completion_tokens < 1500
+    assert is_idle(engine)
+    for impossible in (0, -1, math.nan):
+        with pytest.raises(RequestError, match="time_limit"):
+            engine.submit("Once", max_tokens=1, time_limit=impossible)
     engine.close()
 
 

@@ -3,7 +3,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from chatapp.inference.engine import ChatMessage, EngineError, SamplingError, Stream, TextEngine
+from chatapp.inference.engine import ChatMessage, EngineError, RequestError, SamplingError, Stream, TextEngine
 from chatapp.inference.testing import ScriptedModel
 
 
@@ -112,6 +112,21 @@ def test_caps_and_stop_strings_count_as_for_a_real_model(model: ScriptedModel) -
     assert "".join(stopped) == "one "
     with pytest.raises(SamplingError):
         model.submit("x", max_tokens=1, sampling={"n": 5})
+
+
+def test_a_time_limit_ends_an_answer_in_every_phase() -> None:
+    model = ScriptedModel(slots=2)
+    writing = model.submit("rate=100 tokens=10000", max_tokens=10_000, time_limit=0.3)
+    reading = model.submit("prefill=600", max_tokens=10, time_limit=0.1)
+    waiting = model.submit("tokens=5", max_tokens=10, time_limit=0.05)
+    for stream in (waiting, reading):
+        with pytest.raises(EngineError, match="in time"):
+            list(stream)
+    assert list(writing)
+    assert writing.finish_reason == "length"
+    with pytest.raises(RequestError):
+        model.submit("x", max_tokens=1, time_limit=0)
+    model.close()
 
 
 def test_close_cancels_and_refuses() -> None:
