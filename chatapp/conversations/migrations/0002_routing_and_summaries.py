@@ -47,6 +47,16 @@ class Migration(migrations.Migration):
         ),
         migrations.AddField(
             model_name="generation",
+            name="is_pinned",
+            field=models.BooleanField(default=False, help_text="The caller named the version: no other may answer."),
+        ),
+        migrations.AddField(
+            model_name="generation",
+            name="losses",
+            field=models.PositiveSmallIntegerField(default=0, help_text="Attempts whose worker was lost."),
+        ),
+        migrations.AddField(
+            model_name="generation",
             name="rule",
             field=models.ForeignKey(
                 null=True, on_delete=django.db.models.deletion.SET_NULL, related_name="+", to="inference.routerule"
