@@ -14,10 +14,17 @@ class Origin(models.TextChoices):
     API = "api"
 
 
+class TitledBy(models.TextChoices):
+    QUESTION = "question"
+    MODEL = "model"
+    PERSON = "person"
+
+
 class Conversation(models.Model):
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
     owner = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="conversations")
     title = ConfidentialTextField(blank=True)
+    titled_by = models.CharField(max_length=8, choices=TitledBy, default=TitledBy.QUESTION)
     origin = models.CharField(max_length=8, choices=Origin, default=Origin.PAGE)
     route = models.ForeignKey(Route, null=True, on_delete=models.SET_NULL, related_name="+")
     choice = models.CharField(max_length=32, blank=True, help_text="What the owner chose, such as fast.")
@@ -126,14 +133,13 @@ class ConversationSummary(models.Model):
 
 
 class CachedAnswer(models.Model):
-    """An answer that may be given again. `key` is a hash of all that made it; see pipeline/cache.py."""
+    """Points at an answer that may be given again. `key` is a hash of all that made it; see pipeline/cache.py.
+
+    It holds no text of its own, so what is deleted or taken back there is gone here.
+    """
 
     key = models.CharField(max_length=64, primary_key=True)
-    user = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="+")
-    version = models.ForeignKey(ModelVersion, on_delete=models.CASCADE, related_name="+")
-    text = ConfidentialTextField()
-    cited = models.JSONField(default=list)
-    completion_tokens = models.PositiveIntegerField(default=0)
+    message = models.ForeignKey(Message, on_delete=models.CASCADE, related_name="+")
     created_at = models.DateTimeField(auto_now_add=True, db_index=True)
 
 

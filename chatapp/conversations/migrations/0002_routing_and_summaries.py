@@ -2,7 +2,6 @@
 
 import chatapp.fields
 import django.db.models.deletion
-from django.conf import settings
 from django.db import migrations, models
 
 
@@ -10,7 +9,6 @@ class Migration(migrations.Migration):
     dependencies = [
         ("conversations", "0001_initial"),
         ("inference", "0002_routes_and_providers"),
-        migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
 
     operations = [
@@ -24,6 +22,15 @@ class Migration(migrations.Migration):
             name="route",
             field=models.ForeignKey(
                 null=True, on_delete=django.db.models.deletion.SET_NULL, related_name="+", to="inference.route"
+            ),
+        ),
+        migrations.AddField(
+            model_name="conversation",
+            name="titled_by",
+            field=models.CharField(
+                choices=[("question", "Question"), ("model", "Model"), ("person", "Person")],
+                default="question",
+                max_length=8,
             ),
         ),
         migrations.AddField(
@@ -66,20 +73,11 @@ class Migration(migrations.Migration):
             name="CachedAnswer",
             fields=[
                 ("key", models.CharField(max_length=64, primary_key=True, serialize=False)),
-                ("text", chatapp.fields.ConfidentialTextField()),
-                ("cited", models.JSONField(default=list)),
-                ("completion_tokens", models.PositiveIntegerField(default=0)),
                 ("created_at", models.DateTimeField(auto_now_add=True, db_index=True)),
                 (
-                    "user",
+                    "message",
                     models.ForeignKey(
-                        on_delete=django.db.models.deletion.CASCADE, related_name="+", to=settings.AUTH_USER_MODEL
-                    ),
-                ),
-                (
-                    "version",
-                    models.ForeignKey(
-                        on_delete=django.db.models.deletion.CASCADE, related_name="+", to="inference.modelversion"
+                        on_delete=django.db.models.deletion.CASCADE, related_name="+", to="conversations.message"
                     ),
                 ),
             ],

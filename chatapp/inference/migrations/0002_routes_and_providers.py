@@ -28,6 +28,21 @@ class Migration(migrations.Migration):
             field=models.BooleanField(default=False),
         ),
         migrations.AddField(
+            model_name="answeroutcome",
+            name="task",
+            field=models.CharField(
+                choices=[("chat", "Chat"), ("title", "Title"), ("summary", "Summary")], default="chat", max_length=16
+            ),
+        ),
+        migrations.AddIndex(
+            model_name="answeroutcome",
+            index=models.Index(fields=["user", "created_at"], name="outcome_of_user"),
+        ),
+        migrations.AddIndex(
+            model_name="answeroutcome",
+            index=models.Index(fields=["version", "created_at"], name="outcome_of_version"),
+        ),
+        migrations.AddField(
             model_name="modelversion",
             name="completion_price",
             field=models.DecimalField(decimal_places=4, default=0, help_text="Likewise.", max_digits=12),
