@@ -164,15 +164,11 @@ class Worker(models.Model):
 
 
 class AnswerOutcome(models.Model):
-    """What became of one answer, as rollouts and usage judge it. Written once, after the terminal commit.
-
-    Side work, such as a title, has a row too: its tokens are used and paid like those of answers.
-    """
+    """What became of one answer, as rollouts and usage judge it. Written once, after the terminal commit."""
 
     generation_id = models.UUIDField(primary_key=True)
     user = models.ForeignKey(settings.AUTH_USER_MODEL, null=True, on_delete=models.SET_NULL, related_name="+")
     version = models.ForeignKey(ModelVersion, null=True, on_delete=models.SET_NULL, related_name="outcomes")
-    task = models.CharField(max_length=16, choices=Task, default=Task.CHAT)
     status = models.CharField(max_length=16)
     prompt_tokens = models.PositiveIntegerField(default=0)
     completion_tokens = models.PositiveIntegerField(default=0)
@@ -191,3 +187,16 @@ class AnswerOutcome(models.Model):
             models.Index(fields=["user", "created_at"], name="outcome_of_user"),
             models.Index(fields=["version", "created_at"], name="outcome_of_version"),
         ]
+
+
+class SideWork(models.Model):
+    """A title or a summary that a model wrote: no answer, but its tokens are used and paid like those of answers."""
+
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
+    user = models.ForeignKey(settings.AUTH_USER_MODEL, null=True, on_delete=models.SET_NULL, related_name="+")
+    version = models.ForeignKey(ModelVersion, null=True, on_delete=models.SET_NULL, related_name="+")
+    task = models.CharField(max_length=16, choices=Task)
+    prompt_tokens = models.PositiveIntegerField(default=0)
+    completion_tokens = models.PositiveIntegerField(default=0)
+    cost = models.DecimalField(max_digits=14, decimal_places=6, default=0, help_text="By the version's prices.")
+    created_at = models.DateTimeField(auto_now_add=True, db_index=True)

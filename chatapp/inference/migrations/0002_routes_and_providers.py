@@ -3,12 +3,14 @@
 import chatapp.fields
 import django.db.models.deletion
 import uuid
+from django.conf import settings
 from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
     dependencies = [
         ("inference", "0001_initial"),
+        migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
 
     operations = [
@@ -26,13 +28,6 @@ class Migration(migrations.Migration):
             model_name="answeroutcome",
             name="is_fallback",
             field=models.BooleanField(default=False),
-        ),
-        migrations.AddField(
-            model_name="answeroutcome",
-            name="task",
-            field=models.CharField(
-                choices=[("chat", "Chat"), ("title", "Title"), ("summary", "Summary")], default="chat", max_length=16
-            ),
         ),
         migrations.AddIndex(
             model_name="answeroutcome",
@@ -223,6 +218,45 @@ class Migration(migrations.Migration):
                 "ordering": ["position"],
                 "constraints": [models.UniqueConstraint(fields=("route", "position"), name="one_rule_per_position")],
             },
+        ),
+        migrations.CreateModel(
+            name="SideWork",
+            fields=[
+                ("id", models.UUIDField(default=uuid.uuid4, editable=False, primary_key=True, serialize=False)),
+                (
+                    "task",
+                    models.CharField(
+                        choices=[("chat", "Chat"), ("title", "Title"), ("summary", "Summary")], max_length=16
+                    ),
+                ),
+                ("prompt_tokens", models.PositiveIntegerField(default=0)),
+                ("completion_tokens", models.PositiveIntegerField(default=0)),
+                (
+                    "cost",
+                    models.DecimalField(
+                        decimal_places=6, default=0, help_text="By the version's prices.", max_digits=14
+                    ),
+                ),
+                ("created_at", models.DateTimeField(auto_now_add=True, db_index=True)),
+                (
+                    "user",
+                    models.ForeignKey(
+                        null=True,
+                        on_delete=django.db.models.deletion.SET_NULL,
+                        related_name="+",
+                        to=settings.AUTH_USER_MODEL,
+                    ),
+                ),
+                (
+                    "version",
+                    models.ForeignKey(
+                        null=True,
+                        on_delete=django.db.models.deletion.SET_NULL,
+                        related_name="+",
+                        to="inference.modelversion",
+                    ),
+                ),
+            ],
         ),
         migrations.CreateModel(
             name="VersionProblem",
