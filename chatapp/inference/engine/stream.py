@@ -27,6 +27,7 @@ class Stream:
         self.reused_tokens = 0
         self.tokens_read = 0
         self._prompt_tokens = prompt_tokens
+        self._beats = 0
         self._pieces: queue.SimpleQueue[str | None] = queue.SimpleQueue()
         self._ended = False
         self._error: EngineError | None = None
@@ -66,8 +67,17 @@ class Stream:
 
     @property
     def progress(self) -> int:
-        """Grows with every prompt token read and every token written, so a standstill shows."""
-        return self.tokens_read + self.completion_tokens
+        """Grows with every prompt token read and every token written, so a standstill shows; see also `beat`."""
+        return self.tokens_read + self.completion_tokens + self._beats
+
+    def beat(self) -> None:
+        """Engine's side, where the model is elsewhere: it is waited for, within a time limit of its own."""
+        self._beats += 1
+
+    def report_usage(self, usage: Usage) -> None:
+        """Engine's side, where the model is elsewhere: what it counted, in place of what was estimated."""
+        self._prompt_tokens, self.completion_tokens = usage.prompt_tokens, usage.completion_tokens
+        self.reused_tokens = usage.reused_tokens
 
     def write(self, piece: str) -> None:
         """Engine's side."""
