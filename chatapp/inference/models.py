@@ -160,6 +160,7 @@ class Worker(models.Model):
     serves = models.ManyToManyField(
         ModelVersion, related_name="serving_workers", help_text="Can answer, loaded or not."
     )
+    loading = models.ManyToManyField(ModelVersion, related_name="loading_workers", help_text="Is being loaded.")
     problem = models.CharField(max_length=500, blank=True)
 
 

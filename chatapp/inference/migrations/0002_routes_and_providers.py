@@ -94,6 +94,13 @@ class Migration(migrations.Migration):
                 help_text="Can answer, loaded or not.", related_name="serving_workers", to="inference.modelversion"
             ),
         ),
+        migrations.AddField(
+            model_name="worker",
+            name="loading",
+            field=models.ManyToManyField(
+                help_text="Is being loaded.", related_name="loading_workers", to="inference.modelversion"
+            ),
+        ),
         migrations.AlterField(
             model_name="modelversion",
             name="provider",
