@@ -8,11 +8,12 @@ from typing import TYPE_CHECKING, Any
 from chatapp.inference.engine.errors import (
     ChatTemplateError,
     EngineError,
+    OptionsError,
     PromptTooLongError,
     RequestError,
     SamplingError,
 )
-from chatapp.inference.engine.options import Adapter, EngineOptions
+from chatapp.inference.engine.options import Adapter, EngineOptions, parse_options
 from chatapp.inference.engine.stream import FinishReason, Stream, Usage
 from chatapp.inference.engine.types import ChatMessage, ChatModel, EngineStats, StepReport, TextEngine
 
@@ -29,6 +30,7 @@ __all__ = [
     "EngineOptions",
     "EngineStats",
     "FinishReason",
+    "OptionsError",
     "PromptTooLongError",
     "RequestError",
     "SamplingError",
@@ -36,6 +38,7 @@ __all__ = [
     "Stream",
     "TextEngine",
     "Usage",
+    "parse_options",
 ]
 
 

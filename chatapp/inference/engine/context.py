@@ -8,7 +8,7 @@ import numpy as np
 from chatapp.inference.engine.backend import Chunk, Outcome, Sampler
 from chatapp.inference.engine.errors import EngineError
 from chatapp.inference.engine.model import Model
-from chatapp.inference.engine.native import llama_cpp
+from chatapp.inference.engine.native import explain_failure, llama_cpp
 from chatapp.inference.engine.options import CacheType, EngineOptions, FlashAttention
 from chatapp.inference.engine.samplers import Logits, make_sampler
 from chatapp.inference.engine.samplers import Sampler as RowSampler
@@ -38,7 +38,10 @@ class Context:
         parameters.type_k = parameters.type_v = _CACHE_TYPES[options.cache_type]
         self.handle = llama_cpp.llama_init_from_model(model.handle, parameters)
         if not self.handle:
-            raise EngineError(f"There is not enough memory for a context of {cells:,} tokens.")
+            raise EngineError(f"llama.cpp cannot make a context of {cells:,} tokens{explain_failure()}")
+        if model.adapters and not _apply_adapters(self.handle, model.adapters):
+            self.free()
+            raise EngineError(f"llama.cpp cannot apply the model's adapters{explain_failure()}")
         self.cells: int = llama_cpp.llama_n_ctx(self.handle)
         self._memory = llama_cpp.llama_get_memory(self.handle)
         self._model = model
@@ -127,6 +130,15 @@ class _Batch:
 
     def output_places(self) -> list[int]:
         return [int(place) for place in np.flatnonzero(self._outputs[: self.struct.n_tokens])]
+
+
+def _apply_adapters(context: Any, adapters: list[tuple[Any, float]]) -> bool:
+    count = len(adapters)
+    handles = (llama_cpp.llama_adapter_lora_p_ctypes * count)(
+        *(ctypes.cast(handle, llama_cpp.llama_adapter_lora_p_ctypes) for handle, _scale in adapters)
+    )
+    scales = (ctypes.c_float * count)(*(scale for _handle, scale in adapters))
+    return bool(llama_cpp.llama_set_adapters_lora(context, handles, count, scales) == 0)
 
 
 def _pointer(array: np.ndarray[Any, Any], kind: Any) -> Any:

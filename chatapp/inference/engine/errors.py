@@ -35,3 +35,11 @@ class PromptTooLongError(RequestError):
 
 class ChatTemplateError(EngineError):
     """The model's chat template is missing, broken, or tried to leave its sandbox."""
+
+
+class OptionsError(EngineError):
+    """An engine option is unknown, out of its range, or excluded by another one."""
+
+    def __init__(self, reason: str) -> None:
+        ChatappError.__init__(self, "invalid", detail=reason)
+        self.reason = reason

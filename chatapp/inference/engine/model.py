@@ -6,39 +6,40 @@ from pathlib import Path
 from typing import Any
 
 from chatapp.inference.artifacts.gguf import InvalidGGUFError, validate_gguf
+from chatapp.inference.engine.devices import list_gpus
 from chatapp.inference.engine.errors import EngineError
-from chatapp.inference.engine.native import llama_cpp
-from chatapp.inference.engine.options import EngineOptions
+from chatapp.inference.engine.native import explain_failure, llama_cpp, start_backend
+from chatapp.inference.engine.options import EngineOptions, SplitMode
 
-_logger = logging.getLogger("chatapp.inference.llama")
-# ggml's numbers: debug, info, warning, error. Its info is of no use while all goes well.
-_LOG_LEVELS = {1: logging.DEBUG, 2: logging.DEBUG, 3: logging.WARNING, 4: logging.ERROR}
+_logger = logging.getLogger("chatapp.inference.engine")
+# llama.cpp's numbers of them.
+_SPLIT_MODES: dict[SplitMode, int] = {"none": 0, "layer": 1, "row": 2}
 _UNKNOWN_PIECE_BYTES = 64
-
-
-@llama_cpp.llama_log_callback  # type: ignore[untyped-decorator]  # ctypes has no types for callbacks
-def _log(level: int, text: bytes | None, _data: Any) -> None:
-    if level in _LOG_LEVELS and text and text.strip():
-        _logger.log(_LOG_LEVELS[level], "%s", text.decode("utf-8", "replace").rstrip())
 
 
 class Model:
     """Raises `EngineError` when llama.cpp cannot load the file, or should not try."""
 
     def __init__(self, path: Path, *, gpu_layers: int, options: EngineOptions) -> None:
-        try:
-            validate_gguf(path.resolve())
-        except InvalidGGUFError as error:
-            raise EngineError(str(error)) from error
-        llama_cpp.llama_log_set(_log, ctypes.c_void_p(0))
-        llama_cpp.llama_backend_init()
+        _validate(path)
+        start_backend()
         self.on_gpu = gpu_layers != 0 and bool(llama_cpp.llama_supports_gpu_offload())
+        if gpu_layers > 0 and not self.on_gpu:
+            _logger.warning("gpu_layers is %d, but this build of llama.cpp can use no GPU here.", gpu_layers)
         parameters = llama_cpp.llama_model_default_params()
         parameters.n_gpu_layers = gpu_layers if self.on_gpu else 0
-        parameters.use_extra_bufts = not self.on_gpu and _may_repack(options)
+        parameters.use_extra_bufts = _may_repack(options, on_gpu=self.on_gpu)
+        if self.on_gpu:
+            _divide(parameters, options)
         self.handle = llama_cpp.llama_model_load_from_file(str(path).encode(), parameters)
         if not self.handle:
-            raise EngineError(f"llama.cpp cannot load {path.name}.")
+            raise EngineError(f"llama.cpp cannot load {path.name}{explain_failure()}")
+        try:
+            self.adapters = [(self._load_adapter(adapter.path), adapter.scale) for adapter in options.adapters]
+        except EngineError:
+            self.free()
+            raise
+        self._chat_template = options.chat_template
         self.vocab = llama_cpp.llama_model_get_vocab(self.handle)
         self.vocabulary_size: int = llama_cpp.llama_vocab_n_tokens(self.vocab)
         self.trained_context: int = llama_cpp.llama_model_n_ctx_train(self.handle)
@@ -72,13 +73,24 @@ class Model:
         return known
 
     def chat_template(self) -> str | None:
+        """The option's, else the file's own."""
+        if self._chat_template:
+            return self._chat_template
         template = llama_cpp.llama_model_chat_template(self.handle, None)
         return template.decode("utf-8", "replace") if template else None
 
     def free(self) -> None:
+        """The adapters go with it."""
         if self.handle:
             llama_cpp.llama_model_free(self.handle)
             self.handle = None
+
+    def _load_adapter(self, path: Path) -> Any:
+        _validate(path)
+        handle = llama_cpp.llama_adapter_lora_init(self.handle, str(path).encode())
+        if not handle:
+            raise EngineError(f"llama.cpp cannot use the adapter {path.name}{explain_failure()}")
+        return handle
 
     def _read_piece(self, token: int) -> bytes:
         size = _UNKNOWN_PIECE_BYTES
@@ -99,11 +111,28 @@ class Model:
         return (text or b"").decode("utf-8", "replace")
 
 
-def _may_repack(options: EngineOptions) -> bool:
-    """Repacked weights read prompts faster on a CPU.
+def _validate(path: Path) -> None:
+    try:
+        validate_gguf(path.resolve())
+    except InvalidGGUFError as error:
+        raise EngineError(str(error)) from error
+
+
+def _divide(parameters: Any, options: EngineOptions) -> None:
+    gpus = len(list_gpus())
+    if options.main_gpu >= gpus or len(options.tensor_split) > gpus:
+        raise EngineError(f"The options name more GPUs than the {gpus} of this machine.")
+    parameters.split_mode = _SPLIT_MODES[options.split_mode]
+    parameters.main_gpu = options.main_gpu
+    if options.tensor_split:
+        parameters.tensor_split = (ctypes.c_float * llama_cpp.llama_max_devices())(*options.tensor_split)
+
+
+def _may_repack(options: EngineOptions, *, on_gpu: bool) -> bool:
+    """Repacked weights read prompts faster on a CPU, and cannot be sent to a GPU.
 
     Not with AMX: llama.cpp's AMX code, as some compilers build it, ends the process.
     """
     if options.extra_buffers is not None:
         return options.extra_buffers
-    return b"AMX_INT8 = 1" not in llama_cpp.llama_print_system_info()
+    return not on_gpu and b"AMX_INT8 = 1" not in llama_cpp.llama_print_system_info()

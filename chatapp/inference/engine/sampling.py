@@ -4,6 +4,7 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from chatapp.inference.engine.checks import check_boolean, check_integer, check_number
 from chatapp.inference.engine.errors import SamplingError
 
 _RANGES: dict[str, tuple[float, float]] = {
@@ -47,13 +48,13 @@ def parse_sampling(values: Mapping[str, object] | None) -> Sampling:
         if value is None:
             continue
         if name in _RANGES:
-            checked[name] = _number(name, value, *_RANGES[name])
+            checked[name] = check_number(name, value, *_RANGES[name], error=SamplingError)
         elif name == "top_k":
-            checked[name] = _integer(name, value, 0, _MAX_TOP_K)
+            checked[name] = check_integer(name, value, 0, _MAX_TOP_K, error=SamplingError)
         elif name == "seed":
-            checked[name] = _integer(name, value, 0, _MAX_SEED)
+            checked[name] = check_integer(name, value, 0, _MAX_SEED, error=SamplingError)
         elif name == "ignore_eos":
-            checked[name] = _boolean(name, value)
+            checked[name] = check_boolean(name, value, error=SamplingError)
         elif name == "logit_bias":
             checked[name] = _logit_bias(value)
         else:
@@ -69,24 +70,6 @@ def parse_stop(stop: Sequence[str]) -> tuple[str, ...]:
     return tuple(stop)
 
 
-def _number(name: str, value: object, low: float, high: float) -> float:
-    if isinstance(value, bool) or not isinstance(value, int | float) or not low <= value <= high:
-        raise SamplingError(f"{name} is a number from {low:g} to {high:g}.")
-    return float(value)
-
-
-def _integer(name: str, value: object, low: int, high: int) -> int:
-    if isinstance(value, bool) or not isinstance(value, int) or not low <= value <= high:
-        raise SamplingError(f"{name} is a whole number from {low} to {high}.")
-    return value
-
-
-def _boolean(name: str, value: object) -> bool:
-    if not isinstance(value, bool):
-        raise SamplingError(f"{name} is true or false.")
-    return value
-
-
 def _logit_bias(value: object) -> tuple[tuple[int, float], ...]:
     if not isinstance(value, Mapping) or len(value) > _MAX_BIASED_TOKENS:
         raise SamplingError(f"logit_bias maps at most {_MAX_BIASED_TOKENS} token ids to numbers.")
@@ -95,7 +78,7 @@ def _logit_bias(value: object) -> tuple[tuple[int, float], ...]:
         # JSON has only strings as keys.
         if not str(token).isascii() or not str(token).isdigit() or len(str(token)) > 9:
             raise SamplingError("logit_bias has token ids as keys.")
-        number = _number("A value of logit_bias", bias, -_MAX_BIAS, _MAX_BIAS)
+        number = check_number("A value of logit_bias", bias, -_MAX_BIAS, _MAX_BIAS, error=SamplingError)
         # OpenAI: -100 bans a token.
         pairs.append((int(token), -math.inf if number == -_MAX_BIAS else number))
     return tuple(pairs)
