@@ -37,6 +37,10 @@ PROBLEMS: dict[str, Problem] = {
     "internal": Problem(500, "Something went wrong here. It has been logged; try again or tell your administrator."),
     "model_unknown": Problem(404, "There is no model version named {name}."),
     "model_unavailable": Problem(503, "The model is not available now. Try again in a minute."),
+    "no_model": Problem(503, "No model can answer now. Send the request again in {seconds} seconds."),
+    "model_not_allowed": Problem(
+        403, "Text sent to {name} leaves the company, which the route {route} does not allow. Choose another model."
+    ),
     "search_unavailable": Problem(503, "Search is not available now. Try again in a minute."),
     "flag_taken": Problem(409, "{name} is reviewing this flag now. Take another one."),
     "flag_decided": Problem(409, "This flag has been decided already."),

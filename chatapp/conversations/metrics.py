@@ -12,6 +12,11 @@ GENERATION_DURATION = Histogram(
 )
 GENERATION_TOKENS = Counter("chatapp_generation_tokens", "Tokens of finished answers.", ["direction"])
 GENERATIONS = Counter("chatapp_generations", "Finished answers.", ["status", "model_version"])
+FALLBACKS = Counter(
+    "chatapp_generation_fallbacks",
+    "Answers given on because a version could not answer, by the next.",
+    ["model_version"],
+)
 QUEUE_WAIT = Histogram("chatapp_queue_wait_seconds", "From the question to the claim by a worker.", buckets=_SECONDS)
 STREAM_READERS = Gauge(
     "chatapp_stream_readers", "Sockets and API calls that follow an answer.", multiprocess_mode="livesum"

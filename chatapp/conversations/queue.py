@@ -57,7 +57,7 @@ def claim_next(*, worker: str, version_ids: Sequence[UUID]) -> Generation | None
         row = cursor.fetchone()
     if row is None:
         return None
-    return Generation.objects.select_related("message__conversation", "version", "user").get(id=row[0])
+    return Generation.objects.select_related("message__conversation", "version", "fallback_from", "user").get(id=row[0])
 
 
 def has_queued() -> bool:

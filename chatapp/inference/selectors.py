@@ -46,6 +46,19 @@ def serving_version(route: str = Route.DEFAULT) -> ModelVersion | None:
     return ModelVersion.objects.filter(routes__name=route).first()
 
 
+def load_route(name: str) -> Route:
+    """With rules, arms, fallbacks and their versions, as `routing` reads it. Raises ChatappError("not_found")."""
+    route = _whole_routes().filter(name=name).first()
+    if route is None:
+        raise ChatappError("not_found")
+    return route
+
+
+def _whole_routes() -> QuerySet[Route]:
+    parts = ("rules__version", "arms__version", "fallbacks__version")
+    return Route.objects.select_related("version", "updated_by").prefetch_related(*parts)
+
+
 def list_chat_versions() -> list[ModelVersion]:
     """What the API offers as models: the serving version first, then by name."""
     serving = Exists(Route.objects.filter(name=Route.DEFAULT, version=OuterRef("pk")))

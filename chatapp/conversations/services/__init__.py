@@ -1,6 +1,10 @@
-"""Writes of the conversations app: what people do (`messages`), what workers do (`generations`), repair (`sweeper`)."""
+"""Writes of the conversations app.
+
+What people do is in `messages`, what workers do in `generations` and `fallbacks`, repair in `sweeper`.
+"""
 
 from chatapp.conversations.services.conversations import delete_conversation, rename_conversation
+from chatapp.conversations.services.fallbacks import fall_back, find_fallback, hand_over, safe_ending
 from chatapp.conversations.services.generations import (
     FinishedAnswer,
     finish_generation,
@@ -16,7 +20,10 @@ __all__ = [
     "FinishedAnswer",
     "delete_conversation",
     "edit_message",
+    "fall_back",
+    "find_fallback",
     "finish_generation",
+    "hand_over",
     "post_api_chat",
     "post_message",
     "record_aftermath",
@@ -24,6 +31,7 @@ __all__ = [
     "rename_conversation",
     "renew_lease",
     "request_stop",
+    "safe_ending",
     "store_sources",
     "sweep_generations",
 ]

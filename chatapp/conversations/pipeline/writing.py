@@ -1,0 +1,106 @@
+"""Lets one version write the answer: prompt, stream through the output policy, citations."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+import structlog
+from django.conf import settings
+from django.db import close_old_connections
+
+from chatapp.conversations.models import Generation, Message, Status
+from chatapp.conversations.pipeline.prompts import build_prompt, prompt_budget
+from chatapp.conversations.pipeline.reply import ModelSource, Reply
+from chatapp.conversations.services import FinishedAnswer
+from chatapp.inference.defaults import SYSTEM_PROMPT
+from chatapp.inference.engine import Stream
+from chatapp.inference.models import Provider
+from chatapp.moderation.policy import SAFE_TEXT, OutputGuard, PolicySet
+from chatapp.retrieval.citations import cite_sentences
+from chatapp.retrieval.embedding import EmbeddingError
+
+SCRIPT_MAX_TOKENS = 100_000
+log = structlog.get_logger(__name__)
+
+
+def write_answer(
+    reply: Reply, model_for: ModelSource, *, history: Sequence[Message], policies: PolicySet
+) -> FinishedAnswer:
+    """The answer of the generation's present version. Raises EngineError, ArtifactError, LeaseLostError."""
+    generation, version = reply.generation, reply.version
+    model = model_for(reply)
+    reply.live.note("Reading" if reply.passages else "Thinking")
+    messages = build_prompt(
+        model=model,
+        system_prompt=version.system_prompt or SYSTEM_PROMPT,
+        history=history,
+        passages=reply.passages,
+        budget_tokens=prompt_budget(version.context_tokens, generation.max_tokens),
+    )
+    close_old_connections()
+    stream = model.chat(
+        messages,
+        max_tokens=_token_cap(generation),
+        sampling={**version.sampling, **generation.sampling},
+        stop=generation.stop,
+        cache_scope=str(generation.user_id),
+    )
+    guard = policies.output_guard()
+    _relay(reply, stream, guard)
+    return _finished(reply, stream, guard)
+
+
+def is_scripted(generation: Generation) -> bool:
+    return generation.version is not None and generation.version.provider == Provider.SCRIPTED
+
+
+def _token_cap(generation: Generation) -> int:
+    """The cap is there for models that loop. A script ends by itself, so only a smaller cap of the caller holds."""
+    if is_scripted(generation) and generation.max_tokens >= settings.ANSWER_MAX_TOKENS:
+        return SCRIPT_MAX_TOKENS
+    return generation.max_tokens
+
+
+def _relay(reply: Reply, stream: Stream, guard: OutputGuard) -> None:
+    """Moves text from the engine to the page until either has had enough."""
+    for piece in reply.pieces(stream):
+        reply.show(guard.feed(piece))
+        if guard.blocked:
+            stream.cancel()
+            return
+    if not reply.stopped:
+        reply.show(guard.finish())
+
+
+def _finished(reply: Reply, stream: Stream, guard: OutputGuard) -> FinishedAnswer:
+    so_far = FinishedAnswer(
+        status=Status.COMPLETE,
+        text=reply.text,
+        finish_reason="stop" if stream.finish_reason == "stop" or reply.stopped else "length",
+        findings=tuple(guard.findings),
+        prompt_tokens=stream.usage.prompt_tokens,
+        completion_tokens=stream.usage.completion_tokens,
+        first_token_at=reply.first_token_at,
+    )
+    if guard.blocked:
+        return replace(
+            so_far, status=Status.BLOCKED, text=SAFE_TEXT, original=guard.raw, finish_reason="content_filter"
+        )
+    if reply.stopped:
+        return replace(so_far, status=Status.STOPPED)
+    if not reply.text.strip():
+        return replace(so_far, status=Status.FAILED, text="", error_code="empty_answer")
+    return _cited(reply, so_far)
+
+
+def _cited(reply: Reply, so_far: FinishedAnswer) -> FinishedAnswer:
+    reply.renew(at_once=True)  # Embedding the sentences may take a while on a busy machine.
+    try:
+        answer = cite_sentences(reply.text, reply.passages, question=_question_of(reply.generation))
+    except EmbeddingError as error:
+        log.warning("citing_failed", generation=str(reply.generation.id), reason=str(error))
+        return so_far
+    return replace(so_far, text=answer.text, cited=answer.cited)
+
+
+def _question_of(generation: Generation) -> str:
+    return generation.message.parent.text if generation.message.parent else ""
