@@ -1,7 +1,7 @@
 """Lists as the API answers them: newest first, in pages by keyset, so that new rows never shift a page."""
 
 from base64 import urlsafe_b64decode, urlsafe_b64encode
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from typing import Any, Generic, TypeVar
 from uuid import UUID
@@ -12,6 +12,7 @@ from ninja import Field, Schema
 from chatapp.errors import ChatappError
 
 M = TypeVar("M", bound=Model)
+R = TypeVar("R")
 T = TypeVar("T")
 
 
@@ -30,21 +31,43 @@ def page_of(rows: QuerySet[M], query: ListQuery, shape: Callable[[M], T], *, by:
     ordered = rows.order_by(f"-{by}", "-pk")
     if query.cursor:
         at, pk = _decode(query.cursor)
-        ordered = ordered.filter(Q(**{f"{by}__lt": at}) | Q(**{by: at, "pk__lt": pk}))
+        ordered = ordered.filter(Q(**{f"{by}__lt": at}) | Q(**{by: at, "pk__lt": _uuid(pk)}))
     found = list(ordered[: query.limit + 1])
     more = len(found) > query.limit
     shown = found[: query.limit]
-    return Page[Any](items=[shape(row) for row in shown], next=_encode(shown[-1], by) if more else None)
+    after = _encode(getattr(shown[-1], by), str(shown[-1].pk)) if more else None
+    return Page[Any](items=[shape(row) for row in shown], next=after)
 
 
-def _encode(row: Model, by: str) -> str:
-    at: datetime = getattr(row, by)
-    return urlsafe_b64encode(f"{at.isoformat()} {row.pk}".encode()).decode()
+def page_of_rows(
+    rows: Sequence[R], query: ListQuery, shape: Callable[[R], T], *, place: Callable[[R], tuple[datetime, str]]
+) -> Page[T]:
+    """As `page_of`, of rows that are sums and have been made already: newest first, in the order of their places."""
+    after = _decode(query.cursor) if query.cursor else None
+    left = [row for row in rows if after is None or place(row) < after]
+    shown = left[: query.limit]
+    more = len(left) > query.limit
+    return Page[Any](items=[shape(row) for row in shown], next=_encode(*place(shown[-1])) if more else None)
 
 
-def _decode(cursor: str) -> tuple[datetime, UUID]:
+def _encode(at: datetime, key: str) -> str:
+    return urlsafe_b64encode(f"{at.isoformat()} {key}".encode()).decode()
+
+
+def _decode(cursor: str) -> tuple[datetime, str]:
     try:
-        at, _, pk = urlsafe_b64decode(cursor.encode()).decode().rpartition(" ")
-        return datetime.fromisoformat(at).astimezone(UTC), UUID(pk)
+        at, _, key = urlsafe_b64decode(cursor.encode()).decode().rpartition(" ")
+        return datetime.fromisoformat(at).astimezone(UTC), key
     except (ValueError, OverflowError):
-        raise ChatappError("invalid", detail="the cursor is not one of this list.") from None
+        raise _foreign_cursor() from None
+
+
+def _uuid(key: str) -> UUID:
+    try:
+        return UUID(key)
+    except ValueError:
+        raise _foreign_cursor() from None
+
+
+def _foreign_cursor() -> ChatappError:
+    return ChatappError("invalid", detail="the cursor is not one of this list.")

@@ -9,6 +9,7 @@ from tests.architecture.sources import ROOT, Module, modules
 MAY_QUERY = {
     "chatapp/conversations/queue.py": "the queue of record: one statement claims, others read the place in it",
     "chatapp/inference/presence.py": "a worker's heartbeat, the only write to its row",
+    "chatapp/inference/usage.py": "the selectors of usage: sums over outcomes and side work",
 }
 MAY_USE_LAYER = {
     "chatapp/conversations/events.py": "the one place where events leave",

@@ -199,7 +199,23 @@ def test_usage_is_ones_own_and_all_for_administrators(alice: User, bob: User, ad
     assert [(row["name"], row["answers"], row["completion_tokens"]) for row in own] == [("alice", 2, 15)]
     rows = api(ada).get("/api/v1/usage").json()["items"]
     assert {row["name"]: row["completion_tokens"] for row in rows} == {"alice": 15, "bob": 7}
-    assert api(ada).get("/api/v1/usage?limit=1").json()["next"]
+    first = api(ada).get("/api/v1/usage?limit=1").json()
+    rest = api(ada).get(f"/api/v1/usage?limit=1&cursor={first['next']}").json()
+    assert [row["name"] for row in first["items"] + rest["items"]] == ["bob", "alice"]
+    assert rest["next"] is None
+
+
+def test_usage_by_group_and_version_is_ones_own(alice: User, bob: User, mallory: User, api: Api) -> None:
+    version = ModelVersion.objects.create(name="priced", provider="scripted", context_tokens=1024)
+    for user in (alice, bob):
+        AnswerOutcome.objects.create(generation_id=uuid4(), user=user, version=version, status="complete", cost="0.25")
+    for by, names in (("group", {"staff", "engineering"}), ("version", {"priced"})):
+        rows = api(alice).get(f"/api/v1/usage?by={by}").json()["items"]
+        assert {row["name"] for row in rows} == names
+        assert {(row["answers"], row["cost"]) for row in rows} == {(1, "0.250000")}
+        assert api(mallory).get(f"/api/v1/usage?by={by}").json()["items"] == []
+    assert_problem(api(alice).get("/api/v1/usage?by=colour"), 400, "invalid")
+    assert_problem(api(alice).get("/api/v1/usage?cursor=made-up"), 400, "invalid")
 
 
 def test_the_audit_is_for_administrators(alice: User, ada: User, api: Api) -> None:

@@ -1,6 +1,9 @@
+from decimal import Decimal
 from uuid import UUID
 
-from chatapp.inference.models import AnswerOutcome
+from chatapp.inference.models import AnswerOutcome, ModelVersion, SideWork, Task
+
+_PRICED_TOKENS = 1_000_000
 
 
 def record_outcome(
@@ -16,8 +19,12 @@ def record_outcome(
     sources: int,
     cited: int,
     flags: int,
+    is_fallback: bool = False,
+    is_cached: bool = False,
 ) -> None:
-    """Idempotent: the first record of a generation stands."""
+    """Idempotent: the first record of a generation stands. An answer out of the cache used no tokens."""
+    if is_cached:
+        prompt_tokens = completion_tokens = 0
     AnswerOutcome.objects.bulk_create(
         [
             AnswerOutcome(
@@ -27,12 +34,36 @@ def record_outcome(
                 status=status,
                 prompt_tokens=prompt_tokens,
                 completion_tokens=completion_tokens,
+                cost=_cost(version_id, prompt_tokens, completion_tokens),
                 first_token_seconds=first_token_seconds,
                 duration_seconds=duration_seconds,
                 sources=sources,
                 cited=cited,
                 flags=flags,
+                is_fallback=is_fallback,
+                is_cached=is_cached,
             )
         ],
         ignore_conflicts=True,
     )
+
+
+def record_side_work(
+    *, user_id: UUID, version_id: UUID, task: Task, prompt_tokens: int, completion_tokens: int
+) -> SideWork:
+    return SideWork.objects.create(
+        user_id=user_id,
+        version_id=version_id,
+        task=task,
+        prompt_tokens=prompt_tokens,
+        completion_tokens=completion_tokens,
+        cost=_cost(version_id, prompt_tokens, completion_tokens),
+    )
+
+
+def _cost(version_id: UUID | None, prompt_tokens: int, completion_tokens: int) -> Decimal:
+    """By the prices that the version has now; versions are immutable, so that is what the tokens cost."""
+    version = ModelVersion.objects.filter(id=version_id).first() if version_id else None
+    if version is None:
+        return Decimal(0)
+    return (version.prompt_price * prompt_tokens + version.completion_price * completion_tokens) / _PRICED_TOKENS
