@@ -36,8 +36,8 @@ check: install-dev ## Run lint, types, template and migration checks
 		$(VENV)/python manage.py check --deploy --fail-level WARNING'
 
 bench: install ## Run every benchmark against the running product
-	@for file in benchmarks/[a-z]*.py; do \
-		name=$$(basename $$file .py); \
+	@for file in benchmarks/[a-z]*.py benchmarks/*/__main__.py; do \
+		name=$$(echo $$file | sed 's|^benchmarks/||; s|/__main__||; s|\.py$$||'); \
 		echo "== $$name"; \
 		$(VENV)/python -m benchmarks.$$name || exit 1; \
 	done

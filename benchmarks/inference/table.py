@@ -1,0 +1,58 @@
+"""The results as one table: a line for each workload and figure, a column for each system."""
+
+from collections.abc import Iterator, Mapping
+
+from benchmarks.inference.rounds import Results
+
+BASELINE = "llama-server"
+# Further figures stand in the JSON only.
+_SHOWN = {
+    "tokens_per_second": "output tokens/s",
+    "ttft_p50_ms": "first token p50, ms",
+    "ttft_p95_ms": "first token p95, ms",
+    "ttft_p50_ms_first_turn": "first turn's first token p50, ms",
+    "second_to_first_turn": "second turn's first token to the first's",
+    "gap_p99_ms": "gap between tokens p99, ms",
+    "gap_max_ms": "longest gap, ms",
+    "quoted_share": "share of quoted words",
+    "cpu_seconds": "CPU seconds",
+    "peak_memory_mib": "peak memory, MiB",
+    "python_share": "Python's share of a full step",
+}
+
+
+def lines(results: Mapping[str, Mapping[str, Results]], titles: Mapping[str, str]) -> Iterator[str]:
+    """Markdown. The number in brackets is the ratio to llama-server's of the same workload."""
+    for workload, by_system in results.items():
+        medians = {system: result.medians() for system, result in by_system.items()}
+        yield f"| {titles[workload]} | {' | '.join(medians)} |"
+        yield f"|---|{'---:|' * len(medians)}"
+        for figure, title in _SHOWN.items():
+            if any(figure in figures for figures in medians.values()):
+                cells = (_cell(figures, medians.get(BASELINE, {}), figure) for figures in medians.values())
+                yield f"| {title} | {' | '.join(cells)} |"
+        settings = [f"{system}: `{result.settings}`" for system, result in by_system.items() if result.settings]
+        yield from ["", "; ".join(settings), ""] if settings else [""]
+
+
+def ratios(by_system: Mapping[str, Results]) -> dict[str, dict[str, float]]:
+    """Each system's medians divided by llama-server's."""
+    if BASELINE not in by_system:
+        return {}
+    base = by_system[BASELINE].medians()
+    return {
+        system: {name: round(value / base[name], 3) for name, value in result.medians().items() if base.get(name)}
+        for system, result in by_system.items()
+        if system != BASELINE
+    }
+
+
+def _cell(figures: Mapping[str, float], base: Mapping[str, float], figure: str) -> str:
+    if figure not in figures:
+        return ""
+    ratio = f" ({figures[figure] / base[figure]:.2f})" if base.get(figure) and figures is not base else ""
+    return f"{_number(figures[figure])}{ratio}"
+
+
+def _number(value: float) -> str:
+    return f"{value:,.0f}" if value >= 100 else f"{value:.3g}"
