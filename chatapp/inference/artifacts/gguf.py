@@ -1,4 +1,4 @@
-"""Structural check of a GGUF before llama.cpp maps it.
+"""A GGUF's header, read and checked before llama.cpp maps the file.
 
 The format: https://github.com/ggml-org/ggml/blob/master/docs/gguf.md
 """
@@ -7,9 +7,12 @@ import mmap
 import os
 import stat
 import struct
+from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 
 from chatapp.inference.artifacts.progress import ArtifactError
+from chatapp.inference.artifacts.tensor_types import TENSOR_BLOCKS
 
 _MAGIC = b"GGUF"
 _VERSIONS = (2, 3)
@@ -18,52 +21,60 @@ _MAX_METADATA = 100_000
 _MAX_DIMENSIONS = 4
 _MAX_ARRAY_DEPTH = 4
 _DEFAULT_ALIGNMENT = 32
-# Metadata value types: number of bytes, by the type's number in the format.
-_SCALAR_BYTES = {0: 1, 1: 1, 2: 2, 3: 2, 4: 4, 5: 4, 6: 4, 7: 1, 10: 8, 11: 8, 12: 8}
-_UINT32, _STRING, _ARRAY = 4, 8, 9
-# Tensor types: (elements in a block, bytes of a block), by ggml's number of the type.
-_TENSOR_BLOCKS = {
-    0: (1, 4),
-    1: (1, 2),
-    2: (32, 18),
-    3: (32, 20),
-    6: (32, 22),
-    7: (32, 24),
-    8: (32, 34),
-    9: (32, 36),
-    10: (256, 84),
-    11: (256, 110),
-    12: (256, 144),
-    13: (256, 176),
-    14: (256, 210),
-    15: (256, 292),
-    16: (256, 66),
-    17: (256, 74),
-    18: (256, 98),
-    19: (256, 50),
-    20: (32, 18),
-    21: (256, 110),
-    22: (256, 82),
-    23: (256, 136),
-    24: (1, 1),
-    25: (1, 2),
-    26: (1, 4),
-    27: (1, 8),
-    28: (1, 8),
-    29: (256, 56),
-    30: (1, 2),
-    34: (256, 54),
-    35: (256, 66),
-    39: (32, 17),
+# Metadata value types, by the type's number in the format.
+_SCALARS = {
+    number: struct.Struct(f"<{code}")
+    for number, code in {
+        0: "B",
+        1: "b",
+        2: "H",
+        3: "h",
+        4: "I",
+        5: "i",
+        6: "f",
+        7: "?",
+        10: "Q",
+        11: "q",
+        12: "d",
+    }.items()
 }
+_UINT64 = _SCALARS[10]
+# One value for each layer is kept; a vocabulary is not.
+_MAX_ARRAY_KEPT = 4096
+_MAX_STRING_KEPT = 1024
+_STRING, _ARRAY = 8, 9
 
 
 class InvalidGGUFError(ArtifactError):
     """The file is no GGUF that may be mapped; the message says what is wrong with it."""
 
 
+Scalar = int | float | bool | str
+
+
+@dataclass(frozen=True, slots=True)
+class Tensor:
+    name: str
+    shape: tuple[int, ...]
+    offset: int
+    size_bytes: int
+
+
+@dataclass(frozen=True, slots=True)
+class Header:
+    """`metadata` leaves out long texts, arrays of texts and long arrays."""
+
+    metadata: Mapping[str, Scalar | tuple[Scalar, ...]]
+    tensors: tuple[Tensor, ...]
+
+
 def validate_gguf(path: Path) -> None:
-    """Raise `InvalidGGUFError` unless magic, version, metadata and every tensor's extent lie within the file.
+    """Raise `InvalidGGUFError` unless magic, version, metadata and every tensor's extent lie within the file."""
+    read_header(path)
+
+
+def read_header(path: Path) -> Header:
+    """Raises `InvalidGGUFError`, as `validate_gguf` does.
 
     A symbolic link is refused: what was checked must be what is mapped.
     """
@@ -80,7 +91,7 @@ def validate_gguf(path: Path) -> None:
             raise InvalidGGUFError(f"{path.name} is too short to be a GGUF.")
         with mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as data:
             try:
-                _check(_Reader(data))
+                return _read(_Reader(data))
             except InvalidGGUFError as error:
                 raise InvalidGGUFError(f"{path.name} is no usable GGUF: {error}.") from error
 
@@ -113,68 +124,90 @@ class _Reader:
     def string(self) -> bytes:
         return self.take(self.uint64())
 
-    def skip_string(self) -> None:
-        self.skip(self.uint64())
+    def skip_strings(self, count: int) -> None:
+        """A vocabulary has hundreds of thousands of them."""
+        position, size, data, length_at = self.position, self.size, self._data, _UINT64.unpack_from
+        for _ in range(count):
+            if position + 8 > size:
+                raise InvalidGGUFError(f"it ends inside a field at byte {position}")
+            position += 8 + length_at(data, position)[0]
+        self.position = min(position, size)
+        self.skip(position - self.position)
+
+    def scalar(self, kind: int) -> Scalar:
+        value: Scalar = _SCALARS[kind].unpack(self.take(_SCALARS[kind].size))[0]
+        return value
 
 
-def _check(reader: _Reader) -> None:
+def _read(reader: _Reader) -> Header:
     if reader.take(4) != _MAGIC:
         raise InvalidGGUFError("it does not begin with GGUF")
     version = reader.uint32()
     if version not in _VERSIONS:
         raise InvalidGGUFError(f"version {version} is not known")
-    tensors, metadata = reader.uint64(), reader.uint64()
-    if tensors > _MAX_TENSORS or metadata > _MAX_METADATA:
-        raise InvalidGGUFError(f"it claims {tensors} tensors and {metadata} metadata entries")
-    alignment = _read_metadata(reader, count=metadata)
-    extents = [_read_tensor(reader, alignment=alignment) for _ in range(tensors)]
+    tensors, entries = reader.uint64(), reader.uint64()
+    if tensors > _MAX_TENSORS or entries > _MAX_METADATA:
+        raise InvalidGGUFError(f"it claims {tensors} tensors and {entries} metadata entries")
+    metadata: dict[str, Scalar | tuple[Scalar, ...]] = {}
+    for _ in range(entries):
+        key, value = _read_entry(reader)
+        if value is not None:
+            metadata[key] = value
+    alignment = _alignment(metadata)
+    header = Header(metadata, tuple(_read_tensor(reader, alignment=alignment) for _ in range(tensors)))
     data_start = -(-reader.position // alignment) * alignment
-    for name, offset, length in extents:
-        if data_start + offset + length > reader.size:
-            raise InvalidGGUFError(f"tensor {name} reaches past the end of the file")
+    for tensor in header.tensors:
+        if data_start + tensor.offset + tensor.size_bytes > reader.size:
+            raise InvalidGGUFError(f"tensor {tensor.name} reaches past the end of the file")
+    return header
 
 
-def _read_metadata(reader: _Reader, *, count: int) -> int:
-    """Walk the metadata; return the alignment of tensor data."""
-    alignment = _DEFAULT_ALIGNMENT
-    for _ in range(count):
-        key, kind = reader.string(), reader.uint32()
-        if key == b"general.alignment" and kind == _UINT32:
-            alignment = reader.uint32()
-            if alignment == 0 or alignment % 8 or alignment > 1 << 20:
-                raise InvalidGGUFError(f"alignment {alignment} is not allowed")
-        else:
-            _skip_value(reader, kind=kind, depth=0)
+def _alignment(metadata: Mapping[str, Scalar | tuple[Scalar, ...]]) -> int:
+    alignment = metadata.get("general.alignment", _DEFAULT_ALIGNMENT)
+    if type(alignment) is not int or alignment <= 0 or alignment % 8 or alignment > 1 << 20:
+        raise InvalidGGUFError(f"alignment {alignment} is not allowed")
     return alignment
 
 
-def _skip_value(reader: _Reader, *, kind: int, depth: int) -> None:
-    if kind in _SCALAR_BYTES:
-        reader.skip(_SCALAR_BYTES[kind])
+def _read_entry(reader: _Reader) -> tuple[str, Scalar | tuple[Scalar, ...] | None]:
+    """A key and its value; None for what `Header` leaves out."""
+    key, kind = reader.string()[:_MAX_STRING_KEPT].decode("utf-8", "replace"), reader.uint32()
+    if kind in _SCALARS:
+        return key, reader.scalar(kind)
+    if kind == _STRING:
+        text = reader.string()
+        return key, text.decode("utf-8", "replace") if len(text) <= _MAX_STRING_KEPT else None
+    if kind == _ARRAY:
+        return key, _read_array(reader, depth=0)
+    raise InvalidGGUFError(f"metadata type {kind} is not known")
+
+
+def _read_array(reader: _Reader, *, depth: int) -> tuple[Scalar, ...] | None:
+    kind, count = reader.uint32(), reader.uint64()
+    if kind in _SCALARS and count > _MAX_ARRAY_KEPT:
+        reader.skip(count * _SCALARS[kind].size)
+    elif kind in _SCALARS:
+        return tuple(reader.scalar(kind) for _ in range(count))
     elif kind == _STRING:
-        reader.skip_string()
+        reader.skip_strings(count)
     elif kind == _ARRAY and depth < _MAX_ARRAY_DEPTH:
-        item, count = reader.uint32(), reader.uint64()
-        if item in _SCALAR_BYTES:
-            reader.skip(count * _SCALAR_BYTES[item])
-            return
-        # A string takes eight bytes at least and an array twelve, so a false count ends at the file's end.
-        for _ in range(count):
-            _skip_value(reader, kind=item, depth=depth + 1)
+        for _ in range(count):  # each takes twelve bytes at least, so a false count ends at the file's end
+            _read_array(reader, depth=depth + 1)
     else:
         raise InvalidGGUFError(f"metadata type {kind} is not known")
+    return None
 
 
-def _read_tensor(reader: _Reader, *, alignment: int) -> tuple[str, int, int]:
+def _read_tensor(reader: _Reader, *, alignment: int) -> Tensor:
     name = reader.string()[:64].decode("utf-8", "replace")
     dimensions = reader.uint32()
     if not 1 <= dimensions <= _MAX_DIMENSIONS:
         raise InvalidGGUFError(f"tensor {name} has {dimensions} dimensions")
-    shape = [reader.uint64() for _ in range(dimensions)]
+    shape = tuple(reader.uint64() for _ in range(dimensions))
     kind, offset = reader.uint32(), reader.uint64()
-    if kind not in _TENSOR_BLOCKS:
+    if kind not in TENSOR_BLOCKS:
         raise InvalidGGUFError(f"tensor {name} has the unknown type {kind}")
-    block_elements, block_bytes = _TENSOR_BLOCKS[kind]
+    block_elements, block_bytes = TENSOR_BLOCKS[kind]
     if offset % alignment or shape[0] % block_elements:
         raise InvalidGGUFError(f"tensor {name} is not aligned")
     elements = 1
@@ -183,4 +216,4 @@ def _read_tensor(reader: _Reader, *, alignment: int) -> tuple[str, int, int]:
     # Python's integers do not overflow; ggml's do, so what would overflow there is refused here.
     if not 0 < elements < 1 << 63:
         raise InvalidGGUFError(f"tensor {name} has impossible dimensions")
-    return name, offset, elements // block_elements * block_bytes
+    return Tensor(name, shape, offset, elements // block_elements * block_bytes)
