@@ -2,12 +2,15 @@
 
 import os
 import threading
+from collections import OrderedDict
 from collections.abc import Sequence
 from functools import lru_cache
+from hashlib import sha256
 from typing import TYPE_CHECKING
 
 import numpy as np
 
+from chatapp.retrieval.metrics import QUERY_CACHE
 from chatapp.retrieval.models import EMBEDDING_DIMENSIONS
 
 if TYPE_CHECKING:
@@ -22,8 +25,40 @@ class EmbeddingError(Exception):
     """No usable vector was made; the work may be tried again later."""
 
 
-def embed_query(text: str) -> list[float]:
-    return embed_texts([text])[0]
+class QueryCache:
+    """The vectors of the queries that were asked last, by model, scope and text. Thread-safe; keeps no text."""
+
+    def __init__(self, size: int) -> None:
+        self._size = size
+        self._lock = threading.Lock()
+        self._vectors: OrderedDict[bytes, np.ndarray[tuple[int, ...], np.dtype[np.float32]]] = OrderedDict()
+
+    def embed(self, text: str, *, scope: str) -> list[float]:
+        key = sha256(f"{EMBEDDING_MODEL}\0{scope}\0{text}".encode(errors="surrogatepass")).digest()
+        with self._lock:
+            known = self._vectors.get(key)
+            if known is not None:
+                self._vectors.move_to_end(key)
+        QUERY_CACHE.labels(result="miss" if known is None else "hit").inc()
+        if known is not None:
+            return list(known.tolist())
+        vector = embed_texts([text])[0]
+        with self._lock:
+            self._vectors[key] = np.asarray(vector, dtype=np.float32)
+            if len(self._vectors) > self._size:
+                self._vectors.popitem(last=False)
+        return vector
+
+
+_queries = QueryCache(size=2048)
+
+
+def embed_query(text: str, *, scope: str = "") -> list[float]:
+    """The vector of a query, made once per `scope` (an owner's id). Raises EmbeddingError.
+
+    Scopes share nothing: how fast a vector comes would tell that somebody else has asked the same.
+    """
+    return _queries.embed(text, scope=scope)
 
 
 def embed_texts(texts: Sequence[str]) -> list[list[float]]:

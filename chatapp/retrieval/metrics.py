@@ -9,3 +9,6 @@ RETRIEVAL_SECONDS = Histogram(
     buckets=(0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5),
 )
 INGESTION_DOCUMENTS = Counter("chatapp_ingestion_documents", "Documents that ended their processing.", ["status"])
+QUERY_CACHE = Counter(
+    "chatapp_query_embeddings", "Vectors of queries: `hit` when the cache had it, `miss` when it was made.", ["result"]
+)

@@ -88,7 +88,7 @@ def find_passages(*, user: User, query: str, collections: Sequence[str] | None, 
     if not query or k < 1 or collections == []:
         return []
     with RETRIEVAL_SECONDS.labels(stage="embed").time():
-        vector = embed_query(query)
+        vector = embed_query(query, scope=str(user.pk))
     with RETRIEVAL_SECONDS.labels(stage="search").time(), transaction.atomic(), connection.cursor() as cursor:
         candidates = _candidates(cursor, user=user, query=query, vector=vector, collections=collections)
     return [found.passage for found in candidates if is_relevant(found)][: min(k, MAX_RESULTS)]

@@ -140,7 +140,7 @@ def test_filtered_search_finds_the_true_neighbours(
     monkeypatch.setattr(search, "CANDIDATES", 20)
     monkeypatch.setattr(search, "is_relevant", lambda _: True)
     query = np.random.default_rng(3).normal(size=EMBEDDING_DIMENSIONS)
-    monkeypatch.setattr(search, "embed_query", lambda _: query.tolist())
+    monkeypatch.setattr(search, "embed_query", lambda _, scope: query.tolist())
     with connection.cursor() as cursor:
         cursor.execute("ANALYZE retrieval_chunk")
     found = [p.chunk_id for p in find_passages(user=people.bob, query="nothing", collections=None, k=20)]
@@ -193,7 +193,7 @@ def test_two_grants_do_not_double_a_passage(people: People, notes: Collection, m
     people.bob.groups.add(*people.mallory.groups.all())
     fill(people, notes, count=3)
     monkeypatch.setattr(search, "is_relevant", lambda _: True)
-    monkeypatch.setattr(search, "embed_query", lambda _: [1.0] * EMBEDDING_DIMENSIONS)
+    monkeypatch.setattr(search, "embed_query", lambda _, scope: [1.0] * EMBEDDING_DIMENSIONS)
     found = find_passages(user=people.bob, query="word1", collections=None, k=10)
     assert len(found) == len({passage.chunk_id for passage in found}) == 3
     assert found[0].text == "word1"
