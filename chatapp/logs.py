@@ -44,6 +44,10 @@ def configure(overrides: dict[str, Any]) -> None:
             "loggers": {
                 "django.request": {"filters": ["probes"]},
                 "httpx": {"level": "WARNING"},
+                # At lower levels they log prompts and headers.
+                "httpcore2": {"level": "WARNING"},
+                "httpx2": {"level": "WARNING"},
+                "openai": {"level": "WARNING"},
                 "sentence_transformers": {"level": "WARNING"},
                 "django_structlog": {"level": "WARNING"},
             },

@@ -204,9 +204,16 @@ SCRIPTED_MODEL = env.bool("CHATAPP_SCRIPTED_MODEL", default=False)
 INFERENCE_SLOTS = env.int("INFERENCE_SLOTS", default=4)
 INFERENCE_THREADS = env.int("INFERENCE_THREADS", default=0) or None
 INFERENCE_GPU_LAYERS = env.int("INFERENCE_GPU_LAYERS", default=-1)
+# Where the tokens of external providers lie, renewed by something else, and the way out to those providers.
+PROVIDER_TOKENS_DIR = Path(env.str("PROVIDER_TOKENS_DIR", default="/run/secrets"))
+PROVIDER_PROXY = env.str("PROVIDER_PROXY", default="")
 # A 1.5B model on two CPU cores reads about 80 tokens a second: few short passages keep the first token near.
 PROMPT_MAX_TOKENS = env.int("PROMPT_MAX_TOKENS", default=1600)
 RETRIEVED_PASSAGES = env.int("RETRIEVED_PASSAGES", default=3)
+ANSWER_CACHE_HOURS = env.int("ANSWER_CACHE_HOURS", default=24)
+ANSWER_CACHE_SCOPE = env.str("ANSWER_CACHE_SCOPE", default="user")
+if ANSWER_CACHE_SCOPE not in {"user", "company"}:
+    raise ImproperlyConfigured("ANSWER_CACHE_SCOPE is user or company.")
 
 LANGUAGE_CODE = "en"
 TIME_ZONE = env.str("TIME_ZONE", default="UTC")
