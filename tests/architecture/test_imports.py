@@ -17,7 +17,17 @@ BELOW = {
     "runtime": set(),
 }
 # For workers only: each is big, and the web process must stay under 200 MB.
-HEAVY = ("torch", "onnxruntime", "llama_cpp", "spacy", "sentence_transformers", "transformers", "pypdfium2", "docx", "openai")
+HEAVY = (
+    "torch",
+    "onnxruntime",
+    "llama_cpp",
+    "spacy",
+    "sentence_transformers",
+    "transformers",
+    "pypdfium2",
+    "docx",
+    "openai",
+)
 
 
 def test_every_app_has_a_line_in_the_table() -> None:
