@@ -112,6 +112,8 @@ class Engine:
             raise RequestError("The prompt is empty.")
         if len(tokens) >= self._context_per_slot:
             raise PromptTooLongError(tokens=len(tokens), limit=self._context_per_slot - 1)
+        if checked.constraint:
+            self._prepare_grammars()
         request = Request(
             tokens=tokens,
             scope=cache_scope,
@@ -200,6 +202,13 @@ class Engine:
             if self._model.handle is None:
                 raise self._closed_error()
             return self._model.tokenize(text)
+
+    def _prepare_grammars(self) -> None:
+        """Takes a second the first time, which the engine thread has not."""
+        with self._tokenizer_lock:
+            if self._model.handle is None:
+                raise self._closed_error()
+            self._model.grammar_tokenizer()
 
     def _checked_tokens(self, tokens: Sequence[int]) -> list[int]:
         if not all(0 <= token < self._model.vocabulary_size for token in tokens):

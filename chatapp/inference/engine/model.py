@@ -2,14 +2,20 @@
 
 import ctypes
 import logging
+import threading
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from chatapp.inference.artifacts.gguf import InvalidGGUFError, validate_gguf
 from chatapp.inference.engine.devices import list_gpus
 from chatapp.inference.engine.errors import EngineError
+from chatapp.inference.engine.grammar import make_tokenizer
 from chatapp.inference.engine.native import explain_failure, llama_cpp, start_backend
 from chatapp.inference.engine.options import EngineOptions, SplitMode
+
+if TYPE_CHECKING:
+    from llguidance import LLTokenizer
 
 _logger = logging.getLogger("chatapp.inference.engine")
 # llama.cpp's numbers of them.
@@ -48,22 +54,22 @@ class Model:
             llama_cpp.llama_model_is_recurrent(self.handle) or llama_cpp.llama_model_is_hybrid(self.handle)
         )
         self.end_tokens = frozenset(self._tokens_where(llama_cpp.llama_vocab_is_eog))
-        control = self._tokens_where(llama_cpp.llama_vocab_is_control)
-        self.control_texts = [self._text(token) for token in control]
+        self._control = self._tokens_where(llama_cpp.llama_vocab_is_control)
+        self.control_texts = [self._text(token) for token in self._control]
         self.bos = self._text(llama_cpp.llama_vocab_bos(self.vocab))
         self.eos = self._text(llama_cpp.llama_vocab_eos(self.vocab))
         self._pieces: dict[int, bytes] = {}
+        self._grammar_lock = threading.Lock()
+        self._grammar_tokenizer: LLTokenizer | None = None
 
     def tokenize(self, text: str) -> list[int]:
         """Control texts become control tokens; the beginning-of-text token is added where the model wants it."""
-        data = text.encode("utf-8", "replace")
         adds_bos = not (self.bos and text.startswith(self.bos))
-        capacity = len(data) + 8
-        tokens = (llama_cpp.llama_token * capacity)()
-        count = llama_cpp.llama_tokenize(self.vocab, data, len(data), tokens, capacity, adds_bos, True)
-        if count < 0:
-            raise EngineError("llama.cpp cannot tokenize this text.")
-        return tokens[:count]
+        return self._tokenize(text.encode("utf-8", "replace"), special=True, adds_bos=adds_bos)
+
+    def tokenize_plainly(self, data: bytes) -> list[int]:
+        """Control texts stay text, and nothing is added but what the model's tokenizer puts before any text."""
+        return self._tokenize(data, special=False, adds_bos=False)
 
     def piece(self, token: int) -> bytes:
         """The bytes of a token; none for control tokens. A token may be part of a character."""
@@ -71,6 +77,16 @@ class Model:
         if known is None:
             known = self._pieces[token] = self._read_piece(token)
         return known
+
+    def grammar_tokenizer(self) -> "LLTokenizer":
+        """Made for the first answer that follows a grammar. The model must not be freed meanwhile."""
+        with self._grammar_lock:
+            if self._grammar_tokenizer is None:
+                pieces = [self._read_piece(token) for token in range(self.vocabulary_size)]
+                self._grammar_tokenizer = make_tokenizer(
+                    pieces, control=self._control, end=sorted(self.end_tokens), tokenize=_ExactTokenizer(self, pieces)
+                )
+            return self._grammar_tokenizer
 
     def chat_template(self) -> str | None:
         """The option's, else the file's own."""
@@ -81,9 +97,18 @@ class Model:
 
     def free(self) -> None:
         """The adapters go with it."""
+        self._grammar_tokenizer = None  # it refers to this object
         if self.handle:
             llama_cpp.llama_model_free(self.handle)
             self.handle = None
+
+    def _tokenize(self, data: bytes, *, special: bool, adds_bos: bool) -> list[int]:
+        capacity = len(data) + 8
+        tokens = (llama_cpp.llama_token * capacity)()
+        count = llama_cpp.llama_tokenize(self.vocab, data, len(data), tokens, capacity, adds_bos, special)
+        if count < 0:
+            raise EngineError("llama.cpp cannot tokenize this text.")
+        return tokens[:count]
 
     def _load_adapter(self, path: Path) -> Any:
         _validate(path)
@@ -109,6 +134,22 @@ class Model:
             return ""
         text: bytes | None = llama_cpp.llama_vocab_get_text(self.vocab, token)
         return (text or b"").decode("utf-8", "replace")
+
+
+class _ExactTokenizer:
+    """Splits a text as the model would, or into single bytes where the model's tokenizer would add to the text."""
+
+    def __init__(self, model: Model, pieces: Sequence[bytes]) -> None:
+        self._model = model
+        self._pieces = pieces
+        self._bytes = {piece: token for token, piece in enumerate(pieces) if len(piece) == 1}
+
+    def __call__(self, data: bytes) -> list[int]:
+        tokens = self._model.tokenize_plainly(data)
+        if b"".join(self._pieces[token] for token in tokens) == data:
+            return tokens
+        single = [bytes([byte]) for byte in data]
+        return [self._bytes[byte] for byte in single if byte in self._bytes]
 
 
 def _validate(path: Path) -> None:

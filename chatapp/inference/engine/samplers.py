@@ -3,12 +3,14 @@
 import ctypes
 import math
 import secrets
+from dataclasses import replace
 from typing import Any, Protocol
 
 import numpy as np
 import numpy.typing as npt
 
-from chatapp.inference.engine.errors import EngineError
+from chatapp.inference.engine.errors import EngineError, SamplingError
+from chatapp.inference.engine.grammar import make_matcher
 from chatapp.inference.engine.model import Model
 from chatapp.inference.engine.native import llama_cpp
 from chatapp.inference.engine.sampling import Sampling
@@ -26,6 +28,8 @@ class Sampler(Protocol):
 
 
 def make_sampler(sampling: Sampling, *, model: Model) -> Sampler:
+    if sampling.constraint:
+        return _Constrained(sampling, model=model)
     if sampling.is_plain_greedy:
         return _Greedy(banned=sorted(model.end_tokens) if sampling.ignore_eos else [])
     return _Chain(sampling, model=model)
@@ -63,6 +67,36 @@ class _Chain:
 
     def free(self) -> None:
         llama_cpp.llama_sampler_free(self._chain)
+
+
+class _Constrained:
+    """Takes what the grammar does not allow out of the logits, then lets another sampler choose."""
+
+    def __init__(self, sampling: Sampling, *, model: Model) -> None:
+        self._matcher = make_matcher(sampling.constraint, tokenizer=model.grammar_tokenizer())
+        # Here and not in the chain: with the allowed tokens banned, it would be left with nothing to choose from.
+        self._biases = [(token, bias) for token, bias in sampling.logit_bias if token < model.vocabulary_size]
+        self._sampler = make_sampler(replace(sampling, constraint="", logit_bias=()), model=model)
+
+    def choose(self, row: Logits, *, context: Any, index: int) -> int:
+        mask = np.frombuffer(self._matcher.compute_bitmask(), np.uint8)
+        row[np.unpackbits(mask, count=len(row), bitorder="little") == 0] = -np.inf
+        for token, bias in self._biases:
+            row[token] += bias
+        if self._matcher.is_error() or row.max() == -np.inf:
+            raise SamplingError(f"The grammar cannot be followed: {_explain(self._matcher)}")
+        token = self._sampler.choose(row, context=context, index=index)
+        if not self._matcher.consume_token(token):
+            raise SamplingError(f"The grammar cannot be followed: {_explain(self._matcher)}")
+        return token
+
+    def free(self) -> None:
+        self._sampler.free()
+
+
+def _explain(matcher: Any) -> str:
+    reason: str = matcher.get_error()
+    return reason.partition("\n")[0][:200] or "it allows no token here."
 
 
 def _chain_members(sampling: Sampling, *, model: Model) -> list[Any]:

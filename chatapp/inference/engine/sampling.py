@@ -1,19 +1,13 @@
 """Sampling parameters: OpenAI's names and llama.cpp's few extra, checked before they reach a sampler."""
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from chatapp.inference.engine.checks import check_boolean, check_integer, check_number
 from chatapp.inference.engine.errors import SamplingError
+from chatapp.inference.engine.grammar import parse_grammar, parse_json_schema
 
-_RANGES: dict[str, tuple[float, float]] = {
-    "temperature": (0.0, 2.0),
-    "top_p": (0.0, 1.0),
-    "min_p": (0.0, 1.0),
-    "frequency_penalty": (-2.0, 2.0),
-    "presence_penalty": (-2.0, 2.0),
-}
 _MAX_TOP_K = 1_000
 _MAX_SEED = 2**32 - 2
 _MAX_BIASED_TOKENS = 300
@@ -24,7 +18,10 @@ _MAX_STOP_LENGTH = 200
 
 @dataclass(frozen=True, slots=True)
 class Sampling:
-    """`top_k` 0 means all tokens; `seed` None means a random one; `min_p` is relative to the likeliest token."""
+    """`top_k` 0 means all tokens; `seed` None means a random one; `min_p` is relative to the likeliest token.
+
+    `constraint` is what `parse_grammar` or `parse_json_schema` made of the grammar that the answer must follow.
+    """
 
     temperature: float = 0.7
     top_p: float = 1.0
@@ -35,31 +32,27 @@ class Sampling:
     seed: int | None = None
     logit_bias: tuple[tuple[int, float], ...] = ()
     ignore_eos: bool = False
+    constraint: str = ""
 
     @property
     def is_plain_greedy(self) -> bool:
-        return self.temperature == 0 and not (self.frequency_penalty or self.presence_penalty or self.logit_bias)
+        """Whether each token is simply the likeliest one."""
+        changed = self.frequency_penalty or self.presence_penalty or self.logit_bias or self.constraint
+        return self.temperature == 0 and not changed
 
 
 def parse_sampling(values: Mapping[str, object] | None) -> Sampling:
     """Raise `SamplingError` naming the first parameter that is unknown, of a wrong type or out of its range."""
-    checked: dict[str, object] = {}
-    for name, value in (values or {}).items():
-        if value is None:
-            continue
-        if name in _RANGES:
-            checked[name] = check_number(name, value, *_RANGES[name], error=SamplingError)
-        elif name == "top_k":
-            checked[name] = check_integer(name, value, 0, _MAX_TOP_K, error=SamplingError)
-        elif name == "seed":
-            checked[name] = check_integer(name, value, 0, _MAX_SEED, error=SamplingError)
-        elif name == "ignore_eos":
-            checked[name] = check_boolean(name, value, error=SamplingError)
-        elif name == "logit_bias":
-            checked[name] = _logit_bias(value)
-        else:
-            raise SamplingError(f"{str(name)[:60]} is not a sampling parameter.")
-    return Sampling(**checked)  # type: ignore[arg-type]  # each value was checked under its own name
+    given = {name: value for name, value in (values or {}).items() if value is not None}
+    constraints = [parse(given.pop(name)) for name, parse in _CONSTRAINTS.items() if name in given]
+    if unknown := given.keys() - _PARSERS.keys():
+        raise SamplingError(f"{min(map(str, unknown))[:60]} is not a sampling parameter.")
+    checked = {name: _PARSERS[name](name, value) for name, value in given.items()}
+    if len(constraints) > 1:
+        raise SamplingError("An answer follows a grammar or a json_schema, not both.")
+    if constraints and checked.get("ignore_eos"):
+        raise SamplingError("An answer that follows a grammar ends with it, so ignore_eos cannot be given.")
+    return Sampling(**checked, constraint="".join(constraints))  # type: ignore[arg-type]  # checked by name
 
 
 def parse_stop(stop: Sequence[str]) -> tuple[str, ...]:
@@ -70,15 +63,37 @@ def parse_stop(stop: Sequence[str]) -> tuple[str, ...]:
     return tuple(stop)
 
 
-def _logit_bias(value: object) -> tuple[tuple[int, float], ...]:
+def _logit_bias(name: str, value: object) -> tuple[tuple[int, float], ...]:
     if not isinstance(value, Mapping) or len(value) > _MAX_BIASED_TOKENS:
-        raise SamplingError(f"logit_bias maps at most {_MAX_BIASED_TOKENS} token ids to numbers.")
+        raise SamplingError(f"{name} maps at most {_MAX_BIASED_TOKENS} token ids to numbers.")
     pairs = []
     for token, bias in value.items():
         # JSON has only strings as keys.
         if not str(token).isascii() or not str(token).isdigit() or len(str(token)) > 9:
-            raise SamplingError("logit_bias has token ids as keys.")
-        number = check_number("A value of logit_bias", bias, -_MAX_BIAS, _MAX_BIAS, error=SamplingError)
+            raise SamplingError(f"{name} has token ids as keys.")
+        number = check_number(f"A value of {name}", bias, -_MAX_BIAS, _MAX_BIAS, error=SamplingError)
         # OpenAI: -100 bans a token.
         pairs.append((int(token), -math.inf if number == -_MAX_BIAS else number))
     return tuple(pairs)
+
+
+def _number(low: float, high: float) -> Callable[[str, object], float]:
+    return lambda name, value: check_number(name, value, low, high, error=SamplingError)
+
+
+def _integer(high: int) -> Callable[[str, object], int]:
+    return lambda name, value: check_integer(name, value, 0, high, error=SamplingError)
+
+
+_PARSERS: dict[str, Callable[[str, object], object]] = {
+    "temperature": _number(0.0, 2.0),
+    "top_p": _number(0.0, 1.0),
+    "min_p": _number(0.0, 1.0),
+    "frequency_penalty": _number(-2.0, 2.0),
+    "presence_penalty": _number(-2.0, 2.0),
+    "top_k": _integer(_MAX_TOP_K),
+    "seed": _integer(_MAX_SEED),
+    "ignore_eos": lambda name, value: check_boolean(name, value, error=SamplingError),
+    "logit_bias": _logit_bias,
+}
+_CONSTRAINTS = {"grammar": parse_grammar, "json_schema": parse_json_schema}
