@@ -167,6 +167,8 @@ class Scheduler:
             return
         *others, newest = self.slots.busy()
         if not others:
+            if self.slots.evict_idle(public=True):
+                return
             self._leave(newest, "error", error=EngineError("The answer does not fit the engine's context memory."))
         elif newest.request:
             self.waiting.appendleft(newest.request)

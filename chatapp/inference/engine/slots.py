@@ -52,9 +52,10 @@ class Slots:
         slot.cached = []
         slot.last_used = 0
 
-    def evict_idle(self) -> bool:
-        """Drop the cached tokens of all idle answer slots; False when there were none."""
-        idle = [slot for slot in self.answers if slot.request is None and slot.cached]
+    def evict_idle(self, *, public: bool = False) -> bool:
+        """Drop the cached tokens of all idle answer slots, or of all idle prefixes; False when there were none."""
+        slots = self.prefixes if public else self.answers
+        idle = [slot for slot in slots if slot.request is None and slot.cached]
         for slot in idle:
             self.forget(slot)
         return bool(idle)
@@ -86,13 +87,17 @@ class Slots:
 
         Tokens that the request will reuse count twice here; the error is on the safe side.
         """
-        while self.cached_tokens() - self._replaceable(keep[0]) + needed > self._backend.cells:
+        while self._claimed_tokens() - self._replaceable(keep[0]) + needed > self._backend.cells:
             idle = [slot for slot in self._all() if slot.request is None and slot.cached and slot not in keep]
             if not idle:
                 # With nothing else at work, waiting would never end.
                 return not self.busy()
             self.forget(min(idle, key=lambda slot: (slot.is_public, slot.last_used)))
         return True
+
+    def _claimed_tokens(self) -> int:
+        """What is held for all sequences, and what those at work are going to read besides."""
+        return sum(len(slot.cached) + slot.unread() for slot in self._all())
 
     @staticmethod
     def _replaceable(slot: Slot | None) -> int:
