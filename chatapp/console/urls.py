@@ -1,12 +1,13 @@
 from django.urls import path
 
-from chatapp.console.views import flags, home, models, policies
+from chatapp.console.views import flags, home, models, policies, workers
 
 urlpatterns = [
     path("", home.console, name="console"),
     path("models/", models.list_models, name="console_models"),
-    path("workers/", models.list_workers, name="console_workers"),
+    path("models/states/", models.show_states, name="console_states"),
     path("models/<uuid:version_id>/serve/", models.serve, name="console_serve"),
+    path("workers/", workers.list_workers, name="console_workers"),
     path("flags/", flags.list_flags, name="console_flags"),
     path("flags/<uuid:flag_id>/", flags.show_flag, name="console_flag"),
     path("flags/<uuid:flag_id>/claim/", flags.claim, name="console_claim"),

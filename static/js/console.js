@@ -1,4 +1,5 @@
 // The review queue by keyboard, and where the focus goes after a flag was opened, claimed or decided.
+import "./polling.js";
 
 const DECIDED = new Set(["upheld", "dismissed"]);
 const rows = () => [...document.querySelectorAll("[data-keys] .flag")];

@@ -1,14 +1,17 @@
 """The pages in a browser: by keyboard alone, on a phone and on a desk, dark and light, without a finding of axe."""
 
 from collections.abc import Iterator
+from datetime import timedelta
 from uuid import uuid4
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
+from django.utils import timezone
 from playwright.sync_api import Browser, Page, sync_playwright
 from pytest_django.live_server_helper import LiveServer
 
-from chatapp.inference.services import register_version, set_serving_version
+from chatapp.inference.models import Worker
+from chatapp.inference.services import register_version, report_problem, set_serving_version
 from chatapp.moderation.checks import Finding
 from chatapp.moderation.models import Action, Severity, Stage
 from chatapp.moderation.services import create_policy_version, record_exchange
@@ -25,6 +28,10 @@ def company() -> None:
     for name in ("large", "small"):
         version = register_version(user=None, name=name, provider="scripted", context_tokens=4096, licence="MIT")
         set_serving_version(user=None, version=version)
+    soon = timezone.now() + timedelta(minutes=10)
+    worker = Worker.objects.create(name="inference@gpu:1", kind="inference", started_at=soon, seen_at=soon, ready=True)
+    worker.loaded.set([version])
+    report_problem(version=version, worker="inference@gpu:2", reason="it does not fit into memory")
     create_policy_version(user=None, name="company", checks=[CHECK], activate=True)
     finding = Finding("", "project names", Stage.OUTPUT, Action.BLOCK, Severity.HIGH, ((12, 20),))
     for _ in range(3):
@@ -120,3 +127,40 @@ def test_a_key_pressed_before_htmx_bound_the_opened_flag_stays_on_the_page(
     page.wait_for_selector("[data-status=mine]:focus")
     assert page.url == f"{live_server.url}/console/flags/"
     assert problems == []
+
+
+HIDE = "Object.defineProperty(document, 'hidden', {value: %s, configurable: true})"
+
+
+def test_states_renew_themselves_without_taking_the_focus_and_rest_while_hidden(
+    browser: Browser, live_server: LiveServer
+) -> None:
+    page, problems = sign_in(browser, live_server, width=1280, scheme="light")
+    page.wait_for_function("window.htmx && document.querySelector('[data-poll][data-htmx-powered]')")
+    page.get_by_role("button", name="Serve this version: large").focus()
+    polls: list[str] = []
+    page.on("request", lambda request: polls.append(request.url) if "/states/" in request.url else None)
+    page.evaluate("document.querySelector('[data-state=loaded]').dataset.state = 'old'")
+
+    page.evaluate(HIDE % "true")
+    page.evaluate("htmx.trigger('[data-poll]', 'refresh')")
+    assert polls == []
+    page.evaluate(HIDE % "false")
+    page.evaluate("document.dispatchEvent(new Event('visibilitychange'))")
+    page.wait_for_selector("[data-testid=version-state][data-state=loaded]")
+    assert page.get_by_test_id("version-state").count() == 2
+    assert page.evaluate("document.activeElement.ariaLabel") == "Serve this version: large"
+    assert problems == []
+
+
+def test_a_server_that_does_not_answer_is_told_once_and_taken_back(browser: Browser, live_server: LiveServer) -> None:
+    page, _ = sign_in(browser, live_server, width=1280, scheme="light")
+    page.goto(f"{live_server.url}/console/workers/")
+    page.wait_for_function("window.htmx && document.querySelector('[data-poll][data-htmx-powered]')")
+    page.route("**/console/workers/", lambda route: route.abort())
+    page.evaluate("htmx.trigger('[data-poll]', 'refresh')")
+    page.get_by_text("The server does not answer").wait_for()
+    assert page.locator(".toast").count() == 0
+    page.unroute("**/console/workers/")
+    page.evaluate("htmx.trigger('[data-poll]', 'refresh')")
+    page.get_by_text("The server does not answer").wait_for(state="hidden")

@@ -25,17 +25,6 @@ HTMX = {"HX-Request": "true"}
 ClientOf = Callable[[str], Client]
 
 
-@pytest.fixture
-def client_of() -> ClientOf:
-    def sign_in(name: str) -> Client:
-        client = Client()
-        user = User.objects.filter(username=name).first() or make_person(name)
-        client.force_login(user, backend="django.contrib.auth.backends.ModelBackend")
-        return client
-
-    return sign_in
-
-
 def make_flag(**changes: Any) -> Flag:
     stage = changes.pop("stage", Stage.OUTPUT)
     severity = changes.pop("severity", Severity.HIGH)

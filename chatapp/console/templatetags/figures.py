@@ -1,0 +1,50 @@
+"""Times, shares and prices as the console writes them."""
+
+from datetime import datetime
+from decimal import Decimal
+
+from django import template
+from django.utils import timezone
+
+register = template.Library()
+
+_UNITS = ((86_400, "day", "days"), (3_600, "h", "h"), (60, "min", "min"))
+NOTHING = "\N{EN DASH}"
+
+
+@register.filter
+def ago(at: datetime) -> str:
+    """`3 min ago`; what lies less than ten seconds back, or ahead by another clock, is `just now`."""
+    seconds = int((timezone.now() - at).total_seconds())
+    for size, one, many in _UNITS:
+        if seconds >= size:
+            count = seconds // size
+            return f"{count} {one if count == 1 else many} ago"
+    return f"{seconds} s ago" if seconds >= 10 else "just now"
+
+
+@register.filter
+def seconds(value: float | None) -> str:
+    """Two figures below ten seconds, whole seconds above."""
+    if value is None:
+        return NOTHING
+    return f"{value:.2f} s" if value < 10 else f"{value:,.0f} s"
+
+
+@register.filter
+def share(part: int, whole: int) -> str:
+    """A percentage with one decimal; nothing where there is no whole."""
+    return f"{100 * part / whole:.1f} %" if whole else NOTHING
+
+
+@register.filter
+def thousands(value: int) -> str:
+    return f"{value:,}"
+
+
+@register.filter
+def price(value: Decimal) -> str:
+    """At least two decimals, and as many more as it has."""
+    text = f"{value.normalize():f}"
+    decimals = len(text.partition(".")[2])
+    return f"{value:,.{max(2, decimals)}f}"

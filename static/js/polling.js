@@ -1,0 +1,33 @@
+// What renews itself ([data-poll]) rests while nobody can see it and says when the server does not answer.
+
+const stale = document.getElementById("stale");
+const isPoll = (event) => event.detail.ctx?.sourceElement?.matches("[data-poll]") ?? false;
+
+document.addEventListener("htmx:before:request", (event) => {
+  if (isPoll(event) && document.hidden) event.preventDefault();
+});
+
+document.addEventListener("visibilitychange", () => {
+  if (document.hidden) return;
+  for (const element of document.querySelectorAll("[data-poll]")) window.htmx.trigger(element, "refresh");
+});
+
+/** @param {boolean} failed */
+function mark(failed) {
+  if (stale) stale.hidden = !failed;
+}
+
+document.addEventListener("htmx:after:request", (event) => {
+  if (isPoll(event)) mark(event.detail.ctx.response.status >= 400);
+});
+
+// In the capturing phase: one standing notice instead of a toast every few seconds.
+document.addEventListener(
+  "htmx:error",
+  (event) => {
+    if (!isPoll(event)) return;
+    event.stopPropagation();
+    mark(true);
+  },
+  { capture: true },
+);
