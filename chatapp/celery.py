@@ -16,6 +16,7 @@ TASKS = {
     INFERENCE_QUEUE: ("chatapp.conversations.tasks.answer_queued",),
     LOOKUP_QUEUE: ("chatapp.retrieval.tasks.search_passages", "chatapp.retrieval.tasks.embed"),
     PIPELINE_QUEUE: (
+        "chatapp.conversations.tasks.purge_cached_answers",
         "chatapp.conversations.tasks.sweep_generations",
         "chatapp.retrieval.tasks.process_document",
         "chatapp.retrieval.tasks.sweep_documents",
@@ -54,6 +55,11 @@ def configure() -> None:
                 "task": "chatapp.conversations.tasks.sweep_generations",
                 "schedule": 2.0,
                 "options": {"expires": 5},
+            },
+            "purge-cached-answers": {
+                "task": "chatapp.conversations.tasks.purge_cached_answers",
+                "schedule": 3600.0,
+                "options": {"expires": 600},
             },
             "sweep-documents": {
                 "task": "chatapp.retrieval.tasks.sweep_documents",

@@ -18,6 +18,7 @@ FALLBACKS = Counter(
     ["model_version"],
 )
 QUEUE_WAIT = Histogram("chatapp_queue_wait_seconds", "From the question to the claim by a worker.", buckets=_SECONDS)
+ANSWER_CACHE = Counter("chatapp_answer_cache", "Answers looked for in the cache: `hit` or `miss`.", ["result"])
 STREAM_READERS = Gauge(
     "chatapp_stream_readers", "Sockets and API calls that follow an answer.", multiprocess_mode="livesum"
 )

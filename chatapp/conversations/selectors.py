@@ -3,12 +3,15 @@
 from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import timedelta
 from uuid import UUID
 
+from django.conf import settings
 from django.db.models import QuerySet
+from django.db.models.functions import Now
 
 from chatapp.accounts.models import User
-from chatapp.conversations.models import Conversation, Generation, Message, Origin, Source
+from chatapp.conversations.models import CachedAnswer, Conversation, Generation, Message, Origin, Source, Status
 from chatapp.conversations.queue import QueuePlace, find_place
 from chatapp.errors import ChatappError
 
@@ -98,6 +101,22 @@ def get_turn_for(user: User, message_id: UUID) -> Turn:
 
 def load_live_states(generation_ids: Sequence[UUID]) -> dict[UUID, tuple[Generation, QueuePlace | None]]:
     """For the hub, whose callers have checked their rights: states of answers, without those that are gone."""
+def find_cached_answer(key: str) -> CachedAnswer | None:
+    """With its message, generation and sources. The key says whose rights count: see pipeline/cache.py."""
+    young = Now() - timedelta(hours=settings.ANSWER_CACHE_HOURS)
+    standing = CachedAnswer.objects.filter(created_at__gt=young, message__generation__status=Status.COMPLETE)
+    answers = standing.select_related("message__generation").prefetch_related("message__sources")
+    return answers.filter(key=key).first()
+
+
+def is_regenerated(generation: Generation) -> bool:
+    """Whether the same question has another answer already."""
+    siblings = Message.objects.filter(
+        parent_id=generation.message.parent_id, conversation_id=generation.message.conversation_id
+    )
+    return siblings.exclude(id=generation.message_id).exists()
+
+
     columns = ("status", "attempt", "checkpoint", "checkpoint_seq", "priority", "created_at", "route_id")
     found = Generation.objects.filter(id__in=generation_ids).only(*columns)
     return {generation.id: (generation, find_place(generation)) for generation in found}

@@ -12,6 +12,11 @@ def answer_queued() -> None:
     current_worker().answer_all()
 
 
+@app.task(expires=600)
+def purge_cached_answers() -> None:
+    services.purge_cached_answers()
+
+
 @app.task(expires=5)
 def sweep_generations() -> None:
     services.sweep_generations()

@@ -8,6 +8,7 @@ from django.db import close_old_connections
 
 from chatapp.conversations import services
 from chatapp.conversations.models import Generation, Message, Status
+from chatapp.conversations.pipeline.cache import remember_answer
 from chatapp.conversations.pipeline.fallback import answer_by_first_able
 from chatapp.conversations.pipeline.grounding import ground
 from chatapp.conversations.pipeline.measuring import measure
@@ -46,6 +47,7 @@ def generate_reply(reply: Reply, model_for: ModelSource) -> None:
     if services.finish_generation(generation, finished):
         reply.live.end(finished.status)
         services.record_aftermath(generation.id)
+        remember_answer(generation, reply.cache_key, finished)
         measure(generation, finished, reply.stream)
     close_old_connections()
 

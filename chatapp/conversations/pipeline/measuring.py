@@ -24,7 +24,8 @@ def measure(generation: Generation, finished: FinishedAnswer, stream: Stream | N
     GENERATION_DURATION.observe((timezone.now() - claimed).total_seconds())
     if finished.first_token_at is not None:
         GENERATION_TTFT.observe((finished.first_token_at - claimed).total_seconds())
-    GENERATION_TOKENS.labels(direction="prompt").inc(finished.prompt_tokens)
-    GENERATION_TOKENS.labels(direction="completion").inc(finished.completion_tokens)
+    if not generation.is_cached:
+        GENERATION_TOKENS.labels(direction="prompt").inc(finished.prompt_tokens)
+        GENERATION_TOKENS.labels(direction="completion").inc(finished.completion_tokens)
     if stream is not None:
         ENGINE_PREFIX_REUSED.inc(stream.usage.reused_tokens)

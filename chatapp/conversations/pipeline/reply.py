@@ -40,6 +40,7 @@ class Reply:
     stopped: bool = False
     stream: Stream | None = None
     passages: list[Passage] = field(default_factory=list)
+    cache_key: str = ""  # Under which the answer may be given again; see cache.py.
     renewed: float = field(default_factory=time.monotonic)
     deadline: float = field(default_factory=lambda: time.monotonic() + settings.ANSWER_DEADLINE_SECONDS)
 

@@ -2,12 +2,14 @@
 
 from collections.abc import Sequence
 from dataclasses import replace
+from typing import Any, TypedDict
 
 import structlog
 from django.conf import settings
 from django.db import close_old_connections
 
 from chatapp.conversations.models import Generation, Message, Status
+from chatapp.conversations.pipeline.cache import answer_key, find_cached
 from chatapp.conversations.pipeline.prompts import build_prompt, prompt_budget
 from chatapp.conversations.pipeline.reply import ModelSource, Reply
 from chatapp.conversations.services import FinishedAnswer
@@ -20,6 +22,14 @@ from chatapp.retrieval.embedding import EmbeddingError
 
 SCRIPT_MAX_TOKENS = 100_000
 log = structlog.get_logger(__name__)
+
+
+class Request(TypedDict):
+    """What a model is asked besides the messages."""
+
+    max_tokens: int
+    sampling: dict[str, Any]
+    stop: list[str]
 
 
 def write_answer(
@@ -36,17 +46,24 @@ def write_answer(
         passages=reply.passages,
         budget_tokens=prompt_budget(version.context_tokens, generation.max_tokens),
     )
-    close_old_connections()
-    stream = model.chat(
-        messages,
-        max_tokens=_token_cap(generation),
-        sampling={**version.sampling, **generation.sampling},
-        stop=generation.stop,
-        cache_scope=str(generation.user_id),
+    request = Request(
+        max_tokens=_token_cap(generation), sampling={**version.sampling, **generation.sampling}, stop=generation.stop
     )
+    # What was said while search was down is no answer for when it works.
+    reply.cache_key = (
+        "" if reply.preface else answer_key(generation, messages=messages, passages=reply.passages, request=request)
+    )
+    cached = find_cached(generation, reply.cache_key)
+    generation.is_cached = cached is not None
+    close_old_connections()
+    scope = str(generation.user_id)
+    stream = cached.replay() if cached else model.chat(messages, cache_scope=scope, **request)
     guard = policies.output_guard()
     _relay(reply, stream, guard)
-    return _finished(reply, stream, guard)
+    finished = _finished(reply, stream, guard)
+    if finished.status != Status.COMPLETE:
+        return finished
+    return replace(finished, cited=cached.cited) if cached else _cited(reply, finished)
 
 
 def is_scripted(generation: Generation) -> bool:
@@ -89,7 +106,7 @@ def _finished(reply: Reply, stream: Stream, guard: OutputGuard) -> FinishedAnswe
         return replace(so_far, status=Status.STOPPED)
     if not reply.text.strip():
         return replace(so_far, status=Status.FAILED, text="", error_code="empty_answer")
-    return _cited(reply, so_far)
+    return so_far
 
 
 def _cited(reply: Reply, so_far: FinishedAnswer) -> FinishedAnswer:

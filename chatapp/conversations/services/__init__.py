@@ -3,6 +3,7 @@
 What people do is in `messages`, what workers do in `generations` and `fallbacks`, repair in `sweeper`.
 """
 
+from chatapp.conversations.services.cached_answers import purge_cached_answers, store_cached_answer
 from chatapp.conversations.services.conversations import delete_conversation, rename_conversation
 from chatapp.conversations.services.fallbacks import fall_back, find_fallback, hand_over, safe_ending
 from chatapp.conversations.services.generations import (
@@ -26,12 +27,14 @@ __all__ = [
     "hand_over",
     "post_api_chat",
     "post_message",
+    "purge_cached_answers",
     "record_aftermath",
     "regenerate",
     "rename_conversation",
     "renew_lease",
     "request_stop",
     "safe_ending",
+    "store_cached_answer",
     "store_sources",
     "sweep_generations",
 ]
