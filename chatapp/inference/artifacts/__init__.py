@@ -2,7 +2,7 @@
 
 from chatapp.inference.artifacts.gguf import InvalidGGUFError, validate_gguf
 from chatapp.inference.artifacts.progress import ArtifactError, Progress
-from chatapp.inference.artifacts.store import default_directory, ensure_artifact
+from chatapp.inference.artifacts.store import default_directory, ensure_artifact, find_artifact
 
 __all__ = [
     "ArtifactError",
@@ -10,5 +10,6 @@ __all__ = [
     "Progress",
     "default_directory",
     "ensure_artifact",
+    "find_artifact",
     "validate_gguf",
 ]

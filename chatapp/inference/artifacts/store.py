@@ -5,7 +5,7 @@ import hashlib
 import json
 import os
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from chatapp.inference.artifacts.gguf import validate_gguf
@@ -16,6 +16,9 @@ from chatapp.inference.catalog import Artifact, HubFile, Source
 _CHUNK = 1 << 22
 
 Report = Callable[[Progress], None]
+Identity = dict[str, int]
+# Files of this process's folder that were hashed and are not what their name says: not hashed again at each try.
+_refused: dict[Path, Identity] = {}
 
 
 def default_directory() -> Path:
@@ -39,6 +42,31 @@ def ensure_artifact(artifact: Artifact, *, directory: Path, report: Report) -> P
         validate_gguf(path)
     _report(report, artifact, "ready", done=artifact.size_bytes)
     return path
+
+
+def find_artifact(sha256: str, *, directory: Path) -> Path:
+    """The checked file of that hash; nothing is fetched, and a file that is another one is left for the operator.
+
+    Raises `ArtifactError` when it is not there, is damaged, or was changed.
+    """
+    path = directory / f"{sha256}.gguf"
+    if not path.exists():
+        raise ArtifactError(f"The file {path.name} is not in {directory}.")
+    validate_gguf(path)
+    if not _is_remembered(path):
+        if _refused.get(path) == _identity(path):
+            raise _changed(path)
+        with path.open("rb") as file:
+            digest = hashlib.file_digest(file, "sha256").hexdigest()
+        if digest != sha256:
+            _refused[path] = _identity(path)
+            raise _changed(path)
+        _remember(path)
+    return path
+
+
+def _changed(path: Path) -> ArtifactError:
+    return ArtifactError(f"{path.name} has another sha256 than its name: it is damaged or was changed. Fetch it anew.")
 
 
 def _fetch(artifact: Artifact, *, path: Path, report: Report) -> None:
@@ -76,20 +104,23 @@ def _fetch_partial(artifact: Artifact, source: Source, *, path: Path, report: Re
 
 
 def _is_verified(path: Path, artifact: Artifact, *, report: Report) -> bool:
-    """A file once checked is believed while inode, size and time of change stay the same."""
     if not path.exists():
         return False
-    try:
-        remembered = json.loads(_note(path).read_text())
-    except (OSError, ValueError):
-        remembered = None
-    if remembered == _identity(path):
+    if _is_remembered(path):
         return True
     if _sha256(path, artifact, report=report, source=path.name) != artifact.sha256:
         path.unlink()
         return False
     _remember(path)
     return True
+
+
+def _is_remembered(path: Path) -> bool:
+    """A file once checked is believed while inode, size and time of change stay the same."""
+    try:
+        return bool(json.loads(_note(path).read_text()) == _identity(path))
+    except (OSError, ValueError):
+        return False
 
 
 def _sha256(path: Path, artifact: Artifact, *, report: Report, source: str) -> str:
@@ -111,13 +142,14 @@ def _note(path: Path) -> Path:
     return path.with_suffix(".verified.json")
 
 
-def _identity(path: Path) -> dict[str, int]:
+def _identity(path: Path) -> Identity:
     status = path.stat()
     return {"inode": status.st_ino, "size": status.st_size, "mtime_ns": status.st_mtime_ns}
 
 
 def _remember(path: Path) -> None:
-    _note(path).write_text(json.dumps(_identity(path)))
+    with suppress(PermissionError):  # a folder that is mounted for reading: the next start checks again
+        _note(path).write_text(json.dumps(_identity(path)))
 
 
 @contextmanager

@@ -57,9 +57,9 @@ def _read(plan: Plan) -> dict[str, bool | None]:
         found = json.loads(_note(plan).read_text())
     except (OSError, ValueError):
         return {}
-    return (
-        {key: value for key, value in found.items() if value in {None, True, False}} if isinstance(found, dict) else {}
-    )
+    if not isinstance(found, dict):
+        return {}
+    return {key: value for key, value in found.items() if value is None or isinstance(value, bool)}
 
 
 def _write(plan: Plan, verdicts: dict[str, bool | None]) -> None:

