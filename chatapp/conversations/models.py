@@ -87,6 +87,13 @@ class Generation(models.Model):
     is_pinned = models.BooleanField(default=False, help_text="The caller named the version: no other may answer.")
     is_cached = models.BooleanField(default=False)
     policy_version = models.CharField(max_length=300, blank=True)
+    summary = models.ForeignKey(
+        "ConversationSummary",
+        null=True,
+        on_delete=models.SET_NULL,
+        related_name="+",
+        help_text="What stood in the prompt for the older messages; null when they were in it themselves.",
+    )
     collections = models.JSONField(null=True, help_text="Slugs to retrieve from; null: all that the user may read.")
     max_tokens = models.PositiveIntegerField()
     sampling = models.JSONField(default=dict)

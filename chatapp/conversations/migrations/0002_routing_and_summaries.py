@@ -105,4 +105,15 @@ class Migration(migrations.Migration):
                 ),
             ],
         ),
+        migrations.AddField(
+            model_name="generation",
+            name="summary",
+            field=models.ForeignKey(
+                help_text="What stood in the prompt for the older messages; null when they were in it themselves.",
+                null=True,
+                on_delete=django.db.models.deletion.SET_NULL,
+                related_name="+",
+                to="conversations.conversationsummary",
+            ),
+        ),
     ]
