@@ -4,8 +4,8 @@ from base64 import urlsafe_b64decode, urlsafe_b64encode
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from typing import Any, Generic, TypeVar
-from uuid import UUID
 
+from django.core.exceptions import ValidationError
 from django.db.models import Model, Q, QuerySet
 from ninja import Field, Schema
 
@@ -31,7 +31,7 @@ def page_of(rows: QuerySet[M], query: ListQuery, shape: Callable[[M], T], *, by:
     ordered = rows.order_by(f"-{by}", "-pk")
     if query.cursor:
         at, pk = _decode(query.cursor)
-        ordered = ordered.filter(Q(**{f"{by}__lt": at}) | Q(**{by: at, "pk__lt": _uuid(pk)}))
+        ordered = ordered.filter(Q(**{f"{by}__lt": at}) | Q(**{by: at, "pk__lt": _key(pk, rows.model)}))
     found = list(ordered[: query.limit + 1])
     more = len(found) > query.limit
     shown = found[: query.limit]
@@ -62,10 +62,10 @@ def _decode(cursor: str) -> tuple[datetime, str]:
         raise _foreign_cursor() from None
 
 
-def _uuid(key: str) -> UUID:
+def _key(key: str, model: type[Model]) -> object:
     try:
-        return UUID(key)
-    except ValueError:
+        return model._meta.pk.to_python(key)  # noqa: SLF001 (Django's public name for it)
+    except ValidationError:
         raise _foreign_cursor() from None
 
 

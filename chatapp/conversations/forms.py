@@ -40,6 +40,11 @@ def parse(form_class: type[forms.Form], data: QueryDict) -> dict[str, Any]:
     return form.cleaned_data
 
 
+def parse_choice(data: QueryDict) -> str | None:
+    """What the composer's menu says; None where the route offers no choice, and so no menu. The service judges it."""
+    return data.get("choice")
+
+
 def parse_leaf(data: QueryDict) -> UUID | None:
     leaf: UUID | None = parse(BranchForm, data)["leaf"]
     return leaf

@@ -67,6 +67,7 @@ class Status(models.TextChoices):
 
 
 LIVE = (Status.QUEUED, Status.ANSWERING)
+NO_MODEL = "no_model"  # The error code of an answer that no version of its route could give.
 
 
 class Generation(models.Model):
@@ -86,7 +87,6 @@ class Generation(models.Model):
     fallback_from = models.ForeignKey(ModelVersion, null=True, on_delete=models.PROTECT, related_name="+")
     is_pinned = models.BooleanField(default=False, help_text="The caller named the version: no other may answer.")
     is_cached = models.BooleanField(default=False)
-    policy_version = models.CharField(max_length=300, blank=True)
     summary = models.ForeignKey(
         "ConversationSummary",
         null=True,
@@ -94,6 +94,7 @@ class Generation(models.Model):
         related_name="+",
         help_text="What stood in the prompt for the older messages; null when they were in it themselves.",
     )
+    policy_version = models.CharField(max_length=300, blank=True)
     collections = models.JSONField(null=True, help_text="Slugs to retrieve from; null: all that the user may read.")
     max_tokens = models.PositiveIntegerField()
     sampling = models.JSONField(default=dict)

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from chatapp.conversations.models import Status
+from chatapp.conversations.models import NO_MODEL, Status
 from chatapp.errors import PROBLEMS
 
 
@@ -27,14 +27,17 @@ _RETRACTED = "A reviewer has taken this answer back."
 
 
 def notice_of(status: Status, error_code: str, text: str) -> Notice | None:
-    """None while an answer runs and when it is complete. The text of a blocked answer is itself the notice."""
+    """None while an answer runs and when it is complete.
+
+    The text of an answer that was blocked, or that no model could give, is itself the notice.
+    """
     match status:
         case Status.STOPPED:
             return Notice("quiet", "stop", _STOPPED if text else _STOPPED_EMPTY)
         case Status.INTERRUPTED:
             return Notice("warn", "warn", _INTERRUPTED, can_retry=True)
         case Status.FAILED:
-            return Notice("danger", "warn", _failure(error_code), can_retry=True)
+            return _failure(error_code, text)
         case Status.BLOCKED:
             return Notice("warn", "shield", text)
         case Status.RETRACTED:
@@ -42,8 +45,10 @@ def notice_of(status: Status, error_code: str, text: str) -> Notice | None:
     return None
 
 
-def _failure(error_code: str) -> str:
+def _failure(error_code: str, text: str) -> Notice:
+    if error_code == NO_MODEL:
+        return Notice("warn", "warn", text, can_retry=True)
     problem = PROBLEMS.get(error_code)
-    if problem is not None and "{" not in problem.title:
-        return problem.title
-    return _FAILURES.get(error_code, _FAILED)
+    is_told = problem is not None and "{" not in problem.title
+    told = problem.title if problem and is_told else _FAILURES.get(error_code, _FAILED)
+    return Notice("danger", "warn", told, can_retry=True)

@@ -1,7 +1,8 @@
 """The queue of record: where a queued generation stands, and the claim that takes the next one."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
+from datetime import timedelta
 from uuid import UUID
 
 from django.conf import settings
@@ -14,19 +15,36 @@ from chatapp.errors import ChatappError
 from chatapp.inference.models import AnswerOutcome, Worker, WorkerKind
 from chatapp.inference.selectors import WORKER_ALIVE
 
+# Which version answers is resolved when the answer is claimed, so that a change of the route reaches everything still
+# queued: the version that the caller named or a fallback put there, else that of the rule that the question met, else
+# the arm that the user's draw falls in, else the route's own. The last condition is the data policy once more, though
+# no route is stored that breaks it: what came by a route that keeps text in the company, or began on a version that
+# does, is never claimed for one to which text leaves.
+_RESOLVED = """
+    FROM conversations_generation AS queued
+    JOIN inference_route AS route ON route.name = queued.route_id
+    LEFT JOIN inference_routerule AS rule ON rule.id = queued.rule_id
+    LEFT JOIN inference_routearm AS arm
+      ON arm.route_id = route.name AND queued.draw >= arm.starts_at AND queued.draw < arm.ends_at
+    LEFT JOIN inference_modelversion AS began ON began.id = queued.fallback_from_id
+    JOIN inference_modelversion AS version
+      ON version.id = COALESCE(queued.version_id, rule.version_id, arm.version_id, route.version_id)
+"""
+_KEEPS_POLICY = """
+    (NOT version.may_leave_company OR route.may_leave_company AND COALESCE(began.may_leave_company, true))
+"""
 # Fair between users first (who has fewer running answers), then oldest first. SKIP LOCKED: workers never wait
-# for each other. The version is resolved here, so that a switch of the route reaches everything still queued.
-_CLAIM = """
+# for each other.
+_CLAIM = f"""
 UPDATE conversations_generation AS claimed
 SET status = 'answering', attempt = attempt + 1, lease_owner = %(worker)s, claimed_at = now(),
     lease_until = now() + make_interval(secs => %(lease)s), version_id = next.resolved, checkpoint = '',
     checkpoint_seq = 0
 FROM (
-    SELECT queued.id, COALESCE(queued.version_id, route.version_id) AS resolved
-    FROM conversations_generation AS queued
-    JOIN inference_route AS route ON route.name = queued.route_id
-    WHERE queued.status = 'queued' AND queued.deadline_at > now()
-      AND COALESCE(queued.version_id, route.version_id) = ANY(%(versions)s)
+    SELECT queued.id, version.id AS resolved
+    {_RESOLVED}
+    WHERE queued.status = 'queued' AND queued.deadline_at > now() AND version.id = ANY(%(versions)s)
+      AND {_KEEPS_POLICY}
     ORDER BY queued.priority,
       (SELECT count(*) FROM conversations_generation AS running
        WHERE running.status = 'answering' AND running.user_id = queued.user_id),
@@ -36,6 +54,13 @@ FROM (
 ) AS next
 WHERE claimed.id = next.id
 RETURNING claimed.id
+"""  # noqa: S608 - of constants
+_STRANDED = f"""
+SELECT queued.id, version.id
+{_RESOLVED}
+WHERE queued.status = 'queued' AND queued.deadline_at > now()
+  AND COALESCE(queued.claimed_at, queued.created_at) < now() - make_interval(secs => %(patience)s)
+  AND NOT (version.id = ANY(%(served)s) AND {_KEEPS_POLICY})
 """
 
 
@@ -58,6 +83,16 @@ def claim_next(*, worker: str, version_ids: Sequence[UUID]) -> Generation | None
     if row is None:
         return None
     return Generation.objects.select_related("message__conversation", "version", "fallback_from", "user").get(id=row[0])
+
+
+def list_stranded(*, served: Collection[UUID], patience: timedelta) -> list[tuple[UUID, UUID]]:
+    """Generations that have waited longer for a version that none of `served` is, or that they may not use.
+
+    Each with that version.
+    """
+    with connection.cursor() as cursor:
+        cursor.execute(_STRANDED, {"served": list(served), "patience": patience.total_seconds()})
+        return list(cursor.fetchall())
 
 
 def has_queued() -> bool:

@@ -11,8 +11,9 @@ from django.utils import timezone
 from django.utils.safestring import SafeString, mark_safe
 
 from chatapp.accounts.models import User
+from chatapp.conversations.bylines import byline_of
 from chatapp.conversations.markdown import render_markdown
-from chatapp.conversations.models import Conversation, MessageRole, Source, Status
+from chatapp.conversations.models import NO_MODEL, Conversation, MessageRole, Source, Status
 from chatapp.conversations.notices import notice_of
 from chatapp.conversations.selectors import Turn
 
@@ -51,6 +52,7 @@ def render_turns(turns: Iterable[Turn], *, user: User) -> SafeString:
 def _answer_context(turn: Turn) -> dict[str, object]:
     generation = turn.generation
     status = Status(generation.status) if generation else Status.COMPLETE
+    error = generation.error_code if generation else ""
     # A live answer cites sources that are stored a moment later: link every number until the end is known.
     known = None if generation and generation.is_live else {source.n for source in turn.sources}
     return {
@@ -58,7 +60,9 @@ def _answer_context(turn: Turn) -> dict[str, object]:
         "status": status.value,
         "is_live": bool(generation and generation.is_live),
         "body": _body(turn, known=known),
-        "notice": notice_of(status, generation.error_code if generation else "", turn.text),
+        "notice": notice_of(status, error, turn.text),
+        "text_is_notice": status in {Status.BLOCKED, Status.RETRACTED} or error == NO_MODEL,
+        "byline": byline_of(generation) if generation else "",
         "cited": [SourceView(s, _document_url(s)) for s in turn.sources if s.cited],
         "uncited": [SourceView(s, _document_url(s)) for s in turn.sources if not s.cited],
     }

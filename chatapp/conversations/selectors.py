@@ -15,6 +15,8 @@ from chatapp.conversations.models import CachedAnswer, Conversation, Generation,
 from chatapp.conversations.queue import QueuePlace, find_place
 from chatapp.errors import ChatappError
 
+_OF_A_TURN = ("generation__version", "generation__fallback_from", "generation__route")
+
 
 @dataclass(frozen=True, kw_only=True)
 class Turn:
@@ -48,7 +50,7 @@ def get_conversation_for(user: User, conversation_id: UUID) -> Conversation:
 def list_generations_for(user: User) -> QuerySet[Generation]:
     return (
         Generation.objects.filter(user=user)
-        .select_related("message", "version", "route")
+        .select_related("message", "version", "route", "fallback_from")
         .order_by("-created_at", "-id")
     )
 
@@ -71,7 +73,7 @@ def get_thread_for(user: User, conversation_id: UUID, leaf_id: UUID | None = Non
     Raises ChatappError("not_found") when the conversation or the leaf is not the user's.
     """
     conversation = get_conversation_for(user, conversation_id)
-    messages = {m.id: m for m in conversation.messages.select_related("generation__version", "generation__route")}
+    messages = {message.id: message for message in conversation.messages.select_related(*_OF_A_TURN)}
     children: dict[UUID | None, list[UUID]] = defaultdict(list)
     for message in messages.values():
         children[message.parent_id].append(message.id)
@@ -91,7 +93,7 @@ def get_thread_for(user: User, conversation_id: UUID, leaf_id: UUID | None = Non
 
 def get_turn_for(user: User, message_id: UUID) -> Turn:
     """Raises ChatappError("not_found")."""
-    messages = Message.objects.select_related("generation__version", "generation__route", "conversation")
+    messages = Message.objects.select_related(*_OF_A_TURN, "conversation")
     message = messages.filter(conversation__owner=user, id=message_id).first()
     if message is None:
         raise ChatappError("not_found")
@@ -99,8 +101,6 @@ def get_turn_for(user: User, message_id: UUID) -> Turn:
     return _turns([message], {message.parent_id: list(siblings.values_list("id", flat=True))})[0]
 
 
-def load_live_states(generation_ids: Sequence[UUID]) -> dict[UUID, tuple[Generation, QueuePlace | None]]:
-    """For the hub, whose callers have checked their rights: states of answers, without those that are gone."""
 def find_cached_answer(key: str) -> CachedAnswer | None:
     """With its message, generation and sources. The key says whose rights count: see pipeline/cache.py."""
     young = Now() - timedelta(hours=settings.ANSWER_CACHE_HOURS)
@@ -117,6 +117,8 @@ def is_regenerated(generation: Generation) -> bool:
     return siblings.exclude(id=generation.message_id).exists()
 
 
+def load_live_states(generation_ids: Sequence[UUID]) -> dict[UUID, tuple[Generation, QueuePlace | None]]:
+    """For the hub, whose callers have checked their rights: states of answers, without those that are gone."""
     columns = ("status", "attempt", "checkpoint", "checkpoint_seq", "priority", "created_at", "route_id")
     found = Generation.objects.filter(id__in=generation_ids).only(*columns)
     return {generation.id: (generation, find_place(generation)) for generation in found}

@@ -14,9 +14,11 @@ from django_htmx.middleware import HtmxDetails
 
 from chatapp.accounts.models import User
 from chatapp.conversations import selectors, services
-from chatapp.conversations.forms import EditForm, MessageForm, TitleForm, parse, parse_leaf
+from chatapp.conversations.forms import EditForm, MessageForm, TitleForm, parse, parse_choice, parse_leaf
 from chatapp.conversations.rendering import group_by_day, render_turn, render_turns
 from chatapp.errors import ChatappError
+from chatapp.inference.models import Route
+from chatapp.inference.selectors import list_choices
 
 LISTED_CONVERSATIONS = 200
 
@@ -89,7 +91,7 @@ def _conversation_in(path: str) -> UUID | None:
 def chat(request: HttpRequest) -> HttpResponse:
     user = cast("ChatRequest", request).user
     # The id is made here so that a first message that is posted twice still makes one conversation.
-    context = _thread(user, uuid4(), []) | _sidebar(user, None)
+    context = _thread(user, uuid4(), []) | _sidebar(user, None) | {"choices": list_choices()}
     return render(request, "conversations/chat.html", context | {"message_id": uuid4(), "is_new": True})
 
 
@@ -103,6 +105,7 @@ def conversation(request: HttpRequest, conversation_id: UUID) -> HttpResponse:
     if cast("ChatRequest", request).htmx:
         return render(request, "conversations/_thread.html", context)
     context |= {"title": found.title, "message_id": uuid4()} | _sidebar(user, found.id)
+    context |= {"choices": list_choices(found.route_id or Route.DEFAULT), "choice": found.choice}
     return render(request, "conversations/chat.html", context)
 
 
@@ -122,6 +125,7 @@ def post_message(request: HttpRequest) -> HttpResponse:
         message_id=data["message"],
         conversation_id=data["conversation"],
         leaf_id=data["leaf"],
+        choice=parse_choice(request.POST),
     )
     if not cast("ChatRequest", request).htmx:
         return redirect("conversation", data["conversation"])
@@ -140,7 +144,8 @@ def message(request: HttpRequest, conversation_id: UUID, message_id: UUID) -> Ht
 def regenerate(request: HttpRequest, conversation_id: UUID, message_id: UUID) -> HttpResponse:
     user = cast("ChatRequest", request).user
     _own_turn(user, conversation_id, message_id)
-    generation = services.regenerate(user=user, message_id=message_id)
+    choice = parse_choice(request.POST)
+    generation = services.regenerate(user=user, message_id=message_id, choice=choice)
     return _thread_response(request, conversation_id, generation.message_id)
 
 
@@ -152,7 +157,13 @@ def edit(request: HttpRequest, conversation_id: UUID, message_id: UUID) -> HttpR
     if request.method == "GET":
         return render(request, "conversations/_edit.html", {"message": turn.message, "message_id": uuid4()})
     data = parse(EditForm, request.POST)
-    generation = services.edit_message(user=user, message_id=message_id, new_id=data["message"], text=data["text"])
+    generation = services.edit_message(
+        user=user,
+        message_id=message_id,
+        new_id=data["message"],
+        text=data["text"],
+        choice=parse_choice(request.POST),
+    )
     return _thread_response(request, conversation_id, generation.message_id)
 
 

@@ -1,15 +1,17 @@
 """Which version answers: the rules, the draw and the fallbacks of a route, and the data policy above them all.
 
-The functions read a route that is loaded with all its parts (selectors.load_route); they query and write nothing.
+A route is given loaded with all its parts (selectors.load_route).
 """
 
 from collections.abc import Collection
 from hashlib import sha256
 from uuid import UUID
 
+from chatapp.errors import ChatappError
 from chatapp.inference.defaults import SAFE_ANSWER
 from chatapp.inference.language import detect_language
 from chatapp.inference.models import ModelVersion, Route, RouteRule, Task
+from chatapp.inference.selectors import load_route
 
 DRAWS = 10_000
 
@@ -47,6 +49,19 @@ def tried_before(route: Route, *, started_from: ModelVersion, version: ModelVers
     chain = [fallback.version_id for fallback in route.fallbacks.all()]
     passed = chain[: chain.index(version.id)] if version != started_from and version.id in chain else []
     return {started_from.id, version.id, *passed}
+
+
+def version_for_task(task: Task) -> ModelVersion | None:
+    """What does side work such as titles: what a rule of the default route names for it, else what answers there.
+
+    None when there is no route yet, or when text would leave the company that the default route keeps in.
+    """
+    try:
+        route = load_route(Route.DEFAULT)
+    except ChatappError:
+        return None
+    named = next((rule.version for rule in route.rules.all() if rule.task == task), route.version)
+    return next((version for version in (named, route.version) if allowed(route, version)), None)
 
 
 def safe_answer(route: Route) -> str:

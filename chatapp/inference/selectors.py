@@ -1,14 +1,22 @@
 from datetime import timedelta
 from uuid import UUID
 
-from django.db.models import BooleanField, Count, Exists, OuterRef, Q, QuerySet
+from django.db.models import BooleanField, Count, Exists, OuterRef, Prefetch, Q, QuerySet
 from django.db.models.expressions import ExpressionWrapper
 from django.db.models.functions import Now
 
 from chatapp.accounts.models import User
 from chatapp.accounts.permissions import can
 from chatapp.errors import ChatappError
-from chatapp.inference.models import ModelVersion, Route, Worker, WorkerKind
+from chatapp.inference.models import (
+    ModelVersion,
+    Route,
+    RouteArm,
+    RouteFallback,
+    RouteRule,
+    Worker,
+    WorkerKind,
+)
 
 WORKER_ALIVE = timedelta(seconds=15)
 
@@ -46,17 +54,56 @@ def serving_version(route: str = Route.DEFAULT) -> ModelVersion | None:
     return ModelVersion.objects.filter(routes__name=route).first()
 
 
-def load_route(name: str) -> Route:
-    """With rules, arms, fallbacks and their versions, as `routing` reads it. Raises ChatappError("not_found")."""
-    route = _whole_routes().filter(name=name).first()
+def list_routes_for(user: User) -> QuerySet[Route]:
+    """With all their parts; none for those who do not operate models."""
+    return _whole_routes() if can(user, "inference.view_version") else _whole_routes().none()
+
+
+def get_route_for(user: User, name: str) -> Route:
+    """Raises ChatappError("not_found")."""
+    route = None if "\0" in name else list_routes_for(user).filter(name=name).first()
     if route is None:
         raise ChatappError("not_found")
     return route
 
 
+def load_route(name: str) -> Route:
+    """With all its parts, as `routing` reads it. Raises ChatappError("model_unavailable") when there is none."""
+    route = _whole_routes().filter(name=name).first()
+    if route is None:
+        raise ChatappError("model_unavailable")
+    return route
+
+
 def _whole_routes() -> QuerySet[Route]:
-    parts = ("rules__version", "arms__version", "fallbacks__version")
-    return Route.objects.select_related("version", "updated_by").prefetch_related(*parts)
+    arms = Prefetch("arms", RouteArm.objects.order_by("starts_at").select_related("version"))
+    rules = Prefetch("rules", RouteRule.objects.select_related("version"))
+    fallbacks = Prefetch("fallbacks", RouteFallback.objects.select_related("version"))
+    return Route.objects.select_related("version", "updated_by").prefetch_related(arms, rules, fallbacks)
+
+
+def is_route_name(name: str) -> bool:
+    return "\0" not in name and Route.objects.filter(name=name).exists()
+
+
+def is_version_name(name: str) -> bool:
+    return ModelVersion.objects.filter(name=name).exists()
+
+
+def list_choices(route: str = Route.DEFAULT) -> list[str]:
+    """What users may choose on that route, in the order of its rules."""
+    allowed = Q(route__may_leave_company=True) | Q(version__may_leave_company=False)
+    rules = RouteRule.objects.filter(allowed, route=route).exclude(choice="")
+    return list(dict.fromkeys(rules.values_list("choice", flat=True)))
+
+
+def list_served_versions() -> set[UUID] | None:
+    """The versions that some live worker can answer with; None while no worker is ready to say so."""
+    workers = Worker.objects.filter(kind=WorkerKind.INFERENCE, ready=True, seen_at__gt=Now() - WORKER_ALIVE)
+    if not workers.exists():
+        return None
+    able = Q(serving_workers__in=workers) | Q(workers__in=workers)
+    return set(ModelVersion.objects.filter(able).values_list("id", flat=True))
 
 
 def list_chat_versions() -> list[ModelVersion]:

@@ -4,12 +4,13 @@ from typing import Any
 
 from chatapp.accounts.models import User
 from chatapp.api.selectors import list_verdicts_for
-from chatapp.conversations.models import Generation, Source, Status
+from chatapp.conversations.models import NO_MODEL, Generation, Source, Status
 from chatapp.conversations.selectors import Turn, get_turn_for
 from chatapp.errors import PROBLEMS, ChatappError
 from chatapp.retrieval.selectors import passage_url
 
 _ENDED = frozenset({Status.COMPLETE, Status.STOPPED, Status.BLOCKED, Status.RETRACTED})
+NO_MODEL_RETRY_SECONDS = 60
 _FILTERED = frozenset({Status.BLOCKED, Status.RETRACTED})
 
 
@@ -33,6 +34,11 @@ class Answer:
         return self.generation.version.name if self.generation.version else ""
 
     @property
+    def fallback_from(self) -> str | None:
+        """The version that should have answered and did not."""
+        return self.generation.fallback_from.name if self.generation.fallback_from else None
+
+    @property
     def problem(self) -> ChatappError | None:
         """Why there is no whole answer; None when there is one, if cut short by a limit, a stop or a rule."""
         if self.generation.status in _ENDED:
@@ -40,6 +46,8 @@ class Answer:
         if self.generation.status == Status.INTERRUPTED:
             return ChatappError("interrupted")
         # Only codes whose sentence needs nothing filled in can be told without what filled it.
+        if self.generation.error_code == NO_MODEL:
+            return ChatappError(NO_MODEL, seconds=NO_MODEL_RETRY_SECONDS)
         known = PROBLEMS.get(self.generation.error_code)
         return ChatappError("generation_failed" if known is None or "{" in known.title else self.generation.error_code)
 
@@ -60,6 +68,8 @@ class Answer:
             "generation": str(self.generation.id),
             "conversation": str(self.turn.message.conversation_id),
             "model_version": self.model,
+            "fallback_from": self.fallback_from,
+            "is_cached": self.generation.is_cached,
             "policy_version": self.generation.policy_version,
             "collections": self.generation.collections or [],
             "citations": [shape_citation(source) for source in self.turn.sources if source.cited],

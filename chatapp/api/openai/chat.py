@@ -13,8 +13,9 @@ from chatapp.api.openai.streaming import AnswerStream
 from chatapp.conversations import services
 from chatapp.conversations.models import Generation
 from chatapp.conversations.streams.hub import get_hub
+from chatapp.inference.engine.sampling import parse_sampling
 from chatapp.inference.models import Route
-from chatapp.inference.selectors import get_version_by_name
+from chatapp.inference.selectors import get_version_by_name, is_route_name
 from chatapp.retrieval.selectors import require_collections
 
 router = Router()
@@ -31,13 +32,17 @@ async def create_chat_completion(request: ApiRequest, body: ChatRequest) -> Http
 
 
 def accept_chat(user: User, body: ChatRequest) -> Generation:
-    """Raises ChatappError: model_unknown, not_found, and what `post_api_chat` raises."""
-    version = None if body.model == Route.DEFAULT else get_version_by_name(body.model)
+    """`model` names a route or a version. Raises ChatappError: model_unknown, not_found, those of `post_api_chat`."""
+    route = body.model if body.model != Route.DEFAULT and is_route_name(body.model) else None
+    version = None if route or body.model == Route.DEFAULT else get_version_by_name(body.model)
     require_collections(user, body.chatapp.collections)
+    parse_sampling(body.sampling)  # a schema that cannot be followed is refused now, not by a worker
     return services.post_api_chat(
         user=user,
         messages=[message.as_stored() for message in body.messages],
         version=version,
+        route=route,
+        choice=body.chatapp.choice,
         collections=body.chatapp.collections,
         conversation_id=body.chatapp.conversation,
         max_tokens=body.token_limit,

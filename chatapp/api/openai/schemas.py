@@ -37,6 +37,42 @@ class StreamOptions(Body):
 class ChatappOptions(Body):
     collections: list[str] = Field(default=[], max_length=100)
     conversation: UUID | None = None
+    choice: Annotated[str, Field(max_length=32)] | None = None
+
+
+class TextFormat(Body):
+    type: Literal["text"]
+
+    @property
+    def answer_schema(self) -> dict[str, Any] | None:
+        return None
+
+
+class JsonObjectFormat(Body):
+    type: Literal["json_object"]
+
+    @property
+    def answer_schema(self) -> dict[str, Any] | None:
+        return {"type": "object"}
+
+
+class NamedSchema(Body):
+    name: str = Field(pattern=r"^[a-zA-Z0-9_-]{1,64}$")
+    description: str | None = Field(None, max_length=1000)
+    definition: dict[str, Any] = Field(default={}, alias="schema")
+    strict: bool | None = Field(None, description="Ignored: answers always follow the schema.")
+
+
+class JsonSchemaFormat(Body):
+    type: Literal["json_schema"]
+    named: NamedSchema = Field(alias="json_schema")
+
+    @property
+    def answer_schema(self) -> dict[str, Any] | None:
+        return self.named.definition
+
+
+ResponseFormat = Annotated[TextFormat | JsonObjectFormat | JsonSchemaFormat, Field(discriminator="type")]
 
 
 class ChatRequest(Body):
@@ -54,13 +90,17 @@ class ChatRequest(Body):
     presence_penalty: float | None = Field(None, ge=-2, le=2)
     frequency_penalty: float | None = Field(None, ge=-2, le=2)
     stop: StopText | Annotated[list[StopText], Field(max_length=4)] | None = None
+    response_format: ResponseFormat | None = None
     n: Literal[1] | None = None
     user: str | None = Field(None, description="Ignored: the key says who asks.")
     chatapp: ChatappOptions = ChatappOptions()
 
     @property
     def sampling(self) -> dict[str, Any]:
-        return {name: value for name in SAMPLING if (value := getattr(self, name)) is not None}
+        """As the engine names it, where it is not OpenAI's name."""
+        schema = self.response_format.answer_schema if self.response_format else None
+        given = {name: value for name in SAMPLING if (value := getattr(self, name)) is not None}
+        return given if schema is None else {**given, "json_schema": schema}
 
     @property
     def stops(self) -> list[str]:

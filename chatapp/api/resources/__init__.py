@@ -13,6 +13,7 @@ from chatapp.api.resources import (
     model_versions,
     policies,
     rollouts,
+    routes,
     search,
     usage,
 )
@@ -27,6 +28,7 @@ ROUTERS: dict[str, Router] = {
     "/flags": flags.router,
     "/policies": policies.router,
     "/model-versions": model_versions.router,
+    "/routes": routes.router,
     "/rollouts": rollouts.router,
     "/usage": usage.router,
     "/audit": audit.router,

@@ -1,7 +1,7 @@
 from datetime import datetime
 from uuid import UUID
 
-from ninja import Query, Router, Schema
+from ninja import Field, Query, Router, Schema
 
 from chatapp.api.auth import ApiRequest
 from chatapp.api.lists import ListQuery, Page, page_of
@@ -20,6 +20,9 @@ class GenerationOut(Schema):
     finish_reason: str
     error: str
     model_version: str | None
+    fallback_from: str | None = Field(description="The version that should have answered and did not.")
+    rule: UUID | None = Field(description="The rule of the route that the question met.")
+    is_cached: bool
     policy_version: str
     attempt: int
     prompt_tokens: int
@@ -40,6 +43,9 @@ def shape(generation: Generation) -> GenerationOut:
         finish_reason=generation.finish_reason,
         error=generation.error_code,
         model_version=generation.version.name if generation.version else None,
+        fallback_from=generation.fallback_from.name if generation.fallback_from else None,
+        rule=generation.rule_id,
+        is_cached=generation.is_cached,
         policy_version=generation.policy_version,
         attempt=generation.attempt,
         prompt_tokens=generation.prompt_tokens,

@@ -10,8 +10,10 @@ from chatapp.conversations import events
 from chatapp.conversations.models import Conversation, Generation
 from chatapp.conversations.selectors import get_conversation_for
 from chatapp.conversations.text import clean_text
+from chatapp.errors import ChatappError
 
 TITLE_CHARACTERS = 80
+CHOICE_CHARACTERS = 32
 
 
 def rename_conversation(*, user: User, conversation_id: UUID, title: str) -> Conversation:
@@ -44,6 +46,19 @@ def open_conversation(*, user: User, conversation_id: UUID | None, title: str) -
 def lock_conversation(conversation: Conversation) -> Conversation:
     """Two posts into one conversation follow each other."""
     return Conversation.objects.select_for_update().get(id=conversation.id)
+
+
+def set_choice(*, conversation: Conversation, choice: str | None) -> None:
+    """What the owner chose for this and later answers, "" to leave it to the route; None changes nothing.
+
+    A choice that no rule knows, any more, counts as none. Raises ChatappError("invalid") for one that is too long.
+    """
+    if choice is None or choice == conversation.choice:
+        return
+    if len(choice) > CHOICE_CHARACTERS or "\0" in choice:
+        raise ChatappError("invalid", detail=f"a choice has at most {CHOICE_CHARACTERS} characters.")
+    conversation.choice = choice
+    conversation.save(update_fields=["choice"])
 
 
 def title_of(text: str) -> str:

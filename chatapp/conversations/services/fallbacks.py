@@ -1,17 +1,26 @@
-"""An answer goes from a version that cannot write it to the next of its route, or to the safe answer."""
+"""An answer goes from a version that cannot write it to the next of its route, or to the safe answer.
 
+A version fails in a worker's hands (`fall_back`, `hand_over`), or no worker has it (`rescue_stranded`, of the sweeper).
+"""
+
+from collections.abc import Collection
 from datetime import timedelta
+from uuid import UUID
 
 from django.conf import settings
 from django.db import transaction
 from django.db.models.functions import Now
 
 from chatapp.conversations import events
-from chatapp.conversations.models import Generation, Status
-from chatapp.conversations.services.generations import FinishedAnswer
+from chatapp.conversations.models import NO_MODEL, Generation, Status
+from chatapp.conversations.queue import list_stranded
+from chatapp.conversations.services.generations import FinishedAnswer, end_generation, record_aftermath
 from chatapp.inference import routing
 from chatapp.inference.models import ModelVersion
-from chatapp.inference.selectors import load_route
+from chatapp.inference.selectors import list_served_versions, load_route
+
+# Longer than a worker takes to come back after a restart of its process.
+STRANDED_AFTER = timedelta(seconds=20)
 
 
 def find_fallback(generation: Generation) -> ModelVersion | None:
@@ -43,7 +52,41 @@ def hand_over(generation: Generation, version: ModelVersion) -> None:
             transaction.on_commit(events.wake_workers)
 
 
+def rescue_stranded() -> int:
+    """Moves what waits for a version that no live worker serves on to the next fallback; returns how many it moved.
+
+    While no worker is ready, as when a machine starts, everything waits: then no other version would answer either.
+    """
+    served = list_served_versions()
+    if served is None:
+        return 0
+    moved = 0
+    for generation_id, version_id in list_stranded(served=served, patience=STRANDED_AFTER):
+        with transaction.atomic():
+            queued = Generation.objects.select_for_update(skip_locked=True, of=("self",))
+            rows = queued.select_related("message__parent", "user", "version", "fallback_from")
+            generation = rows.filter(id=generation_id, status=Status.QUEUED).first()
+            if generation is None:
+                continue
+            generation.version_id = version_id
+            _rescue(generation, served)
+        moved += 1
+        record_aftermath(generation_id)
+    return moved
+
+
+def _rescue(generation: Generation, served: Collection[UUID]) -> None:
+    first = generation.fallback_from or generation.version
+    while (following := find_fallback(generation)) is not None:
+        generation.version, generation.fallback_from = following, first
+        if following.id in served:
+            generation.save(update_fields=["version", "fallback_from"])
+            transaction.on_commit(events.wake_workers)
+            return
+    end_generation(generation, safe_ending(generation))
+
+
 def safe_ending(generation: Generation) -> FinishedAnswer:
     """No version can answer: what the route says then, kept as the answer's text."""
     text = routing.safe_answer(load_route(generation.route_id))
-    return FinishedAnswer(status=Status.FAILED, text=text, error_code="no_model", finish_reason="error")
+    return FinishedAnswer(status=Status.FAILED, text=text, error_code=NO_MODEL, finish_reason="error")

@@ -94,6 +94,7 @@ def finish_generation(generation: Generation, finished: FinishedAnswer) -> bool:
             completion_tokens=finished.completion_tokens,
             first_token_at=finished.first_token_at,
             policy_version=generation.policy_version,
+            is_cached=generation.is_cached,
             finished_at=Now(),
             checkpoint="",
             lease_until=None,
@@ -104,6 +105,16 @@ def finish_generation(generation: Generation, finished: FinishedAnswer) -> bool:
         Source.objects.filter(message_id=generation.message_id, n__in=finished.cited).update(cited=True)
         record_exchange(generation, answer=finished.text, original=finished.original, findings=finished.findings)
     return True
+
+
+def end_generation(generation: Generation, finished: FinishedAnswer) -> None:
+    """The end of an answer that no worker holds. The caller has locked the row."""
+    Generation.objects.filter(id=generation.id).update(
+        status=finished.status, error_code=finished.error_code, finished_at=Now(), lease_until=None, checkpoint=""
+    )
+    Message.objects.filter(id=generation.message_id).update(text=finished.text)
+    record_exchange(generation, answer=finished.text)
+    transaction.on_commit(lambda: events.publish_end(generation.id, generation.attempt, finished.status))
 
 
 def record_exchange(
@@ -144,6 +155,8 @@ def record_aftermath(generation_id: UUID) -> None:
         sources=sources.count(),
         cited=sources.filter(cited=True).count(),
         flags=count_flags(generation.id),
+        is_fallback=generation.fallback_from_id is not None,
+        is_cached=generation.is_cached,
     )
     Conversation.objects.filter(id=generation.message.conversation_id).update(updated_at=generation.finished_at)
 

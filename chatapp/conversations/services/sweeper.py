@@ -8,11 +8,12 @@ from django.db.models import Q
 from django.db.models.functions import Now
 
 from chatapp.conversations import events
-from chatapp.conversations.models import Generation, Message, Status
-from chatapp.conversations.services.generations import record_aftermath, record_exchange
+from chatapp.conversations.models import Generation, Status
+from chatapp.conversations.services.fallbacks import rescue_stranded
+from chatapp.conversations.services.generations import FinishedAnswer, end_generation, record_aftermath
 from chatapp.conversations.streams.reaper import StreamUnavailableError, fence_and_read
 
-MAX_ATTEMPTS = 2
+MAX_LOSSES = 2
 DEADLINE_GRACE = timedelta(seconds=30)
 log = structlog.get_logger(__name__)
 
@@ -31,12 +32,12 @@ def sweep_generations() -> int:
             _repair(generation)
         swept += 1
         record_aftermath(generation_id)
-    return swept
+    return swept + rescue_stranded()
 
 
 def _repair(generation: Generation) -> None:
     if generation.status == Status.QUEUED:
-        _end(generation, status=Status.FAILED, text="", error_code="queue_timeout")
+        end_generation(generation, FinishedAnswer(status=Status.FAILED, text="", error_code="queue_timeout"))
         return
     try:
         shown = fence_and_read(generation.id, generation.attempt, generation.checkpoint, generation.checkpoint_seq)
@@ -44,20 +45,14 @@ def _repair(generation: Generation) -> None:
     except StreamUnavailableError:
         shown, proven = generation.checkpoint, False
     log.warning("lease_expired", generation=str(generation.id), attempt=generation.attempt, shown=len(shown))
+    losses = generation.losses + 1
     if shown or not proven or generation.stop_requested:
         status = Status.STOPPED if generation.stop_requested else Status.INTERRUPTED
-        _end(generation, status=status, text=shown, error_code="worker_lost")
-    elif generation.attempt < MAX_ATTEMPTS:
-        Generation.objects.filter(id=generation.id).update(status=Status.QUEUED, lease_owner="", lease_until=None)
+        end_generation(generation, FinishedAnswer(status=status, text=shown, error_code="worker_lost"))
+    elif losses < MAX_LOSSES:
+        Generation.objects.filter(id=generation.id).update(
+            status=Status.QUEUED, losses=losses, lease_owner="", lease_until=None
+        )
         transaction.on_commit(events.wake_workers)
     else:
-        _end(generation, status=Status.FAILED, text="", error_code="worker_lost")
-
-
-def _end(generation: Generation, *, status: Status, text: str, error_code: str) -> None:
-    Generation.objects.filter(id=generation.id).update(
-        status=status, error_code=error_code, finished_at=Now(), lease_until=None, checkpoint=""
-    )
-    Message.objects.filter(id=generation.message_id).update(text=text)
-    record_exchange(generation, answer=text)
-    transaction.on_commit(lambda: events.publish_end(generation.id, generation.attempt, status))
+        end_generation(generation, FinishedAnswer(status=Status.FAILED, text="", error_code="worker_lost"))

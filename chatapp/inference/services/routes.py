@@ -1,22 +1,99 @@
+from collections.abc import Sequence
+
 from django.db import transaction
+from django.db.models import F
 
 from chatapp.accounts.models import User
 from chatapp.accounts.permissions import require
 from chatapp.accounts.services import record_event
-from chatapp.inference.models import ModelVersion, Route
+from chatapp.errors import ChatappError
+from chatapp.inference import routing
+from chatapp.inference.models import ModelVersion, Route, RouteArm, RouteFallback, RouteRule
+from chatapp.inference.selectors import load_route
+from chatapp.inference.services.route_plans import RoutePlan, RuleSpec, Share, validate_plan
+
+_OUT_OF_THE_WAY = 10_000
 
 
 @transaction.atomic
 def set_serving_version(*, user: User | None, version: ModelVersion, route: str = Route.DEFAULT) -> Route:
-    """New answers come from it. Running ones keep theirs: a version is resolved when a generation is claimed.
+    """New answers come from it, where neither a rule nor an arm of the route says otherwise; these stay.
 
-    Raises ChatappError("forbidden").
+    Running answers keep theirs: a version is resolved when a generation is claimed.
+    Raises ChatappError: forbidden, and invalid when text sent to the version would leave the company.
     """
     if user is not None:
         require(user, "inference.serve_version", version)
     before = Route.objects.select_for_update().filter(name=route).select_related("version").first()
+    if not routing.allowed(before or Route(name=route), version):
+        raise ChatappError("invalid", detail=f"text sent to {version.name} leaves the company; {route} forbids that.")
     after, _ = Route.objects.update_or_create(name=route, defaults={"version": version, "updated_by": user})
     if before is None or before.version_id != version.id:
         detail: dict[str, object] = {"route": route, "from": before.version.name if before else "", "to": version.name}
         record_event(actor=user, action="inference.version_served", obj=version, detail=detail)
     return after
+
+
+@transaction.atomic
+def configure_route(
+    *,
+    user: User | None,
+    name: str,
+    version: ModelVersion,
+    arms: Sequence[Share] = (),
+    rules: Sequence[RuleSpec] = (),
+    fallbacks: Sequence[ModelVersion] = (),
+    may_leave_company: bool = False,
+    safe_answer: str = "",
+    description: str = "",
+) -> Route:
+    """The whole route as it shall be from now on, made if there is none of that name; what is not given is empty.
+
+    A share is (version, percent). Questions that wait are answered by the new plan, running answers keep their
+    version. `user` is None for the set-up. Raises ChatappError: forbidden, invalid with a sentence.
+    """
+    if user is not None:
+        require(user, "inference.serve_version", version)
+    plan = RoutePlan(
+        name=name,
+        version=version,
+        arms=arms,
+        rules=rules,
+        fallbacks=fallbacks,
+        may_leave_company=may_leave_company,
+        safe_answer=safe_answer,
+        description=description,
+    )
+    validate_plan(plan)
+    before = Route.objects.select_for_update().filter(name=name).first()
+    described = plan.describe_change(load_route(name) if before else None)
+    route, _ = Route.objects.update_or_create(name=name, defaults={**plan.columns(), "updated_by": user})
+    _replace_arms(route, plan)
+    _replace_rules(route, plan)
+    route.fallbacks.all().delete()
+    RouteFallback.objects.bulk_create(
+        RouteFallback(route=route, position=position, version=given) for position, given in enumerate(fallbacks)
+    )
+    if described:
+        record_event(actor=user, action="inference.route_configured", obj=route, detail=described)
+    return load_route(name)
+
+
+def _replace_arms(route: Route, plan: RoutePlan) -> None:
+    route.arms.all().delete()
+    RouteArm.objects.bulk_create(
+        RouteArm(route=route, version=version, starts_at=starts, ends_at=ends)
+        for version, starts, ends in plan.ranges()
+    )
+
+
+def _replace_rules(route: Route, plan: RoutePlan) -> None:
+    """A rule whose conditions stay keeps its row, so that it goes on to count for the questions that wait."""
+    known = {RuleSpec.of(rule).conditions: rule for rule in route.rules.select_related("version")}
+    kept = [known[spec.conditions].id for spec in plan.rules if spec.conditions in known]
+    route.rules.exclude(id__in=kept).delete()
+    route.rules.update(position=F("position") + _OUT_OF_THE_WAY)  # Positions are unique at every moment.
+    for position, spec in enumerate(plan.rules):
+        rule = known.get(spec.conditions) or RouteRule(route=route, **spec.columns())
+        rule.position, rule.version = position, spec.version
+        rule.save()
