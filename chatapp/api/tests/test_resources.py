@@ -228,3 +228,32 @@ def test_the_audit_is_for_administrators(alice: User, ada: User, api: Api) -> No
 
 def test_rollouts_are_an_empty_list(oscar: User, api: Api) -> None:
     assert api(oscar).get("/api/v1/rollouts").json() == {"items": [], "next": None}
+
+
+def test_the_key_of_an_endpoint_is_written_and_never_read(oscar: User, bob: User, api: Api) -> None:
+    body = {
+        "name": "far",
+        "provider": "openai_compatible",
+        "preset": "openai",
+        "external_model": "gpt-5-mini",
+        "context_tokens": 8192,
+        "endpoints": [{"url": "https://api.example/v1", "key": "sk-planted"}],
+        "may_leave_company": True,
+    }
+    assert_problem(post(api(bob), "/api/v1/model-versions", body), 403, "forbidden")
+    made = post(api(oscar), "/api/v1/model-versions", body)
+    shown = api(oscar).get("/api/v1/model-versions")
+    for text in (made.content.decode(), shown.content.decode(), str(AuditEvent.objects.values())):
+        assert "far" in text
+        assert "sk-planted" not in text
+    assert shown.json()["items"][0]["endpoints"] == [{"url": "https://api.example/v1", "has_key": True}]
+    wrongs: list[dict[str, Any]] = [
+        {"endpoints": [{"url": "x" * 501}]},
+        {"endpoints": {}},
+        {"prompt_price": []},
+        {"request_options": 1},
+    ]
+    for wrong in wrongs:
+        refused = post(api(oscar), "/api/v1/model-versions", {**body, "name": "far-2", **wrong})
+        assert_problem(refused, 400, "invalid")
+        assert "sk-planted" not in refused.content.decode()

@@ -1,5 +1,6 @@
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from decimal import Decimal, InvalidOperation
 from typing import Any
 
 from django.db import IntegrityError, transaction
@@ -8,14 +9,19 @@ from chatapp.accounts.models import User
 from chatapp.accounts.permissions import require
 from chatapp.accounts.services import record_event
 from chatapp.errors import ChatappError
+from chatapp.inference.engine.options import parse_options
 from chatapp.inference.engine.sampling import parse_sampling
-from chatapp.inference.models import ModelVersion, Provider
+from chatapp.inference.models import Endpoint, ModelVersion, Provider
+from chatapp.inference.providers.registration import EXTERNAL, EndpointIn, check_external, refuse_external
 
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._:-]{0,99}")
 SHA256 = re.compile(r"[0-9a-f]{64}")
 CONTEXT_TOKENS = range(256, 1_048_577)
 MAX_SYSTEM_PROMPT = 20_000
 MAX_SOURCES = 10
+MAX_PRICE = 1_000_000
+
+Price = Decimal | int | float | str
 
 
 def register_version(
@@ -31,9 +37,19 @@ def register_version(
     description: str = "",
     system_prompt: str = "",
     sampling: dict[str, Any] | None = None,
+    engine_options: dict[str, Any] | None = None,
+    preset: str = "",
+    external_model: str = "",
+    endpoints: Iterable[Mapping[str, Any]] = (),
+    request_options: dict[str, Any] | None = None,
+    may_leave_company: bool | None = None,
+    prompt_price: Price = 0,
+    completion_price: Price = 0,
 ) -> ModelVersion:
     """A new immutable version; it serves nobody until `set_serving_version`. `user` is None for the set-up.
 
+    `endpoints` are `{"url": ..., "key": ...}`; keys are stored encrypted and never read back. An external version
+    must say whether text may leave the company by it. Prices are per million tokens.
     Raises ChatappError: forbidden, invalid with a sentence, exists.
     """
     if user is not None:
@@ -49,16 +65,61 @@ def register_version(
         description=description,
         system_prompt=system_prompt,
         sampling=sampling or {},
+        engine_options=engine_options or {},
+        preset=preset,
+        external_model=external_model,
+        request_options=request_options or {},
+        may_leave_company=_policy(provider=provider, may_leave_company=may_leave_company),
+        prompt_price=_price("prompt_price", prompt_price),
+        completion_price=_price("completion_price", completion_price),
         created_by=user,
     )
     _validate(version)
+    return _store(version, _checked_endpoints(version, endpoints), user)
+
+
+def _store(version: ModelVersion, endpoints: Sequence[EndpointIn], user: User | None) -> ModelVersion:
+    detail: dict[str, object] = {"name": version.name, "provider": version.provider}
+    if endpoints:
+        detail |= {"urls": [one.url for one in endpoints], "may_leave_company": version.may_leave_company}
     try:
         with transaction.atomic():
             version.save(force_insert=True)
-            record_event(actor=user, action="inference.version_registered", obj=version, detail={"name": name})
+            Endpoint.objects.bulk_create(Endpoint(version=version, url=one.url, key=one.key) for one in endpoints)
+            record_event(actor=user, action="inference.version_registered", obj=version, detail=detail)
     except IntegrityError:
-        raise ChatappError("exists", what=f"The model version {name}") from None
+        raise ChatappError("exists", what=f"The model version {version.name}") from None
     return version
+
+
+def _policy(*, provider: str, may_leave_company: bool | None) -> bool:
+    if may_leave_company is None and provider in EXTERNAL:
+        raise ChatappError(
+            "invalid",
+            detail="may_leave_company must be true, or false when the endpoints are the company's own.",
+        )
+    if may_leave_company is not None and not isinstance(may_leave_company, bool):
+        raise ChatappError("invalid", detail="may_leave_company must be true or false.")
+    return bool(may_leave_company)
+
+
+def _price(name: str, value: Price) -> Decimal:
+    try:
+        price = Decimal(str(value))
+        is_price = 0 <= price <= MAX_PRICE and price == round(price, 4)
+    except InvalidOperation:
+        is_price = False
+    if not is_price:
+        detail = f"{name} must be a number from 0 to {MAX_PRICE:,} with at most four decimals."
+        raise ChatappError("invalid", detail=detail)
+    return price
+
+
+def _checked_endpoints(version: ModelVersion, endpoints: Iterable[Mapping[str, Any]]) -> list[EndpointIn]:
+    if version.provider in EXTERNAL:
+        return check_external(version, endpoints)
+    refuse_external(version, endpoints)
+    return []
 
 
 def _validate(version: ModelVersion) -> None:
@@ -87,15 +148,19 @@ def _validate(version: ModelVersion) -> None:
                 ("licence", 64),
                 ("description", 300),
                 ("system_prompt", MAX_SYSTEM_PROMPT),
+                ("preset", 32),
+                ("external_model", 200),
             ]
         ),
         (not isinstance(version.sampling, dict), "sampling must be an object."),
+        (not isinstance(version.engine_options, dict), "engine_options must be an object."),
         (not _are_sources(version.sources), f"sources must be at most {MAX_SOURCES} objects."),
     ]
     detail = next((sentence for wrong, sentence in problems if wrong), None)
     if detail:
         raise ChatappError("invalid", detail=detail)
     parse_sampling(version.sampling)
+    parse_options(version.engine_options)
 
 
 def _is_match(pattern: re.Pattern[str], value: object) -> bool:
