@@ -203,6 +203,18 @@ def test_the_conversation_and_collection_of_another_are_not_found(client: OpenAI
     assert User.objects.count() == 2
 
 
+BAD_SCHEMAS = [
+    {},
+    {"schema": {}},
+    {"name": "a b", "schema": {}},
+    {"name": "a", "schema": []},
+    {"name": "a", "schema": {"type": "banana"}},
+    {"name": "a", "schema": {"$ref": "file:///etc/passwd"}},
+    {"name": "a", "schema": {"enum": ["x" * 30_000]}},
+    {"name": "a", "schema": {"properties": {"a": {"not": {}}}}},
+]
+
+
 @pytest.mark.parametrize(
     "options",
     [
@@ -210,12 +222,19 @@ def test_the_conversation_and_collection_of_another_are_not_found(client: OpenAI
         *({"n": 0}, {"n": 2}, {"n": 1_000_000}),
         *({"max_tokens": 0}, {"max_tokens": -1}, {"top_k": -1}, {"top_p": 0}, {"seed": -1}, {"seed": 2**40}),
         *({"n_predict": -1}, {"n_discard": 1}, {"grammar": "root ::= 'x'"}, {"cache_prompt": True}, {"id_slot": 1}),
+        *(
+            {"logit_bias": {str(token): 1 for token in range(20_000)}},
+            {"json_schema": {}},
+            {"response_format": "json"},
+        ),
+        *({"response_format": {"type": "grammar"}}, {"response_format": {"type": "json_object", "schema": {}}}),
+        *({"response_format": {"type": "json_schema", "json_schema": part}} for part in BAD_SCHEMAS),
         *({"chat_template_kwargs": {}}, {"logit_bias": {"1": 100}}, {"ignore_eos": True}, {"user_id": "ada"}),
         *({"stop": [""]}, {"stop": ["x"] * 5}, {"stream_options": {"other": 1}}, {"chatapp": {"role": "admin"}}),
         *({"messages": []}, {"messages": [{"role": "tool", "content": "x"}]}, {"messages": [{"content": "x"}]}),
         *({"messages": [{"role": "assistant", "content": "x"}]}, {"model": None}, {"messages": "hello"}),
     ],
-    ids=repr,
+    ids=lambda options: repr(options)[:60],
 )
 def test_unknown_and_out_of_range_keys_are_refused(server: str, key: str, options: dict[str, Any]) -> None:
     body = {"model": "scripted", "messages": [{"role": "user", "content": "hello"}], **options}
@@ -223,6 +242,18 @@ def test_unknown_and_out_of_range_keys_are_refused(server: str, key: str, option
     assert (response.status_code, response.json()["code"]) == (400, "invalid")
     assert response.json()["error"]["code"] == "invalid"
     assert not Generation.objects.exists()
+
+
+def test_an_answer_may_have_to_be_json(client: OpenAI, worker: None) -> None:
+    schema = {"type": "object", "properties": {"name": {"type": "string"}}, "additionalProperties": False}
+    named = {"type": "json_schema", "json_schema": {"name": "person", "schema": schema, "strict": True}}
+    answer = ask(client, 'rate=500 say: {"name": "Ada"}', response_format=named)
+    assert json.loads(answer.choices[0].message.content) == {"name": "Ada"}
+    assert Generation.objects.get().sampling == {"json_schema": schema}
+    ask(client, "rate=500 say: {}", response_format={"type": "json_object"})
+    assert Generation.objects.latest("created_at").sampling == {"json_schema": {"type": "object"}}
+    ask(client, "rate=500 say: plain", response_format={"type": "text"})
+    assert Generation.objects.latest("created_at").sampling == {}
 
 
 def test_sizes_are_limited(server: str, key: str, settings: Any) -> None:
