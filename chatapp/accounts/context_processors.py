@@ -28,6 +28,7 @@ _PAGES = (
     _Page("Knowledge", "knowledge"),
     _Page("Models", "console_models", "inference.view_version"),
     _Page("Workers", "console_workers", "inference.view_worker"),
+    _Page("Usage", "console_usage", "accounts.view_usage"),
     _Page("Flags", "console_flags", "moderation.review_flag"),
     _Page("Policies", "console_policies", "moderation.view_policy"),
 )

@@ -42,6 +42,7 @@ class Tab:
 PAGES = (
     Page("Models", "console_models", "inference.view_version"),
     Page("Workers", "console_workers", "inference.view_worker"),
+    Page("Usage", "console_usage", "accounts.view_usage"),
     Page("Flags", "console_flags", "moderation.review_flag"),
     Page("Policies", "console_policies", "moderation.view_policy"),
 )

@@ -1,6 +1,6 @@
 from django.urls import path
 
-from chatapp.console.views import flags, home, models, policies, workers
+from chatapp.console.views import flags, home, models, policies, usage, workers
 
 urlpatterns = [
     path("", home.console, name="console"),
@@ -8,6 +8,8 @@ urlpatterns = [
     path("models/states/", models.show_states, name="console_states"),
     path("models/<uuid:version_id>/serve/", models.serve, name="console_serve"),
     path("workers/", workers.list_workers, name="console_workers"),
+    path("usage/", usage.show_usage, name="console_usage"),
+    path("usage/csv/", usage.download_usage, name="console_usage_csv"),
     path("flags/", flags.list_flags, name="console_flags"),
     path("flags/<uuid:flag_id>/", flags.show_flag, name="console_flag"),
     path("flags/<uuid:flag_id>/claim/", flags.claim, name="console_claim"),

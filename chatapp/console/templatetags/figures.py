@@ -6,6 +6,8 @@ from decimal import Decimal
 from django import template
 from django.utils import timezone
 
+from chatapp.inference.usage import Usage
+
 register = template.Library()
 
 _UNITS = ((86_400, "day", "days"), (3_600, "h", "h"), (60, "min", "min"))
@@ -48,3 +50,14 @@ def price(value: Decimal) -> str:
     text = f"{value.normalize():f}"
     decimals = len(text.partition(".")[2])
     return f"{value:,.{max(2, decimals)}f}"
+
+
+@register.filter
+def money(value: Decimal) -> str:
+    """Two decimals; what is less than the smallest of them, and not nothing, says so."""
+    return "< 0.01" if 0 < value < Decimal("0.01") else f"{value:,.2f}"
+
+
+@register.filter
+def tokens(usage: Usage) -> int:
+    return usage.prompt_tokens + usage.completion_tokens

@@ -38,3 +38,8 @@ def test_a_share_of_nothing_is_no_figure() -> None:
 @pytest.mark.parametrize("value,words", [("0.1500", "0.15"), ("2", "2.00"), ("0.0375", "0.0375"), ("1200", "1,200.00")])
 def test_a_price_has_two_decimals_or_as_many_as_it_needs(value: str, words: str) -> None:
     assert figures.price(Decimal(value)) == words
+
+
+@pytest.mark.parametrize("value,words", [("0", "0.00"), ("0.004", "< 0.01"), ("0.01", "0.01"), ("1234.5", "1,234.50")])
+def test_money_has_two_decimals(value: str, words: str) -> None:
+    assert figures.money(Decimal(value)) == words
