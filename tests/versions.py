@@ -1,0 +1,11 @@
+"""Model versions of the tests, made without the checks of registration."""
+
+from typing import Any
+
+from chatapp.inference.models import ModelVersion, Provider
+
+
+def make_version(name: str, *, leaves: bool = False, **columns: Any) -> ModelVersion:
+    """Scripted unless told otherwise; `leaves`: text sent to it leaves the company."""
+    given = {"provider": Provider.SCRIPTED, "context_tokens": 100_000, "may_leave_company": leaves, **columns}
+    return ModelVersion.objects.create(name=name, **given)
