@@ -28,7 +28,7 @@ from chatapp.inference.engine.types import ChatMessage, EngineStats, StepReport
 _BATCH_ON_CPU = 512
 _BATCH_ON_GPU = 2048
 _PREFIX_SEQUENCES = 4
-_PREFIX_TOKENS = 1024
+_PREFIX_TOKENS = 2048
 # Far above what text needs; it keeps absurd prompts away from the tokenizer.
 _MAX_BYTES_PER_TOKEN = 64
 
@@ -266,6 +266,8 @@ class Engine:
                 self._scheduler.add(request)
             self._incoming.clear()
         self._scheduler.end_all("error" if self._failure else "cancelled", error=self._failure)
+        if self._template is not None:
+            self._template.close()
         self._context.free()
         with self._tokenizer_lock:
             self._model.free()

@@ -9,7 +9,7 @@ from chatapp.inference.engine.errors import EngineError
 from chatapp.inference.engine.options import CacheType, EngineOptions
 
 # As the engine makes its context; a test compares.
-_PREFIX_TOKENS = 1024
+_PREFIX_TOKENS = 2048
 _PREFIX_SEQUENCES = 4
 _UNIT_BATCH = 512
 # Bytes of one element of the KV cache.
