@@ -61,8 +61,13 @@ class Call:
             if self.ended.is_set():
                 return
             self.ended.set()
-            connection = self._connection
         self.stream.finish(reason, error=error)
+        self.disconnect()
+
+    def disconnect(self) -> None:
+        """Whatever its thread still reads, it stops."""
+        with self._lock:
+            connection = self._connection
         if connection is not None:
             connection.transport.abort()
 
@@ -147,8 +152,7 @@ class Call:
                 return False
             limit = self.options.inter_token_seconds if self.has_text else self.options.first_token_seconds
             self._timed_out = ProviderError(f"The provider sent nothing for {limit:g} s.", retryable=True)
-            connection = self._connection
-        connection.transport.abort()
+        self.disconnect()
         return True
 
     def _end_late(self) -> None:

@@ -115,7 +115,7 @@ class OpenAICompatible:
 
     def _note_model(self, name: object) -> None:
         """Providers answer with dated names and file names, so another name is worth a line, no more."""
-        shown = name[:100] if isinstance(name, str) else type(name).__name__
+        shown = "".join(filter(str.isprintable, name[:100])) if isinstance(name, str) else type(name).__name__
         if shown not in self._seen_models and len(self._seen_models) < 10:
             self._seen_models.add(shown)
             if self._model not in shown:

@@ -102,6 +102,7 @@ class RemoteModel:
             self._changed.notify()
         for call in calls:
             call.cancel()
+            call.disconnect()  # Also of one that is whole and only reads to the end.
         self._threads.shutdown()
         self._watchdog.join()
         self._pool.close()
