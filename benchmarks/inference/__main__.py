@@ -15,17 +15,16 @@ import platform
 import re
 import sys
 import time
-from collections.abc import Sequence
 from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
 from benchmarks.inference.local import Setup
 from benchmarks.inference.prompts import Prompts
-from benchmarks.inference.rounds import Results, run_workload
+from benchmarks.inference.rounds import Results, Runner
 from benchmarks.inference.server import find_server
 from benchmarks.inference.table import lines, ratios
-from benchmarks.inference.workloads import Sizes, Workload, all_workloads
+from benchmarks.inference.workloads import Sizes, all_workloads
 from chatapp.inference.artifacts import default_directory, ensure_artifact
 from chatapp.inference.catalog import ARTIFACTS, SMOLLM2_135M
 from chatapp.inference.engine.cpus import default_threads
@@ -72,9 +71,13 @@ def main() -> int:
     # OpenMP's threads of idle systems would else spin for a while, and those of the others wait; the engine sets it so.
     os.environ.setdefault("OMP_WAIT_POLICY", "passive")
     started, load = time.monotonic(), os.getloadavg()
-    results = {
-        workload.name: _run(workload, setup, systems=arguments.systems, runs=arguments.runs) for workload in workloads
-    }
+    server = find_server()
+    runner = Runner(setup, server=server, runs=arguments.runs, note=_note)
+    results = {}
+    for workload in workloads:
+        systems = arguments.systems or workload.systems
+        available = [system for system in systems if server or not system.startswith("llama-server")]
+        results[workload.name] = runner.run(workload, available)
     if not arguments.json:
         titles = {workload.name: workload.title for workload in workloads}
         print(*lines(results, titles), sep="\n")
@@ -84,14 +87,8 @@ def main() -> int:
     return 0
 
 
-def _run(workload: Workload, setup: Setup, *, systems: Sequence[str] | None, runs: int) -> dict[str, Results]:
-    server = find_server()
-    chosen = [system for system in systems or workload.systems if server or not system.startswith("llama-server")]
-
-    def note(text: str) -> None:
-        print(f"{workload.name}: {text}", file=sys.stderr, flush=True)
-
-    return run_workload(workload, setup, server=server, systems=chosen, runs=runs, note=note)
+def _note(text: str) -> None:
+    print(text, file=sys.stderr, flush=True)
 
 
 def _as_json(results: dict[str, dict[str, Results]]) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""Runs one workload on all systems, round by round in turns, and takes the median of the rounds."""
+"""Runs workloads on all systems, round by round in turns, and takes the median of the rounds."""
 
 import os
 from collections.abc import Callable, Iterator, Sequence
@@ -8,13 +8,13 @@ from statistics import median
 from typing import Protocol
 
 from benchmarks.inference.chats import Answered, Chat
-from benchmarks.inference.figures import Figures
+from benchmarks.inference.figures import Figures, throughput
 from benchmarks.inference.local import LocalSystem, Setup, Steps
 from benchmarks.inference.processes import busy_seconds, cpu_seconds, peak_memory_mib
 from benchmarks.inference.server import LlamaServer
 from benchmarks.inference.workloads import Workload
 
-# Each way in which llama-server may be faster is tried in one round; the best one is measured.
+# Each way in which llama-server may be faster is tried in one round of the first workload; the best one is measured.
 _CACHES = (("--kv-unified",), ("--no-kv-unified",))
 _DRAFTS = (
     ("--spec-type", "ngram-simple", "--spec-ngram-simple-size-n", "3", "--spec-ngram-simple-size-m", "{draft_tokens}"),
@@ -42,56 +42,65 @@ class Results:
         return {name: median(figures[name] for figures in self.rounds) for name in self.rounds[0]}
 
 
-def run_workload(
-    workload: Workload,
-    setup: Setup,
-    *,
-    server: str | None,
-    systems: Sequence[str],
-    runs: int,
-    note: Callable[[str], None],
-) -> dict[str, Results]:
-    """Systems wait idle while another one has its round, so what disturbs the machine disturbs all alike."""
-    setup = replace(
-        setup, slots=workload.slots, context_per_slot=workload.context_per_slot, public_text=workload.public_text
-    )
-    results: dict[str, Results] = {}
-    with ExitStack() as stack:
-        running: dict[str, System] = {}
-        for name in systems:
-            note(f"starting {name}")
-            settings = _best_settings(name, workload, setup, server)
-            results[name] = Results(" ".join(settings))
-            running[name] = stack.enter_context(_started(name, setup, server, settings))
-            # What is loaded or learnt once is no part of a round.
-            running[name].play(workload.make())
-        for number in range(runs):
-            for name, system in running.items():
-                results[name].rounds.append(_round(system, workload))
-                note(f"round {number + 1} of {runs}, {name}: {_brief(results[name].rounds[-1])}")
-    return results
+class Runner:
+    """Runs workloads with one setup. What was best for a system with several chats is kept for all workloads."""
 
+    def __init__(self, setup: Setup, *, server: str | None, runs: int, note: Callable[[str], None]) -> None:
+        self._setup = setup
+        self._server = server
+        self._runs = runs
+        self._note = note
+        self._best: dict[str, tuple[str, ...]] = {}
 
-def _best_settings(name: str, workload: Workload, setup: Setup, server: str | None) -> tuple[str, ...]:
-    choices = list(_choices(name, setup))
-    if len(choices) == 1:
-        return choices[0]
-    speeds = {}
-    for settings in choices:
-        with _started(name, setup, server, settings) as system:
-            answers, _steps = system.play(workload.make())
-            end = max(answer.pieces[-1] for answer in answers)
-            speeds[settings] = sum(answer.tokens for answer in answers) / (
-                end - min(answer.asked for answer in answers)
-            )
-    return max(speeds, key=lambda settings: speeds[settings])
+    def run(self, workload: Workload, systems: Sequence[str]) -> dict[str, Results]:
+        """Systems wait idle while another one has its round, so what disturbs the machine disturbs all alike."""
+        setup = replace(
+            self._setup,
+            slots=workload.slots,
+            context_per_slot=workload.context_per_slot,
+            public_text=workload.public_text,
+        )
+        results: dict[str, Results] = {}
+        with ExitStack() as stack:
+            running: dict[str, System] = {}
+            for name in systems:
+                settings = self._settings(name, workload, setup)
+                self._note(f"{workload.name}: starting {name} {' '.join(settings)}")
+                results[name] = Results(" ".join(settings))
+                running[name] = stack.enter_context(_started(name, setup, self._server, settings))
+                # What is loaded or learnt once is no part of a round.
+                running[name].play(workload.make()[: None if workload.public_text else 1])
+            for number in range(self._runs):
+                for name, system in running.items():
+                    results[name].rounds.append(_round(system, workload))
+                    brief = _brief(results[name].rounds[-1])
+                    self._note(f"{workload.name}: round {number + 1} of {self._runs}, {name}: {brief}")
+        return results
+
+    def _settings(self, name: str, workload: Workload, setup: Setup) -> tuple[str, ...]:
+        if name in self._best:
+            return self._best[name]
+        choices = list(_choices(name, setup))
+        if len(choices) == 1:
+            return choices[0]
+        speeds = {}
+        for settings in choices:
+            with _started(name, setup, self._server, settings) as system:
+                answers, _steps = system.play(workload.make())
+            speeds[settings] = throughput(answers)["tokens_per_second"]
+            self._note(f"{workload.name}: {name} {' '.join(settings)}: {speeds[settings]:.1f} tokens/s")
+        best = max(speeds, key=lambda settings: speeds[settings])
+        if workload.slots > 1:
+            self._best[name] = best
+        return best
 
 
 def _choices(name: str, setup: Setup) -> Iterator[tuple[str, ...]]:
     if not name.startswith("llama-server"):
         yield (f"draft_tokens={setup.draft_tokens}",) if name == "engine with drafts" else ()
     elif name == "llama-server":
-        yield from _CACHES
+        # One sequence is the same in both.
+        yield from _CACHES if setup.slots > 1 else _CACHES[:1]
     else:
         for drafts in _DRAFTS:
             yield ("--kv-unified", *(part.format(draft_tokens=setup.draft_tokens) for part in drafts))

@@ -22,15 +22,17 @@ _FOLLOW_UP_TOKENS = 40
 
 @dataclass(frozen=True, slots=True)
 class Sizes:
-    prompt_tokens: int = 600
-    answer_tokens: int = 128
+    """Small enough for two cores and half an hour; docs/performance.md says which sizes a fast machine should take."""
+
+    prompt_tokens: int = 300
+    answer_tokens: int = 64
     system_prompt_tokens: int = 1_500
-    long_prompt_tokens: int = 4_000
+    long_prompt_tokens: int = 2_000
 
 
 @dataclass(frozen=True, slots=True)
 class Workload:
-    """`systems` are those measured by default; `better` decides between the settings of one system."""
+    """`systems` are those measured by default. Every chat of it has a slot."""
 
     name: str
     title: str
@@ -169,8 +171,8 @@ def all_workloads(prompts: Prompts, sizes: Sizes, *, chat_counts: Sequence[int])
         *(chats(prompts, sizes, at_once=count, with_locked=count == 8) for count in chat_counts),
         turns(prompts, sizes, at_once=4),
         system_prompt(prompts, sizes, at_once=8),
-        quotes(prompts, sizes, at_once=1),
         quotes(prompts, sizes, at_once=4),
+        quotes(prompts, sizes, at_once=1),
         visit(name="visitors", prompt_tokens=sizes.prompt_tokens, count=4),
         visit(name="long", prompt_tokens=sizes.long_prompt_tokens, count=1),
     ]
