@@ -16,6 +16,7 @@ from prometheus_client.registry import Collector
 from chatapp import selectors
 from chatapp.conversations import metrics as _conversations  # noqa: F401 (an unused counter shows as zero)
 from chatapp.inference import metrics as _inference  # noqa: F401 (likewise)
+from chatapp.inference.health import count_states
 from chatapp.inference.models import WorkerKind
 from chatapp.moderation import metrics as _moderation  # noqa: F401 (likewise)
 from chatapp.retrieval import metrics as _retrieval  # noqa: F401 (likewise)
@@ -35,6 +36,15 @@ class DatabaseCollector(Collector):
         slots.add_metric(["busy"], busy)
         slots.add_metric(["free"], sum(worker.slots for worker in workers) - busy)
         yield slots
+        versions = GaugeMetricFamily(
+            "chatapp_model_version_workers",
+            "Live workers by what they can do with it.",
+            labels=["model_version", "state"],
+        )
+        for name, states in count_states():
+            for state, count in states.items():
+                versions.add_metric([name, state], count)
+        yield versions
 
 
 def render_metrics() -> bytes:

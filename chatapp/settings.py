@@ -204,6 +204,7 @@ SCRIPTED_MODEL = env.bool("CHATAPP_SCRIPTED_MODEL", default=False)
 INFERENCE_SLOTS = env.int("INFERENCE_SLOTS", default=4)
 INFERENCE_THREADS = env.int("INFERENCE_THREADS", default=0) or None
 INFERENCE_GPU_LAYERS = env.int("INFERENCE_GPU_LAYERS", default=-1)
+INFERENCE_IDLE_MINUTES = env.int("INFERENCE_IDLE_MINUTES", default=30)
 # Where the tokens of external providers lie, renewed by something else, and the way out to those providers.
 PROVIDER_TOKENS_DIR = Path(env.str("PROVIDER_TOKENS_DIR", default="/run/secrets"))
 PROVIDER_PROXY = env.str("PROVIDER_PROXY", default="")

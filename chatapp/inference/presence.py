@@ -9,7 +9,7 @@ from uuid import UUID
 from django.db import transaction
 from django.db.models.functions import Now
 
-from chatapp.inference.models import ModelVersion, Worker, WorkerKind
+from chatapp.inference.models import ModelVersion, VersionProblem, Worker, WorkerKind
 
 FORGET_AFTER = timedelta(hours=1)
 
@@ -26,6 +26,8 @@ def report_presence(
     slots: int = 0,
     busy: int = 0,
     loaded: Sequence[UUID] = (),
+    loading: Sequence[UUID] = (),
+    serves: Sequence[UUID] = (),
     problem: str = "",
 ) -> None:
     now = Now()
@@ -34,11 +36,20 @@ def report_presence(
         worker, created = Worker.objects.update_or_create(
             name=worker_name(kind), defaults=state, create_defaults={**state, "started_at": now}
         )
-        worker.loaded.set(ModelVersion.objects.filter(id__in=loaded))
+        for relation, ids in ((worker.loaded, loaded), (worker.loading, loading), (worker.serves, serves)):
+            relation.set(ModelVersion.objects.filter(id__in=ids))
         if created:
-            Worker.objects.filter(seen_at__lt=Now() - FORGET_AFTER).delete()
+            _forget_the_gone()
 
 
 def forget_presence(kind: WorkerKind) -> None:
     """At an orderly stop: the worker is not missing, it has left."""
-    Worker.objects.filter(name=worker_name(kind)).delete()
+    name = worker_name(kind)
+    Worker.objects.filter(name=name).delete()
+    VersionProblem.objects.filter(worker=name).delete()
+
+
+def _forget_the_gone() -> None:
+    Worker.objects.filter(seen_at__lt=Now() - FORGET_AFTER).delete()
+    known = Worker.objects.values("name")
+    VersionProblem.objects.filter(since__lt=Now() - FORGET_AFTER).exclude(worker__in=known).delete()

@@ -8,6 +8,7 @@ from tests.architecture.sources import ROOT, Module, modules
 # Each with its reason.
 MAY_QUERY = {
     "chatapp/conversations/queue.py": "the queue of record: one statement claims, others read the place in it",
+    "chatapp/inference/health.py": "the selectors of what workers say of versions",
     "chatapp/inference/presence.py": "a worker's heartbeat, the only write to its row",
     "chatapp/inference/usage.py": "the selectors of usage: sums over outcomes and side work",
 }

@@ -3,6 +3,7 @@
 import threading
 import time
 from concurrent.futures import wait
+from contextlib import ExitStack
 from functools import lru_cache
 from uuid import UUID
 
@@ -19,9 +20,12 @@ from chatapp.conversations.queue import claim_next, has_queued
 from chatapp.conversations.streams.entries import CONTROL_CHANNEL
 from chatapp.conversations.streams.flusher import Flusher
 from chatapp.conversations.streams.redis import blocking_client
-from chatapp.inference.engine import ChatModel
+from chatapp.inference.engine import ChatModel, EngineError
+from chatapp.inference.gpus import measure_gpus
+from chatapp.inference.health import list_routed_versions
 from chatapp.inference.models import ModelVersion, WorkerKind
-from chatapp.inference.pool import EnginePool, can_serve
+from chatapp.inference.pool import EnginePool
+from chatapp.inference.pool.reporting import ProblemReports
 from chatapp.inference.presence import forget_presence, report_presence, worker_name
 from chatapp.inference.selectors import has_ready_worker, list_chat_versions, serving_version
 from chatapp.retrieval.embedding import EmbeddingError, embed_query
@@ -35,6 +39,7 @@ class InferenceWorker:
     def __init__(self) -> None:
         self.name = worker_name(WorkerKind.INFERENCE)
         self.pool = EnginePool()
+        self.problems = ProblemReports(self.pool, worker=self.name)
         self.flusher = Flusher()
         self.draining = threading.Event()
         self.warm = threading.Event()
@@ -59,10 +64,9 @@ class InferenceWorker:
     def answer(self, generation: Generation) -> None:
         reply = Reply(generation, self.flusher.writer(generation.id, generation.attempt))
         self.replies[generation.id] = reply
-        try:
-            generate_reply(reply, self._model_for)
-        finally:
-            self.replies.pop(generation.id, None)
+        with ExitStack() as in_use:
+            in_use.callback(self.replies.pop, generation.id, None)
+            generate_reply(reply, lambda reply: self._model_for(reply, in_use))
 
     def close(self) -> None:
         """After Celery's slots have ended: what is in the flusher goes out, the engines are freed."""
@@ -71,15 +75,20 @@ class InferenceWorker:
         self.pool.close()
         forget_presence(WorkerKind.INFERENCE)
 
-    def _model_for(self, reply: Reply) -> ChatModel:
-        version = reply.generation.version
-        assert version is not None  # noqa: S101 - resolved by the claim
-        if version.id not in self.pool.loaded():
+    def _model_for(self, reply: Reply, in_use: ExitStack) -> ChatModel:
+        """Stays loaded until `in_use` is left."""
+        if reply.version.id not in self.pool.loaded():
             reply.live.note("The model is loading")
-        return self.pool.get(version, waiting=reply.renew)
+
+        def waiting() -> None:
+            reply.renew()
+            if reply.stopped:
+                raise EngineError("The answer was stopped while its model was loading.")
+
+        return in_use.enter_context(self.pool.using(reply.version, waiting=waiting))
 
     def _served(self) -> list[ModelVersion]:
-        return [version for version in list_chat_versions() if can_serve(version)]
+        return [version for version in list_chat_versions() if self.pool.serves(version)]
 
     def _warm_up(self) -> None:
         """The first answer should wait for neither the weights nor the embedder."""
@@ -111,13 +120,24 @@ class InferenceWorker:
             try:
                 if time.monotonic() - last >= HEARTBEAT_SECONDS:
                     last = time.monotonic()
+                    self._tend()
                     self._report()
+                    measure_gpus()
                 if self.warm.is_set() and len(self.replies) < settings.INFERENCE_SLOTS and has_queued():
                     events.wake_workers()
             except DatabaseError as error:
                 log.warning("heartbeat_failed", reason=type(error).__name__)
             finally:
                 close_old_connections()
+
+    def _tend(self) -> None:
+        self.pool.tend(
+            versions=list_chat_versions(),
+            routed=list_routed_versions(),
+            default=serving_version(),
+            idle_seconds=settings.INFERENCE_IDLE_MINUTES * 60.0,
+        )
+        self.problems.sync()
 
     def _report(self) -> None:
         loaded = self.pool.loaded()
@@ -127,6 +147,8 @@ class InferenceWorker:
             slots=settings.INFERENCE_SLOTS,
             busy=len(self.replies),
             loaded=list(loaded),
+            loading=self.pool.loading(),
+            serves=[version.id for version in self._served()],
         )
 
     def _listen(self) -> None:

@@ -2,8 +2,6 @@
 
 from pathlib import Path
 
-from chatapp.inference.engine.devices import list_gpus
-
 _MEMINFO = Path("/proc/meminfo")
 _OWN_GROUPS = Path("/proc/self/cgroup")
 _GROUPS = Path("/sys/fs/cgroup")
@@ -20,7 +18,9 @@ def free_memory() -> int:
 
 
 def free_device_memory() -> int:
-    """Bytes that are free on the GPUs which this build of llama.cpp puts layers on."""
+    """Bytes that are free on the GPUs which this build of llama.cpp puts layers on. Loads llama.cpp."""
+    from chatapp.inference.engine.devices import list_gpus
+
     return sum(gpu.memory_free for gpu in list_gpus())
 
 

@@ -1,5 +1,5 @@
 from chatapp.inference.services.outcomes import record_outcome, record_side_work
-from chatapp.inference.services.problems import clear_problem, clear_problems_of, report_problem, retry_version
+from chatapp.inference.services.problems import clear_problem, report_problem, retry_version
 from chatapp.inference.services.route_plans import RuleSpec
 from chatapp.inference.services.routes import configure_route, set_serving_version
 from chatapp.inference.services.versions import register_version
@@ -7,7 +7,6 @@ from chatapp.inference.services.versions import register_version
 __all__ = [
     "RuleSpec",
     "clear_problem",
-    "clear_problems_of",
     "configure_route",
     "record_outcome",
     "record_side_work",

@@ -1,3 +1,8 @@
+from django.db import transaction
+
+from chatapp.accounts.models import User
+from chatapp.accounts.permissions import require
+from chatapp.accounts.services import record_event
 from chatapp.inference.models import ModelVersion, VersionProblem
 
 _LONGEST_REASON = 500
@@ -13,3 +18,16 @@ def report_problem(*, version: ModelVersion, worker: str, reason: str) -> None:
 def clear_problem(*, version: ModelVersion, worker: str) -> None:
     """It can again, or the worker has left."""
     VersionProblem.objects.filter(version=version, worker=worker).delete()
+
+
+@transaction.atomic
+def retry_version(*, user: User | None, version: ModelVersion) -> None:
+    """Every worker that gave it up tries again: it sees that its problem was taken away.
+
+    Raises ChatappError("forbidden").
+    """
+    if user is not None:
+        require(user, "inference.serve_version", version)
+    gone, _ = VersionProblem.objects.filter(version=version).delete()
+    if gone:
+        record_event(actor=user, action="inference.version_retried", obj=version, detail={"workers": gone})

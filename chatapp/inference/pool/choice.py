@@ -1,0 +1,36 @@
+"""Which models go: those that nobody needs, and those that are needed least when another one needs their place."""
+
+from collections.abc import Collection, Iterable
+from dataclasses import dataclass
+from uuid import UUID
+
+from chatapp.inference.pool.entry import Entry
+
+UNROUTED_SECONDS = 60.0
+
+
+@dataclass(frozen=True, slots=True)
+class Demand:
+    """`routed` versions are named by some route; the `kept` one answers most questions and stays."""
+
+    routed: Collection[UUID] = ()
+    kept: UUID | None = None
+
+
+def unneeded(entries: Iterable[Entry], demand: Demand, *, idle_seconds: float, now: float) -> list[Entry]:
+    """Idle for `idle_seconds` (0: never), or for a minute where no route names them."""
+    idle = [entry for entry in entries if entry.is_idle() and entry.version.id != demand.kept]
+    return [entry for entry in idle if _is_over(entry, demand, idle_seconds=idle_seconds, now=now)]
+
+
+def least_needed(entries: Iterable[Entry], demand: Demand) -> Entry | None:
+    """Of the idle ones, first those that no route names, then by how long they have been idle."""
+    idle = [entry for entry in entries if entry.is_idle() and entry.version.id != demand.kept]
+    return min(idle, key=lambda entry: (entry.version.id in demand.routed, entry.last_used), default=None)
+
+
+def _is_over(entry: Entry, demand: Demand, *, idle_seconds: float, now: float) -> bool:
+    idle = now - entry.last_used
+    if entry.version.id not in demand.routed:
+        return idle >= UNROUTED_SECONDS
+    return 0 < idle_seconds <= idle
