@@ -1,4 +1,6 @@
-import sys
+import gc
+import hashlib
+import resource
 from pathlib import Path
 
 import pytest
@@ -42,27 +44,94 @@ def test_control_texts_in_a_message_cannot_end_its_turn() -> None:
         "{{ cycler.__init__.__globals__.os.system('touch pwned') }}",
         "{{ messages.__class__ }}{{ raise_exception.__globals__ }}",
         "{{ ''['__class__'] }}{{ (''|attr('__class__')).mro() }}",
+        "{{ ''.format.__self__.__class__ }}{{ '{0.__class__.__mro__}'.format('') }}",
+        "{{ self.__init__.__globals__ }}",
         "{{ messages.append(1) }}",
         "{% for a in range(1000000000) %}{% endfor %}",
-        "{% for a in range(99999) %}{% for b in range(99999) %}{% endfor %}{% endfor %}",
+        "{{ raise_exception('no') }}",
+        "{{ 1 / 0 }}",
         "{% macro again() %}{{ again() }}{% endmacro %}{{ again() }}",
+        "{% include '/etc/passwd' %}",
+        "{% import 'os' as os %}",
+    ],
+)
+def test_a_hostile_template_gets_nowhere(source: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(ChatTemplateError, match="The chat template failed"):
+        render(source)
+    assert list(tmp_path.iterdir()) == []
+
+
+GROWING = "{% set ns = namespace(x='aaaaaaaaaa') %}{% for i in range(60) %}"
+
+
+@pytest.mark.parametrize(
+    "source",
+    [
+        "{% for a in range(99999) %}{% for b in range(99999) %}{% endfor %}{% endfor %}",
+        "{{ 1|round(999999999, 'ceil') }}",  # when it is read, in one instruction
+        "{{ messages|length|round(999999999, 'floor') }}",
+        "{{ 9 ** (9 ** 9) }}",
+        "{{ (messages|length + 8) ** (9 ** 9) }}",
         "{{ 'a' * 1000000000 }}",
-        "{{ 9 ** 9 ** 9 ** 9 }}",
         "{{ 'a'.ljust(1000000000) }}",
         "{{ '%01000000000d' % 1 }}",
         "{{ '{:>1000000000}'.format(1) }}",
-        "{{ raise_exception('no') }}",
-        "{{ 1 / 0 }}",
-        "{% include '/etc/passwd' %}",
+        GROWING + "{% set ns.x = ns.x ~ ns.x %}{% endfor %}",
+        GROWING + "{% set ns.x = ns.x + ns.x %}{% endfor %}",
+        GROWING + "{% set ns.x %}{{ ns.x }}{{ ns.x }}{% endset %}{% endfor %}",
+        GROWING + "{% set ns.x = ns.x|replace('a', ns.x) %}{% endfor %}",
+        GROWING + "{% set ns.x = ns.x.join(ns.x|list) %}{% endfor %}",
+        "{% set ns = namespace(x=[1]) %}{% for i in range(60) %}{% set ns.x = ns.x + ns.x %}{% endfor %}",
+        "{{ range(99999)|map('string')|map('center', 99999)|list }}",
+        "{{ lipsum(n=100000000) }}",
     ],
 )
-def test_a_hostile_template_is_stopped(source: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.chdir(tmp_path)
-    trace = sys.gettrace()
+def test_a_greedy_template_ends_only_its_own_process(source: str) -> None:
+    started = resource.getrusage(resource.RUSAGE_SELF)
     with pytest.raises(ChatTemplateError):
         render(source)
-    assert sys.gettrace() is trace
-    assert list(tmp_path.iterdir()) == []
+    ended = resource.getrusage(resource.RUSAGE_SELF)
+    assert ended.ru_maxrss - started.ru_maxrss < 100_000
+    assert ended.ru_utime - started.ru_utime < 1
+
+
+def test_a_template_that_went_too_far_renders_the_next_messages() -> None:
+    endless = "{{ 9 ** (messages|length + 9 ** 9) }}"
+    source = "{% if messages[0].content == 'loop' %}" + endless + "{% endif %}{{ messages[0].content }}"
+    template = ChatTemplate(source, control_texts=[], bos="", eos="")
+    for _ in range(2):
+        with pytest.raises(ChatTemplateError, match="more than a second"):
+            template.render([{"role": "user", "content": "loop"}])
+        assert template.render([{"role": "user", "content": "Grüße 😀"}]) == "Grüße 😀"
+    template.close()
+
+
+def test_a_long_conversation_is_rendered_whole() -> None:
+    content = "wörter " * 300_000
+    assert render("{{ messages[0].content }}", content) == content
+
+
+def test_nothing_of_the_environment_is_there_for_a_template(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("CHATAPP_SECRET", "secret")
+    template = ChatTemplate(CHATML, control_texts=[], bos="", eos="")
+    environment = Path(f"/proc/{template._renderer._process.pid}/environ").read_bytes()
+    assert b"CHATAPP_SECRET" not in environment
+    template.close()
+    assert not template._renderer.is_alive()
+
+
+def test_the_process_ends_with_its_template() -> None:
+    template = ChatTemplate(CHATML, control_texts=[], bos="", eos="")
+    process = template._renderer._process
+    del template
+    gc.collect()
+    assert process.poll() is not None
+
+
+def test_a_template_is_known_by_its_hash() -> None:
+    template = ChatTemplate("{{ messages }}", control_texts=[], bos="", eos="")
+    assert template.sha256 == hashlib.sha256(b"{{ messages }}").hexdigest()
 
 
 @pytest.mark.parametrize("source", ["{% for %}", "{{ a", "x" * 100_001])
