@@ -1,7 +1,8 @@
 """Chat templates come inside model files from strangers.
 
-So they are rendered by a process of their own, in Jinja's sandbox: it has a second of processor time, little memory,
-none of this process's environment, and cannot write files. Whatever a template does, only that process ends.
+So they are rendered by a process of their own, in Jinja's sandbox. It has half a second of processor time, little
+memory and none of this process's environment, and it cannot write files. Whatever a template does, only that process
+ends.
 """
 
 import hashlib
@@ -23,7 +24,7 @@ from chatapp.inference.engine.types import ChatMessage
 _PROGRAM = Path(__file__).with_name("template_process.py")
 _MAX_TEMPLATE_CHARACTERS = 100_000
 _MAX_PROMPT_BYTES = 64 << 20
-# Far above the second of processor time: other processes may need the processor too.
+# Far above the processor time that it has: other processes may need the processor too.
 _WALL_SECONDS = 30.0
 
 
@@ -85,7 +86,7 @@ class _Renderer:
             answer: dict[str, str] = json.loads(line)
         except (OSError, ValueError) as error:
             self.stop()
-            raise ChatTemplateError("The chat template takes more than a second, or too much memory.") from error
+            raise ChatTemplateError("The chat template takes too much time or memory.") from error
         if "error" in answer:
             raise ChatTemplateError(f"The chat template failed: {answer['error']}")
         return answer["text"]

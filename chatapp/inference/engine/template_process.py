@@ -15,7 +15,7 @@ from jinja2.ext import loopcontrols
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 
 _MAX_MEMORY = 512 << 20
-_MAX_CPU_SECONDS = 1.0
+_MAX_CPU_SECONDS = 0.5
 _MAX_ERROR_CHARACTERS = 300
 
 

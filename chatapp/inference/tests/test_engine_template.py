@@ -101,7 +101,7 @@ def test_a_template_that_went_too_far_renders_the_next_messages() -> None:
     source = "{% if messages[0].content == 'loop' %}" + endless + "{% endif %}{{ messages[0].content }}"
     template = ChatTemplate(source, control_texts=[], bos="", eos="")
     for _ in range(2):
-        with pytest.raises(ChatTemplateError, match="more than a second"):
+        with pytest.raises(ChatTemplateError, match="too much time or memory"):
             template.render([{"role": "user", "content": "loop"}])
         assert template.render([{"role": "user", "content": "Grüße 😀"}]) == "Grüße 😀"
     template.close()
