@@ -18,6 +18,7 @@ from chatapp.inference.providers.credentials import (
     static_key,
     token_file,
 )
+from chatapp.inference.providers.http_json import HttpJson
 from chatapp.inference.providers.openai_compatible import OpenAICompatible
 from chatapp.inference.providers.options import AuthHeader, RequestOptions, parse_request_options
 from chatapp.inference.providers.pool import UpstreamPool
@@ -45,10 +46,12 @@ def open_model(version: ModelVersion, endpoints: Sequence[Endpoint]) -> RemoteMo
 def _backend(version: ModelVersion, options: RequestOptions) -> tuple[Backend, AuthHeader]:
     if version.provider == Provider.OPENAI_COMPATIBLE and version.preset in PRESETS:
         preset = PRESETS[version.preset]
-        backend = OpenAICompatible(
+        chat = OpenAICompatible(
             preset=preset, model=version.external_model, options=options, user_secret=settings.SECRET_KEY
         )
-        return backend, preset.auth_header
+        return chat, preset.auth_header
+    if version.provider == Provider.HTTP_JSON:
+        return HttpJson(model=version.external_model, options=options), "bearer"
     raise EngineError(f"{version.name} is not served by a provider that is known here.")
 
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass, fields
 from chatapp.inference.engine.errors import RequestError
 from chatapp.inference.models import ModelVersion, Provider
 from chatapp.inference.providers.addresses import check_url
+from chatapp.inference.providers.mapping import check_template, sampling_of
 from chatapp.inference.providers.options import RequestOptions, parse_request_options
 from chatapp.inference.providers.presets import PRESETS, Preset
 
@@ -38,9 +39,7 @@ def check_external(version: ModelVersion, endpoints: Iterable[object]) -> list[E
     options = parse_request_options(version.request_options)
     checked = _check_endpoints(endpoints, is_own=not version.may_leave_company)
     if version.provider == Provider.HTTP_JSON:
-        _refuse_options(options, _OPENAI_ONLY | {"api_version"}, "http_json")
-        if version.preset:
-            raise RequestError("preset is for openai_compatible versions.")
+        _check_mapping(version, options)
         header_is_open = True
     else:
         header_is_open = _check_preset(version, options).takes_client_credentials
@@ -74,15 +73,30 @@ def _check_preset(version: ModelVersion, options: RequestOptions) -> Preset:
         raise RequestError(f"The preset {preset.name} needs {missing} in request_options.")
     if options.sends_user_hash and not preset.user_field:
         raise RequestError(f"The preset {preset.name} has no place for a user's hash.")
-    _check_sampling(version, preset.sampling, options.sampling)
+    _check_sampling(version, _narrowed(preset, options))
     return preset
 
 
-def _check_sampling(version: ModelVersion, taken: tuple[str, ...], narrowed: tuple[str, ...] | None) -> None:
-    unknown = next((name for name in narrowed or () if name not in taken), None)
+def _check_mapping(version: ModelVersion, options: RequestOptions) -> None:
+    if version.preset:
+        raise RequestError("preset is for openai_compatible versions.")
+    _refuse_options(options, _OPENAI_ONLY | {"api_version", "sampling"}, "http_json")
+    if not options.path:
+        raise RequestError("An http_json version needs path, request and response in request_options.")
+    check_template(options.request)
+    if "{model}" in options.path and not version.external_model:
+        raise RequestError("external_model must name the {model} of the path.")
+    _check_sampling(version, sampling_of(options.request))
+
+
+def _narrowed(preset: Preset, options: RequestOptions) -> tuple[str, ...]:
+    unknown = next((name for name in options.sampling or () if name not in preset.sampling), None)
     if unknown is not None:
-        raise RequestError(f"{unknown[:60]} is not a sampling parameter that {version.preset} takes.")
-    allowed = taken if narrowed is None else narrowed
+        raise RequestError(f"{unknown[:60]} is not a sampling parameter that {preset.name} takes.")
+    return preset.sampling if options.sampling is None else options.sampling
+
+
+def _check_sampling(version: ModelVersion, allowed: tuple[str, ...]) -> None:
     refused = next((name for name in version.sampling if name not in allowed), None)
     if refused is not None:
         raise RequestError(f"{refused[:60]} is not a sampling parameter that this model takes.")
