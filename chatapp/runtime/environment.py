@@ -11,7 +11,7 @@ from pathlib import Path
 from chatapp.runtime import progress
 from chatapp.runtime.files import CHECKOUT
 from chatapp.runtime.jobs import InstallError, Job
-from chatapp.runtime.toolchain import describe_processor
+from chatapp.runtime.toolchain import describe_processor, wants_cuda
 from chatapp.runtime.wheelhouse import Wheelhouse
 
 _ENGINE = "llama-cpp-python"
@@ -38,9 +38,10 @@ class Environment:
         return lines
 
     def compute_stamp(self, name: str) -> str:
-        """Changes with the pins, with Python, and with the processor, for which llama.cpp was compiled."""
+        """Changes with the pins, with Python, and with what llama.cpp was compiled for."""
         pinned = [*self.requirements(name), (self.checkout / "constraints.txt").read_text()]
-        return hashlib.sha256("\n".join([sys.version, describe_processor(), *pinned]).encode()).hexdigest()
+        target = [describe_processor(), *(["cuda"] if wants_cuda() else [])]
+        return hashlib.sha256("\n".join([sys.version, *target, *pinned]).encode()).hexdigest()
 
     def is_current(self, name: str) -> bool:
         return self._read_stamps().get(name) == self.compute_stamp(name)

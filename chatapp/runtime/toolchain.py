@@ -14,7 +14,8 @@ from pathlib import Path
 _FIRST_GCC_WITH_AMX = 13
 _FIRST_GCC_THAT_KNOWS_AMX = 11
 _NO_AMX = "-mno-amx-tile -mno-amx-int8 -mno-amx-bf16"
-_RELEVANT_VARIABLES = ("CMAKE_ARGS", "CFLAGS", "CXXFLAGS", "CC", "CXX", "CUDAARCHS")
+_RELEVANT_VARIABLES = ("CMAKE_ARGS", "CFLAGS", "CXXFLAGS", "CC", "CXX", "CUDAARCHS", "CUDACXX")
+_CUDA_FOLDER = Path("/usr/local/cuda/bin")
 
 
 @dataclass(frozen=True)
@@ -40,6 +41,19 @@ def find_compiler() -> Compiler | None:
     return None
 
 
+def wants_cuda() -> bool:
+    return os.environ.get("CHATAPP_CUDA", "") not in {"", "0"}
+
+
+def find_cuda_compiler() -> Compiler | None:
+    """NVIDIA's nvcc: as CUDACXX names it, on the path, or where its installer puts it."""
+    path = shutil.which(os.environ.get("CUDACXX") or "nvcc") or shutil.which("nvcc", path=str(_CUDA_FOLDER))
+    if path is None:
+        return None
+    answer = subprocess.run([path, "--version"], capture_output=True, text=True, check=False)
+    return Compiler(path=path, version=answer.stdout.strip().rpartition("\n")[2])
+
+
 def choose_flags(compiler: Compiler, machine: str) -> str:
     """Extra flags for C and C++; the caller's own CFLAGS come on top."""
     major = compiler.gcc_major
@@ -48,21 +62,27 @@ def choose_flags(compiler: Compiler, machine: str) -> str:
 
 
 def build_environment(compiler: Compiler) -> dict[str, str]:
+    cuda = find_cuda_compiler() if wants_cuda() else None
     flags = choose_flags(compiler, platform.machine())
     environment = {"CMAKE_BUILD_PARALLEL_LEVEL": str(os.cpu_count() or 1), **os.environ}
     for name in ("CFLAGS", "CXXFLAGS"):
         environment[name] = " ".join(filter(None, [flags, os.environ.get(name, "")]))
     # Image input is not used, and its library is a fifth of the build.
-    environment["CMAKE_ARGS"] = " ".join(filter(None, ["-DLLAVA_BUILD=OFF", os.environ.get("CMAKE_ARGS", "")]))
+    arguments = ["-DLLAVA_BUILD=OFF", "-DGGML_CUDA=ON" if cuda else "", os.environ.get("CMAKE_ARGS", "")]
+    environment["CMAKE_ARGS"] = " ".join(filter(None, arguments))
+    if cuda:
+        environment["CUDACXX"] = cuda.path
     return environment
 
 
 def compute_key(*, version: str, compiler: Compiler, processor: str) -> str:
     """Names a build: two machines or settings that differ in any of this must not share one."""
     environment = build_environment(compiler)
+    cuda = find_cuda_compiler() if wants_cuda() else None
     facts = {
         "version": version,
         "compiler": asdict(compiler),
+        "cuda": asdict(cuda) if cuda else None,
         "machine": platform.machine(),
         "processor": processor,
         "libc": platform.libc_ver(),

@@ -6,7 +6,14 @@ import tempfile
 from pathlib import Path
 
 from chatapp.runtime.jobs import InstallError, Job
-from chatapp.runtime.toolchain import build_environment, compute_key, describe_processor, find_compiler
+from chatapp.runtime.toolchain import (
+    build_environment,
+    compute_key,
+    describe_processor,
+    find_compiler,
+    find_cuda_compiler,
+    wants_cuda,
+)
 
 
 def default_cache() -> Path:
@@ -22,6 +29,11 @@ class Wheelhouse:
             raise InstallError(
                 "Chatapp compiles llama.cpp for this processor and finds no C++ compiler. "
                 "Install one (on Debian and Ubuntu: apt install g++), or name it in CXX."
+            )
+        if wants_cuda() and find_cuda_compiler() is None:
+            raise InstallError(
+                "CHATAPP_CUDA is set, and NVIDIA's compiler nvcc is not found. Install the CUDA toolkit, or name nvcc "
+                "in CUDACXX; without CHATAPP_CUDA llama.cpp is compiled for the processor alone."
             )
         self._requirement = requirement
         self._python = python
@@ -42,7 +54,8 @@ class Wheelhouse:
             *("--no-deps", "--no-cache-dir", "--no-binary", "llama-cpp-python"),
             *("--wheel-dir", str(self._unfinished), self._requirement),
         ]
-        title = "Compiling llama.cpp (once per machine, 4 to 10 minutes on 2 cores)"
+        minutes = "4 to 10 minutes on 2 cores" + (", several times that with CUDA" if wants_cuda() else "")
+        title = f"Compiling llama.cpp (once per machine, {minutes})"
         return Job(title, command, log=self._log, environment=self._environment)
 
     def take(self) -> Path:

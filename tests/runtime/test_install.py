@@ -65,6 +65,47 @@ def test_a_build_is_named_by_all_that_it_depends_on(monkeypatch: pytest.MonkeyPa
     assert len(keys) == 5
 
 
+@pytest.fixture
+def nvcc(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    program = tmp_path / "nvcc"
+    program.write_text("#!/bin/sh\necho 'nvcc: NVIDIA (R) Cuda compiler driver'\necho 'Build cuda_12.4.r12.4'\n")
+    program.chmod(0o755)
+    monkeypatch.setenv("CUDACXX", str(program))
+    monkeypatch.setenv("CHATAPP_CUDA", "1")
+    return program
+
+
+def test_cuda_is_compiled_in_when_asked_for(nvcc: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    environment = build_environment(GCC_13)
+    assert "-DGGML_CUDA=ON" in environment["CMAKE_ARGS"]
+    assert environment["CUDACXX"] == str(nvcc)
+    monkeypatch.setenv("CHATAPP_CUDA", "0")
+    assert "CUDA" not in build_environment(GCC_13)["CMAKE_ARGS"]
+
+
+def test_builds_with_and_without_cuda_are_kept_apart(
+    nvcc: Path, checkout: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def name() -> tuple[str, str]:
+        key = compute_key(version="1", compiler=GCC_13, processor="avx2")
+        return key, Environment(checkout).compute_stamp("requirements.txt")
+
+    key, stamp = name()
+    nvcc.write_text(nvcc.read_text().replace("12.4", "13.0"))
+    assert name()[0] != key
+    monkeypatch.delenv("CHATAPP_CUDA")
+    assert name()[0] != key
+    assert name()[1] != stamp
+
+
+def test_a_missing_cuda_compiler_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("CHATAPP_CUDA", "1")
+    monkeypatch.setenv("CUDACXX", str(tmp_path / "nvcc"))
+    monkeypatch.setattr(toolchain, "_CUDA_FOLDER", tmp_path)
+    with pytest.raises(InstallError, match="nvcc is not found"):
+        Wheelhouse("llama-cpp-python==1", Path(sys.executable), log=tmp_path / "log")
+
+
 def test_the_processor_is_described_without_its_changing_clock(tmp_path: Path) -> None:
     cpuinfo = tmp_path / "cpuinfo"
     core = "processor: {}\nmodel name: Example\ncpu MHz: {}\nflags: avx2 fma\n"
