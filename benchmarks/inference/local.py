@@ -2,6 +2,7 @@
 
 import multiprocessing
 import threading
+import time
 from collections.abc import Callable, Generator, Sequence
 from dataclasses import dataclass
 from multiprocessing.connection import Connection
@@ -84,6 +85,8 @@ def _engine(setup: Setup, reports: list[Any]) -> tuple[Ask, Callable[[], None]]:
     )
     if setup.public_text:
         engine.share_prefix(setup.public_text)
+        while engine.stats().cached_tokens < engine.count_tokens(setup.public_text):
+            time.sleep(0.05)
 
     def ask(prompt: str, tokens: int, scope: str, totals: Totals) -> Generator[str, None, None]:
         stream = engine.submit(prompt, max_tokens=tokens, sampling=_END_OF_TEXT_NEVER, cache_scope=scope)

@@ -68,11 +68,14 @@ class Runner:
                 self._note(f"{workload.name}: starting {name} {' '.join(settings)}")
                 results[name] = Results(" ".join(settings))
                 running[name] = stack.enter_context(_started(name, setup, self._server, settings))
-                # What is loaded or learnt once is no part of a round.
-                running[name].play(workload.make()[: None if workload.public_text else 1])
+                # What is loaded or read once is no part of a round.
+                running[name].play(workload.make()[:1])
+                if workload.public_text:
+                    running[name].play(workload.make())
             for number in range(self._runs):
+                chats = workload.make()
                 for name, system in running.items():
-                    results[name].rounds.append(_round(system, workload))
+                    results[name].rounds.append(_round(system, workload, chats))
                     brief = _brief(results[name].rounds[-1])
                     self._note(f"{workload.name}: round {number + 1} of {self._runs}, {name}: {brief}")
         return results
@@ -80,7 +83,7 @@ class Runner:
     def _settings(self, name: str, workload: Workload, setup: Setup) -> tuple[str, ...]:
         if name in self._best:
             return self._best[name]
-        choices = list(_choices(name, setup))
+        choices = list(_choices(name, setup, cache=self._best.get("llama-server", _CACHES[0])))
         if len(choices) == 1:
             return choices[0]
         speeds = {}
@@ -95,7 +98,7 @@ class Runner:
         return best
 
 
-def _choices(name: str, setup: Setup) -> Iterator[tuple[str, ...]]:
+def _choices(name: str, setup: Setup, *, cache: tuple[str, ...]) -> Iterator[tuple[str, ...]]:
     if not name.startswith("llama-server"):
         yield (f"draft_tokens={setup.draft_tokens}",) if name == "engine with drafts" else ()
     elif name == "llama-server":
@@ -103,7 +106,7 @@ def _choices(name: str, setup: Setup) -> Iterator[tuple[str, ...]]:
         yield from _CACHES if setup.slots > 1 else _CACHES[:1]
     else:
         for drafts in _DRAFTS:
-            yield ("--kv-unified", *(part.format(draft_tokens=setup.draft_tokens) for part in drafts))
+            yield (*cache, *(part.format(draft_tokens=setup.draft_tokens) for part in drafts))
 
 
 @contextmanager
@@ -123,8 +126,7 @@ def _started(name: str, setup: Setup, server: str | None, settings: Sequence[str
         system.close()
 
 
-def _round(system: System, workload: Workload) -> Figures:
-    chats = workload.make()
+def _round(system: System, workload: Workload, chats: Sequence[Chat]) -> Figures:
     own, client, machine = cpu_seconds(system.pid), cpu_seconds(os.getpid()), busy_seconds()
     answers, steps = system.play(chats)
     own, client = cpu_seconds(system.pid) - own, cpu_seconds(os.getpid()) - client

@@ -15,7 +15,7 @@ from benchmarks.inference.figures import (
 from benchmarks.inference.prompts import Prompts
 
 _ROOM_TOKENS = 64
-_HOST_PROMPT_TOKENS = 150
+_HOST_PROMPT_TOKENS = 60
 _HOST_ANSWER_TOKENS = 2_000
 _FOLLOW_UP_TOKENS = 40
 
@@ -170,7 +170,7 @@ def all_workloads(prompts: Prompts, sizes: Sizes, *, chat_counts: Sequence[int])
     return [
         *(chats(prompts, sizes, at_once=count, with_locked=count == 8) for count in chat_counts),
         turns(prompts, sizes, at_once=4),
-        system_prompt(prompts, sizes, at_once=8),
+        system_prompt(prompts, sizes, at_once=4),
         quotes(prompts, sizes, at_once=4),
         quotes(prompts, sizes, at_once=1),
         visit(name="visitors", prompt_tokens=sizes.prompt_tokens, count=4),
