@@ -13,7 +13,7 @@ LOOKUP_QUEUE = "lookup"
 
 # Every task names its queue here and its expiry where it is defined; a guard test compares.
 TASKS = {
-    INFERENCE_QUEUE: ("chatapp.conversations.tasks.answer_queued",),
+    INFERENCE_QUEUE: ("chatapp.conversations.tasks.answer_queued", "chatapp.conversations.tasks.do_side_work"),
     LOOKUP_QUEUE: ("chatapp.retrieval.tasks.search_passages", "chatapp.retrieval.tasks.embed"),
     PIPELINE_QUEUE: (
         "chatapp.conversations.tasks.purge_cached_answers",

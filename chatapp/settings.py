@@ -211,6 +211,8 @@ PROVIDER_PROXY = env.str("PROVIDER_PROXY", default="")
 # A 1.5B model on two CPU cores reads about 80 tokens a second: few short passages keep the first token near.
 PROMPT_MAX_TOKENS = env.int("PROMPT_MAX_TOKENS", default=1600)
 RETRIEVED_PASSAGES = env.int("RETRIEVED_PASSAGES", default=3)
+TITLES = env.bool("CHATAPP_TITLES", default=True)
+SUMMARIES = env.bool("CHATAPP_SUMMARIES", default=True)
 ANSWER_CACHE_HOURS = env.int("ANSWER_CACHE_HOURS", default=24)
 ANSWER_CACHE_SCOPE = env.str("ANSWER_CACHE_SCOPE", default="user")
 if ANSWER_CACHE_SCOPE not in {"user", "company"}:

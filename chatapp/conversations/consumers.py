@@ -82,5 +82,8 @@ class ChatConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]
     async def session_over(self, _: dict[str, Any]) -> None:
         await self.close(code=SIGNED_OUT)
 
+    async def list_changed(self, _: dict[str, Any]) -> None:
+        await self.send_frame({"type": "reload"})
+
     async def send_frame(self, frame: dict[str, Any]) -> None:
         await self.send(text_data=json.dumps(frame, separators=(",", ":")))

@@ -16,6 +16,7 @@ from chatapp.conversations.streams.entries import CONTROL_CHANNEL, end_entry, fe
 from chatapp.conversations.streams.redis import redis_client
 
 WAKE_UP = "chatapp.conversations.tasks.answer_queued"
+SIDE_WORK = "chatapp.conversations.tasks.do_side_work"
 log = structlog.get_logger(__name__)
 
 
@@ -51,6 +52,22 @@ def discard_stream(generation_id: UUID) -> None:
         log.warning("stream_not_removed", generation=str(generation_id), reason=type(error).__name__)
 
 
+def request_side_work(task: str, generation_id: UUID, *, tries: int = 0, delay: float, expires: float) -> None:
+    """Asks some inference worker to write a title or a summary once nobody waits; it may be lost."""
+    try:
+        app.send_task(
+            SIDE_WORK,
+            (task, str(generation_id), tries),
+            queue=INFERENCE_QUEUE,
+            countdown=delay,
+            expires=expires,
+            retry=False,
+            ignore_result=True,
+        )
+    except (OperationalError, RedisError, OSError) as error:
+        log.warning("side_work_lost", task=task, reason=type(error).__name__)
+
+
 def socket_group(user_id: UUID) -> str:
     return f"user.{user_id.hex}"
 
@@ -61,3 +78,11 @@ def close_sockets(user_id: UUID) -> None:
         async_to_sync(get_channel_layer().group_send)(socket_group(user_id), {"type": "session.over"})
     except (RedisError, OSError) as error:
         log.warning("sockets_not_closed", user=str(user_id), reason=type(error).__name__)
+
+
+def reload_list(user_id: UUID) -> None:
+    """The user's open pages fetch their list of conversations anew."""
+    try:
+        async_to_sync(get_channel_layer().group_send)(socket_group(user_id), {"type": "list.changed"})
+    except (RedisError, OSError) as error:
+        log.warning("list_not_reloaded", user=str(user_id), reason=type(error).__name__)

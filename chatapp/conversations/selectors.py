@@ -117,6 +117,27 @@ def is_regenerated(generation: Generation) -> bool:
     return siblings.exclude(id=generation.message_id).exists()
 
 
+def get_answered(generation_id: UUID) -> Generation | None:
+    """For side work: a complete answer with all that is asked of it; None when it is none, any more."""
+    parts = ("message__parent", "message__conversation", "version", "user")
+    return Generation.objects.select_related(*parts).filter(id=generation_id, status=Status.COMPLETE).first()
+
+
+def list_path(message: Message) -> list[Message]:
+    """From the conversation's first message to this one, with generations and summaries; [] when it was deleted.
+
+    For workers: whoever may ask below a message may have all that is above it in the prompt.
+    """
+    of_conversation = Message.objects.filter(conversation_id=message.conversation_id)
+    messages = {found.id: found for found in of_conversation.select_related("generation", "summary")}
+    path: list[Message] = []
+    at = messages.get(message.id)
+    while at is not None:
+        path.append(at)
+        at = messages[at.parent_id] if at.parent_id else None
+    return path[::-1]
+
+
 def load_live_states(generation_ids: Sequence[UUID]) -> dict[UUID, tuple[Generation, QueuePlace | None]]:
     """For the hub, whose callers have checked their rights: states of answers, without those that are gone."""
     columns = ("status", "attempt", "checkpoint", "checkpoint_seq", "priority", "created_at", "route_id")

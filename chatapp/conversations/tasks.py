@@ -1,7 +1,10 @@
 """Celery's side of answering: a message carries no data, Postgres knows the work."""
 
+from uuid import UUID
+
 from chatapp.celery import app
 from chatapp.conversations import services
+from chatapp.inference.models import Task
 
 
 @app.task(expires=30)
@@ -10,6 +13,14 @@ def answer_queued() -> None:
     from chatapp.conversations.workers.inference import current_worker
 
     current_worker().answer_all()
+
+
+@app.task(expires=60)
+def do_side_work(task: str, generation_id: str, tries: int) -> None:
+    from chatapp.conversations.workers.inference import current_worker
+    from chatapp.conversations.workers.side_work import do_side_work
+
+    do_side_work(current_worker(), Task(task), UUID(generation_id), tries=tries)
 
 
 @app.task(expires=600)

@@ -33,6 +33,10 @@ class PolicySet:
     def check_passage(self, text: str) -> Decision:
         return decide(self._of_stage(Stage.CONTEXT), text)
 
+    def check_output(self, text: str) -> Decision:
+        """Of a text that is whole already; what is streamed goes through `output_guard`."""
+        return decide(self._of_stage(Stage.OUTPUT), text)
+
     def output_guard(self) -> OutputGuard:
         return OutputGuard(self._of_stage(Stage.OUTPUT))
 

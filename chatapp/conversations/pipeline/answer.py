@@ -12,8 +12,9 @@ from chatapp.conversations.pipeline.cache import remember_answer
 from chatapp.conversations.pipeline.fallback import answer_by_first_able
 from chatapp.conversations.pipeline.grounding import ground
 from chatapp.conversations.pipeline.measuring import measure
-from chatapp.conversations.pipeline.prompts import NOT_FOUND, SEARCH_DOWN, list_history
+from chatapp.conversations.pipeline.prompts import NOT_FOUND, SEARCH_DOWN, read_history
 from chatapp.conversations.pipeline.reply import HandedOverError, LeaseLostError, ModelSource, Reply
+from chatapp.conversations.pipeline.side_work import request_side_work
 from chatapp.conversations.pipeline.writing import is_scripted, write_answer
 from chatapp.conversations.services import FinishedAnswer
 from chatapp.inference.engine import EngineError
@@ -49,14 +50,15 @@ def generate_reply(reply: Reply, model_for: ModelSource) -> None:
         services.record_aftermath(generation.id)
         remember_answer(generation, reply.cache_key, finished)
         measure(generation, finished, reply.stream)
+        request_side_work(generation, finished)
     close_old_connections()
 
 
 def _answer(reply: Reply, model_for: ModelSource) -> FinishedAnswer:
     generation, policies = reply.generation, active_policies()
     generation.policy_version = policies.version
-    history = list_history(generation)
-    if _declines(reply, history, policies):
+    history = read_history(generation)
+    if _declines(reply, history.messages, policies):
         reply.show(NOT_FOUND)
         return FinishedAnswer(
             status=Status.COMPLETE, text=reply.text, finish_reason="stop", first_token_at=reply.first_token_at

@@ -1,11 +1,13 @@
 """Builds the prompt: the stable part first, so that the engine's prefix cache is hit, then history, then passages."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import cast
 
 from django.conf import settings
 
-from chatapp.conversations.models import Generation, Message, MessageRole, Status
+from chatapp.conversations.models import ConversationSummary, Generation, Message, MessageRole, Status
+from chatapp.conversations.selectors import list_path
 from chatapp.inference.engine import ChatMessage, ChatModel
 from chatapp.retrieval.search import Passage
 
@@ -13,49 +15,108 @@ NOT_FOUND = (
     "That is not in the documents I can see. It may be written down somewhere that you have no access to, "
     "or nowhere yet: ask the owner of the topic, or try other words."
 )
+TURN_TOKENS = 8  # What a chat template sets round one message, at most.
 SEARCH_DOWN = "Search is not available now, so this answer does not rest on the company's documents.\n\n"
 
 
-def list_history(generation: Generation) -> list[Message]:
-    """The messages above the answer, the question last; turns that were blocked or came to nothing are left out."""
-    path: list[Message] = []
-    at = generation.message.parent
-    while at is not None:
-        path.append(at)
-        at = at.parent
+@dataclass(frozen=True, slots=True)
+class History:
+    """What was said, root first, without turns that were blocked, taken back or came to nothing.
+
+    `summary` tells, in short, what stands in the first messages; they are here all the same.
+    """
+
+    messages: list[Message]
+    summary: ConversationSummary | None = None
+    is_whole: bool = True  # False when an answer was taken back: no later summary may be used, it may tell of it.
+
+    @property
+    def recent(self) -> list[Message]:
+        """What the summary does not cover."""
+        ids = [message.id for message in self.messages]
+        covered = ids.index(self.summary.upto_id) + 1 if self.summary and self.summary.upto_id in ids else 0
+        return self.messages[covered:]
+
+
+@dataclass(frozen=True, slots=True)
+class Prompt:
+    """`summary` is what stands in it for older messages; None when they are in it themselves or were left out."""
+
+    messages: list[ChatMessage]
+    summary: ConversationSummary | None = None
+
+
+def read_history(generation: Generation) -> History:
+    """What was said above the answer; the question is the last message."""
+    return usable_history(list_path(generation.message)[:-1])
+
+
+def usable_history(path: Sequence[Message]) -> History:
     usable: list[Message] = []
-    for message in reversed(path):
+    summary, is_whole = None, True
+    for message in path:
         run = getattr(message, "generation", None)
         if run is not None and (run.status in {Status.BLOCKED, Status.RETRACTED, Status.FAILED} or not message.text):
+            is_whole = is_whole and run.status != Status.RETRACTED
             if usable and usable[-1].role == MessageRole.USER:
                 usable.pop()
             continue
         usable.append(message)
-    return usable
+        if is_whole:
+            summary = getattr(message, "summary", summary)
+    return History(usable, summary, is_whole)
 
 
 def build_prompt(
     *,
     model: ChatModel,
     system_prompt: str,
-    history: Sequence[Message],
+    history: History,
     passages: Sequence[Passage],
     budget_tokens: int,
-) -> list[ChatMessage]:
-    """The messages of a prompt of at most about `budget_tokens`: the oldest turns give way first, then nothing else."""
-    *earlier, question = history
+) -> Prompt:
+    """A prompt of at most about `budget_tokens`.
+
+    When not all that was said fits, the summary stands for what it covers, and of the rest the oldest gives way.
+    """
+    *earlier, question = history.messages
     asked = format_question(question.text, passages)
     left = budget_tokens - model.count_tokens(asked) - model.count_tokens(system_prompt)
+    kept, summary, retold = newest_that_fit(model, earlier, left), None, list[ChatMessage]()
+    if len(kept) < len(earlier) and history.summary is not None:
+        before = _retell(history.summary)
+        left -= sum(model.count_tokens(message["content"]) + TURN_TOKENS for message in before)
+        if left >= 0:
+            summary, retold = history.summary, before
+            kept = newest_that_fit(model, history.recent[:-1], left)
+    turns = [_chat_message(message.role, message.text) for message in kept]
+    messages = [_chat_message("system", system_prompt), *retold, *turns, _chat_message("user", asked)]
+    return Prompt(messages, summary)
+
+
+def newest_that_fit(model: ChatModel, messages: Sequence[Message], left: int) -> list[Message]:
+    """The last of the messages that take at most `left` tokens, from a question on."""
     kept: list[Message] = []
-    for message in reversed(earlier):
-        left -= model.count_tokens(message.text) + 8
+    for message in reversed(messages):
+        left -= model.count_tokens(message.text) + TURN_TOKENS
         if left < 0:
             break
         kept.insert(0, message)
     while kept and kept[0].role == MessageRole.ASSISTANT:
         kept.pop(0)
-    told = [("system", system_prompt), *((m.role, m.text) for m in kept), ("user", asked)]
-    return [cast("ChatMessage", {"role": role, "content": text}) for role, text in told]
+    return kept
+
+
+def _retell(summary: ConversationSummary) -> list[ChatMessage]:
+    """As a turn of the conversation, not as the system's word: it was made of what people and documents say."""
+    return [
+        _chat_message("user", f"What was said before, in short:\n{summary.text}"),
+        _chat_message("assistant", "I have read it."),
+    ]
+
+
+def _chat_message(role: str, content: str) -> ChatMessage:
+    return cast("ChatMessage", {"role": role, "content": content})
 
 
 def format_question(question: str, passages: Sequence[Passage]) -> str:

@@ -1,6 +1,5 @@
 """Lets one version write the answer: prompt, stream through the output policy, citations."""
 
-from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any, TypedDict
 
@@ -8,9 +7,9 @@ import structlog
 from django.conf import settings
 from django.db import close_old_connections
 
-from chatapp.conversations.models import Generation, Message, Status
+from chatapp.conversations.models import Generation, Status
 from chatapp.conversations.pipeline.cache import answer_key, find_cached
-from chatapp.conversations.pipeline.prompts import build_prompt, prompt_budget
+from chatapp.conversations.pipeline.prompts import History, build_prompt, prompt_budget
 from chatapp.conversations.pipeline.reply import ModelSource, Reply
 from chatapp.conversations.services import FinishedAnswer
 from chatapp.inference.defaults import SYSTEM_PROMPT
@@ -32,32 +31,29 @@ class Request(TypedDict):
     stop: list[str]
 
 
-def write_answer(
-    reply: Reply, model_for: ModelSource, *, history: Sequence[Message], policies: PolicySet
-) -> FinishedAnswer:
+def write_answer(reply: Reply, model_for: ModelSource, *, history: History, policies: PolicySet) -> FinishedAnswer:
     """The answer of the generation's present version. Raises EngineError, ArtifactError, LeaseLostError."""
     generation, version = reply.generation, reply.version
     model = model_for(reply)
     reply.live.note("Reading" if reply.passages else "Thinking")
-    messages = build_prompt(
+    prompt = build_prompt(
         model=model,
         system_prompt=version.system_prompt or SYSTEM_PROMPT,
         history=history,
         passages=reply.passages,
         budget_tokens=prompt_budget(version.context_tokens, generation.max_tokens),
     )
+    generation.summary = prompt.summary
     request = Request(
         max_tokens=_token_cap(generation), sampling={**version.sampling, **generation.sampling}, stop=generation.stop
     )
-    # What was said while search was down is no answer for when it works.
-    reply.cache_key = (
-        "" if reply.preface else answer_key(generation, messages=messages, passages=reply.passages, request=request)
-    )
+    if not reply.preface:  # What is said while search is down is no answer for when it works.
+        reply.cache_key = answer_key(generation, messages=prompt.messages, passages=reply.passages, request=request)
     cached = find_cached(generation, reply.cache_key)
     generation.is_cached = cached is not None
     close_old_connections()
     scope = str(generation.user_id)
-    stream = cached.replay() if cached else model.chat(messages, cache_scope=scope, **request)
+    stream = cached.replay() if cached else model.chat(prompt.messages, cache_scope=scope, **request)
     guard = policies.output_guard()
     _relay(reply, stream, guard)
     finished = _finished(reply, stream, guard)

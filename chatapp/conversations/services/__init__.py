@@ -4,7 +4,7 @@ What people do is in `messages`, what workers do in `generations` and `fallbacks
 """
 
 from chatapp.conversations.services.cached_answers import purge_cached_answers, store_cached_answer
-from chatapp.conversations.services.conversations import delete_conversation, rename_conversation
+from chatapp.conversations.services.conversations import delete_conversation, rename_conversation, suggest_title
 from chatapp.conversations.services.fallbacks import fall_back, find_fallback, hand_over, safe_ending
 from chatapp.conversations.services.generations import (
     FinishedAnswer,
@@ -15,6 +15,7 @@ from chatapp.conversations.services.generations import (
     store_sources,
 )
 from chatapp.conversations.services.messages import edit_message, post_api_chat, post_message, regenerate
+from chatapp.conversations.services.summaries import store_summary
 from chatapp.conversations.services.sweeper import sweep_generations
 
 __all__ = [
@@ -36,5 +37,7 @@ __all__ = [
     "safe_ending",
     "store_cached_answer",
     "store_sources",
+    "store_summary",
+    "suggest_title",
     "sweep_generations",
 ]

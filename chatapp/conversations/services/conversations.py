@@ -7,7 +7,7 @@ from django.db import transaction
 
 from chatapp.accounts.models import User
 from chatapp.conversations import events
-from chatapp.conversations.models import Conversation, Generation
+from chatapp.conversations.models import Conversation, Generation, TitledBy
 from chatapp.conversations.selectors import get_conversation_for
 from chatapp.conversations.text import clean_text
 from chatapp.errors import ChatappError
@@ -19,8 +19,16 @@ CHOICE_CHARACTERS = 32
 def rename_conversation(*, user: User, conversation_id: UUID, title: str) -> Conversation:
     conversation = get_conversation_for(user, conversation_id)
     conversation.title = title_of(clean_text(title)) or conversation.title
-    conversation.save(update_fields=["title"])
+    conversation.titled_by = TitledBy.PERSON
+    conversation.save(update_fields=["title", "titled_by"])
     return conversation
+
+
+def suggest_title(*, conversation: Conversation, title: str) -> None:
+    """A model's title takes the place of the question's first line, never that of another title."""
+    standing = Conversation.objects.filter(id=conversation.id, titled_by=TitledBy.QUESTION)
+    if standing.update(title=title_of(title), titled_by=TitledBy.MODEL):
+        transaction.on_commit(partial(events.reload_list, conversation.owner_id))
 
 
 def delete_conversation(*, user: User, conversation_id: UUID) -> None:

@@ -94,6 +94,7 @@ def finish_generation(generation: Generation, finished: FinishedAnswer) -> bool:
             completion_tokens=finished.completion_tokens,
             first_token_at=finished.first_token_at,
             policy_version=generation.policy_version,
+            summary_id=generation.summary_id,
             is_cached=generation.is_cached,
             finished_at=Now(),
             checkpoint="",

@@ -1,7 +1,6 @@
 """Answers that are given again: to whom, when, and above all when not (security cases A06 and A19)."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from datetime import timedelta
 from decimal import Decimal
 from typing import Any
@@ -15,10 +14,8 @@ from chatapp.accounts.models import User
 from chatapp.conversations import services
 from chatapp.conversations.models import CachedAnswer, Generation, Message, Source, Status
 from chatapp.conversations.pipeline import answer as answering
-from chatapp.conversations.pipeline.answer import generate_reply
-from chatapp.conversations.pipeline.reply import Reply
-from chatapp.conversations.queue import claim_next
 from chatapp.conversations.streams.flusher import Flusher
+from chatapp.conversations.tests.answering import QUESTION, Answerer
 from chatapp.conversations.tests.test_reply import entries_of, policy, shown
 from chatapp.inference.models import AnswerOutcome, ModelVersion, Provider, Route
 from chatapp.inference.testing import ScriptedModel
@@ -29,7 +26,6 @@ from chatapp.retrieval.services import create_collection, delete_document, proce
 pytestmark = pytest.mark.django_db(transaction=True)
 TEXT = "Everyone gets 28 days of paid holiday per year."
 HANDBOOK = b"# Holiday\n\nEvery employee receives 28 days of paid holiday per calendar year."
-QUESTION = "How many days of paid holiday do I get?"
 
 
 @pytest.fixture
@@ -52,25 +48,6 @@ def model() -> Iterator[ScriptedModel]:
     model = ScriptedModel(tokens=[word + " " for word in TEXT.split()], rate=5000)
     yield model
     model.close()
-
-
-@dataclass
-class Answerer:
-    """Asks and answers on the real path; without documents unless `collections` says otherwise."""
-
-    flusher: Flusher
-    model: ScriptedModel
-
-    def __call__(self, user: User, text: str = QUESTION, **changes: Any) -> Generation:
-        queued = services.post_message(user=user, text=text, message_id=uuid4(), conversation_id=None)
-        Generation.objects.filter(id=queued.id).update(**{"collections": [], **changes})
-        return self.work(self.model)
-
-    def work(self, model: ScriptedModel) -> Generation:
-        claimed = claim_next(worker="w", version_ids=list(ModelVersion.objects.values_list("id", flat=True)))
-        assert claimed is not None
-        generate_reply(Reply(claimed, self.flusher.writer(claimed.id, claimed.attempt)), lambda _: model)
-        return Generation.objects.select_related("message").get(id=claimed.id)
 
 
 @pytest.fixture

@@ -220,3 +220,11 @@ async def test_a_deleted_conversation_ends_the_subscription(alice: User, ask: As
     await database_sync_to_async(services.delete_conversation)(user=alice, conversation_id=message.conversation_id)
     assert (await frames_until_final(socket))[-1]["code"] == "not_found"
     await socket.disconnect()
+
+
+async def test_the_list_is_fetched_anew_by_its_owner_only(alice: User, mallory: User) -> None:
+    socket, others = await opened(alice), await opened(mallory)
+    await database_sync_to_async(events.reload_list)(alice.id)
+    assert await socket.next_frame() == {"type": "reload"}
+    await database_sync_to_async(events.close_sockets)(mallory.id)
+    assert (await others.next_output())["code"] == 4401
