@@ -27,6 +27,7 @@ _PAGES = (
     _Page("Chat", "chat"),
     _Page("Knowledge", "knowledge"),
     _Page("Models", "console_models", "inference.view_version"),
+    _Page("Routes", "console_routes", "inference.view_version"),
     _Page("Workers", "console_workers", "inference.view_worker"),
     _Page("Usage", "console_usage", "accounts.view_usage"),
     _Page("Flags", "console_flags", "moderation.review_flag"),

@@ -41,6 +41,7 @@ class Tab:
 
 PAGES = (
     Page("Models", "console_models", "inference.view_version"),
+    Page("Routes", "console_routes", "inference.view_version"),
     Page("Workers", "console_workers", "inference.view_worker"),
     Page("Usage", "console_usage", "accounts.view_usage"),
     Page("Flags", "console_flags", "moderation.review_flag"),

@@ -1,12 +1,14 @@
 from django.urls import path
 
-from chatapp.console.views import flags, home, models, policies, usage, workers
+from chatapp.console.views import flags, home, models, policies, routes, usage, workers
 
 urlpatterns = [
     path("", home.console, name="console"),
     path("models/", models.list_models, name="console_models"),
     path("models/states/", models.show_states, name="console_states"),
     path("models/<uuid:version_id>/serve/", models.serve, name="console_serve"),
+    path("routes/", routes.list_routes, name="console_routes"),
+    path("routes/edit/", routes.edit_route, name="console_route"),
     path("workers/", workers.list_workers, name="console_workers"),
     path("usage/", usage.show_usage, name="console_usage"),
     path("usage/csv/", usage.download_usage, name="console_usage_csv"),
