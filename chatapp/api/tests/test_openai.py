@@ -250,7 +250,8 @@ def test_an_answer_may_have_to_be_json(client: OpenAI, worker: None) -> None:
     answer = ask(client, 'rate=500 say: {"name": "Ada"}', response_format=named)
     assert json.loads(answer.choices[0].message.content) == {"name": "Ada"}
     assert Generation.objects.get().sampling == {"json_schema": schema}
-    ask(client, "rate=500 say: {}", response_format={"type": "json_object"})
+    answer = ask(client, 'rate=500 say: {"pages": [1], "of": [[2, 3]]}', response_format={"type": "json_object"})
+    assert json.loads(answer.choices[0].message.content) == {"pages": [1], "of": [[2, 3]]}
     assert Generation.objects.latest("created_at").sampling == {"json_schema": {"type": "object"}}
     ask(client, "rate=500 say: plain", response_format={"type": "text"})
     assert Generation.objects.latest("created_at").sampling == {}

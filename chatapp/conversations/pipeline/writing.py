@@ -14,6 +14,7 @@ from chatapp.conversations.pipeline.reply import ModelSource, Reply
 from chatapp.conversations.services import FinishedAnswer
 from chatapp.inference.defaults import SYSTEM_PROMPT
 from chatapp.inference.engine import Stream
+from chatapp.inference.engine.sampling import is_constrained
 from chatapp.inference.models import Provider
 from chatapp.moderation.policy import SAFE_TEXT, OutputGuard, PolicySet
 from chatapp.retrieval.citations import cite_sentences
@@ -57,7 +58,8 @@ def write_answer(reply: Reply, model_for: ModelSource, *, history: History, poli
     guard = policies.output_guard()
     _relay(reply, stream, guard)
     finished = _finished(reply, stream, guard)
-    if finished.status != Status.COMPLETE:
+    # The marker of a source would break JSON, and an array of numbers looks like one.
+    if finished.status != Status.COMPLETE or is_constrained(request["sampling"]):
         return finished
     return replace(finished, cited=cached.cited) if cached else _cited(reply, finished)
 

@@ -55,6 +55,11 @@ def parse_sampling(values: Mapping[str, object] | None) -> Sampling:
     return Sampling(**checked, constraint="".join(constraints))  # type: ignore[arg-type]  # checked by name
 
 
+def is_constrained(values: Mapping[str, object]) -> bool:
+    """Whether the answer must follow a grammar, so that nothing may be added to it."""
+    return any(values.get(name) is not None for name in _CONSTRAINTS)
+
+
 def parse_stop(stop: Sequence[str]) -> tuple[str, ...]:
     if isinstance(stop, str) or len(stop) > _MAX_STOP_STRINGS:
         raise SamplingError(f"stop is a list of at most {_MAX_STOP_STRINGS} strings.")
