@@ -21,6 +21,7 @@ _DRAFTS = (
     ("--spec-type", "ngram-simple"),
     ("--spec-type", "ngram-mod"),
 )
+_WARM_UP_TOKENS = 4
 
 
 class System(Protocol):
@@ -69,7 +70,7 @@ class Runner:
                 results[name] = Results(" ".join(settings))
                 running[name] = stack.enter_context(_started(name, setup, self._server, settings))
                 # What is loaded or read once is no part of a round.
-                running[name].play(workload.make()[:1])
+                running[name].play([_shortened(workload.make()[0])])
                 if workload.public_text:
                     running[name].play(workload.make())
             for number in range(self._runs):
@@ -144,6 +145,10 @@ def _round(system: System, workload: Workload, chats: Sequence[Chat]) -> Figures
     if steps.seconds:
         figures["python_share"] = 1 - steps.decode_seconds / steps.seconds
     return figures
+
+
+def _shortened(chat: Chat) -> Chat:
+    return replace(chat, turns=[replace(chat.turns[0], answer_tokens=_WARM_UP_TOKENS)])
 
 
 def _brief(figures: Figures) -> str:
