@@ -23,7 +23,15 @@ _CACHE_TYPES: dict[CacheType, int] = {
 
 class Context:
     def __init__(
-        self, model: Model, *, cells: int, sequences: int, batch_size: int, threads: int, options: EngineOptions
+        self,
+        model: Model,
+        *,
+        cells: int,
+        sequences: int,
+        shares_cells: bool,
+        batch_size: int,
+        threads: int,
+        options: EngineOptions,
     ) -> None:
         parameters = llama_cpp.llama_context_default_params()
         parameters.n_ctx = cells
@@ -32,8 +40,8 @@ class Context:
         parameters.n_seq_max = sequences
         parameters.n_outputs_max = sequences
         parameters.n_threads = parameters.n_threads_batch = threads
-        # One buffer for all sequences: with one each, a batch of mixed lengths falls apart into small ones.
-        parameters.kv_unified = True
+        # In a common buffer each token looks at the cells of all sequences, if only to skip them.
+        parameters.kv_unified = shares_cells
         parameters.flash_attn_type = _FLASH_ATTENTION[options.flash_attention]
         parameters.type_k = parameters.type_v = _CACHE_TYPES[options.cache_type]
         self.handle = llama_cpp.llama_init_from_model(model.handle, parameters)
@@ -45,6 +53,7 @@ class Context:
         self.cells: int = llama_cpp.llama_n_ctx(self.handle)
         self._memory = llama_cpp.llama_get_memory(self.handle)
         self._model = model
+        self._shares_cells = shares_cells
         self._batch = _Batch(batch_size)
         self._places: list[int] = []
         self._rows: Logits | None = None
@@ -72,8 +81,12 @@ class Context:
         return bool(llama_cpp.llama_memory_seq_rm(self._memory, sequence, length, -1))
 
     def copy(self, *, source: int, target: int, length: int) -> None:
-        # Both sequences name the same cells; none is duplicated.
-        llama_cpp.llama_memory_seq_cp(self._memory, source, target, 0, length)
+        if self._shares_cells:
+            llama_cpp.llama_memory_seq_cp(self._memory, source, target, 0, length)
+        else:
+            # Between buffers only the whole can be copied.
+            llama_cpp.llama_memory_seq_cp(self._memory, source, target, -1, -1)
+            self.truncate(target, length)
 
     def free(self) -> None:
         if self.handle:

@@ -27,7 +27,7 @@ from chatapp.inference.engine.types import ChatMessage, EngineStats, StepReport
 
 _BATCH_ON_CPU = 512
 _BATCH_ON_GPU = 2048
-_PREFIX_SEQUENCES = 4
+_PREFIXES = 4
 _PREFIX_TOKENS = 2048
 # Far above what text needs; it keeps absurd prompts away from the tokenizer.
 _MAX_BYTES_PER_TOKEN = 64
@@ -59,7 +59,7 @@ class Engine:
         options = options or EngineOptions()
         self._context_per_slot = context_per_slot
         self._prefix_tokens_left = min(_PREFIX_TOKENS, context_per_slot)
-        cells = cache_tokens or slots * context_per_slot + self._prefix_tokens_left
+        cells = cache_tokens or slots * context_per_slot
         self._model = Model(Path(model_path), gpu_layers=gpu_layers, options=options)
         try:
             _check_sizes(self._model, slots=slots, context_per_slot=context_per_slot, cells=cells)
@@ -68,7 +68,8 @@ class Engine:
             self._context = Context(
                 self._model,
                 cells=cells,
-                sequences=slots + _PREFIX_SEQUENCES,
+                sequences=slots,
+                shares_cells=cache_tokens is not None,
                 batch_size=batch_size,
                 threads=threads or default_threads(),
                 options=options,
@@ -76,7 +77,7 @@ class Engine:
         except EngineError:
             self._model.free()
             raise
-        pool = Slots(self._context, answers=slots, prefixes=_PREFIX_SEQUENCES, can_rewind=self._model.can_rewind)
+        pool = Slots(self._context, count=slots, can_rewind=self._model.can_rewind)
         self._scheduler = Scheduler(self._model, self._context, pool, batch_size=batch_size)
         self._on_step = on_step
         # Guards the fields below and wakes the engine thread.
@@ -156,7 +157,7 @@ class Engine:
                 return
         tokens = self._tokenize(text)
         with self._changed:
-            if len(tokens) > self._prefix_tokens_left or len(self._prefixes) == _PREFIX_SEQUENCES:
+            if len(tokens) > self._prefix_tokens_left or len(self._prefixes) == _PREFIXES:
                 raise PromptTooLongError(tokens=len(tokens), limit=self._prefix_tokens_left)
             self._prefix_tokens_left -= len(tokens)
             self._prefixes.add(text)
@@ -175,8 +176,8 @@ class Engine:
         with self._changed:
             waiting = len(self._incoming) + len(self._scheduler.waiting)
         return EngineStats(
-            slots_total=len(slots.answers),
-            slots_busy=sum(slot.request is not None for slot in slots.answers),
+            slots_total=len(slots),
+            slots_busy=sum(slot.request is not None for slot in slots),
             waiting=waiting,
             cached_tokens=slots.cached_tokens(),
             **asdict(self._scheduler.counters),

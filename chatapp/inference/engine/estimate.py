@@ -9,14 +9,12 @@ from chatapp.inference.engine.errors import EngineError
 from chatapp.inference.engine.options import CacheType, EngineOptions
 
 # As the engine makes its context; a test compares.
-_PREFIX_TOKENS = 2048
-_PREFIX_SEQUENCES = 4
 _UNIT_BATCH = 512
 # Bytes of one element of the KV cache.
 _CACHE_BYTES: dict[CacheType, float] = {
     "f32": 4, "f16": 2, "bf16": 2, "q8_0": 34 / 32, "q5_1": 24 / 32, "q5_0": 22 / 32, "q4_1": 20 / 32, "q4_0": 18 / 32,
 }  # fmt: skip
-# llama.cpp rounds the cache up to whole blocks of cells.
+# llama.cpp rounds each slot's cache up to whole blocks of cells.
 _CELLS_IN_A_BLOCK = 256
 
 
@@ -50,12 +48,10 @@ def estimate_memory(
         adapters = sum(sum(tensor.size_bytes for tensor in read_header(a.path).tensors) for a in options.adapters)
     except InvalidGGUFError as error:
         raise EngineError(str(error)) from error
-    cells = slots * context_per_slot + min(_PREFIX_TOKENS, context_per_slot)
-    cells = math.ceil(cells / _CELLS_IN_A_BLOCK) * _CELLS_IN_A_BLOCK
-    sequences = slots + _PREFIX_SEQUENCES
+    cells = slots * math.ceil(context_per_slot / _CELLS_IN_A_BLOCK) * _CELLS_IN_A_BLOCK
     weights = model.weights_bytes + adapters
-    cache = model.cache_bytes(cells=cells, sequences=sequences, element_bytes=_CACHE_BYTES[options.cache_type])
-    compute = model.compute_bytes(cells=cells, sequences=sequences, flash=options.flash_attention != "off")
+    cache = model.cache_bytes(cells=cells, sequences=slots, element_bytes=_CACHE_BYTES[options.cache_type])
+    compute = model.compute_bytes(cells=cells, sequences=slots, flash=options.flash_attention != "off")
     offloaded = model.layers + 1 if gpu_layers < 0 else min(gpu_layers, model.layers + 1)
     device = 0
     if offloaded:

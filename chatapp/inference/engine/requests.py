@@ -31,7 +31,6 @@ class Slot:
     """A sequence of the context. `cached` are the tokens that the KV cache holds for it, in order."""
 
     sequence: int
-    is_public: bool
     cached: list[int] = field(default_factory=list)
     scope: str = ""
     request: Request | None = None

@@ -52,6 +52,8 @@ class Scheduler:
     def add(self, request: Request) -> None:
         self._arrivals += 1
         request.order = self._arrivals
+        if request.is_prefix:
+            self.slots.publish(request.tokens)
         self.waiting.append(request)
 
     def has_work(self) -> bool:
@@ -122,7 +124,8 @@ class Scheduler:
                 chunk = _next_chunk(slot, left)
                 left -= len(chunk.tokens)
                 work.append((slot, chunk))
-        return work
+        # llama.cpp computes only neighbours together.
+        return sorted(work, key=lambda part: part[0].sequence)
 
     def _collect(self, work: list[tuple[Slot, Chunk]]) -> None:
         for slot, chunk in work:
@@ -167,8 +170,6 @@ class Scheduler:
             return
         *others, newest = self.slots.busy()
         if not others:
-            if self.slots.evict_idle(public=True):
-                return
             self._leave(newest, "error", error=EngineError("The answer does not fit the engine's context memory."))
         elif newest.request:
             self.waiting.appendleft(newest.request)
@@ -209,7 +210,7 @@ class Scheduler:
             prompt_tokens=prompt_tokens,
             seconds=seconds,
             decode_seconds=decode_seconds,
-            slots_busy=sum(slot.request is not None for slot in self.slots.answers),
+            slots_busy=sum(slot.request is not None for slot in self.slots),
             waiting=len(self.waiting),
         )
 

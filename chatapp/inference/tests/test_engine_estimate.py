@@ -55,8 +55,8 @@ def test_a_real_load_takes_about_what_was_estimated(artifact: Artifact) -> None:
     need = estimate(path)
     assert need.total_bytes == pytest.approx(real["taken"], rel=GENEROUS)
     assert need.host_bytes == need.total_bytes
-    assert need.cache_bytes == real["cells"] * need.cache_bytes // 9216  # 4 * 2048 and 1,024 for shared prefixes
-    assert real["cells"] == 9216
+    assert need.cache_bytes == real["cells"] * need.cache_bytes // 8192  # 4 * 2048
+    assert real["cells"] == 8192
 
 
 @pytest.mark.model
@@ -70,7 +70,7 @@ def test_each_option_that_costs_memory_counts() -> None:
     assert plain.device_bytes == 0
     assert 0 < half.device_bytes < all_offloaded.device_bytes <= all_offloaded.total_bytes
     # 30 layers, 3 heads of 64 for keys and values, two bytes each.
-    assert plain.cache_bytes == 9216 * 30 * 3 * 64 * 2 * 2
+    assert plain.cache_bytes == 8192 * 30 * 3 * 64 * 2 * 2
 
 
 def entry(key: str, value: int | str) -> bytes:
@@ -97,7 +97,7 @@ def test_layers_that_keep_a_state_need_no_cache(tmp_path: Path) -> None:
         mamba__ssm__state_size=16,
         mamba__ssm__conv_kernel=4,
     )
-    assert estimate(path, slots=4, context=512).cache_bytes == 2 * 8 * 128 * (16 + 4) * 4
+    assert estimate(path, slots=4, context=512).cache_bytes == 2 * 4 * 128 * (16 + 4) * 4
 
 
 @pytest.mark.parametrize(

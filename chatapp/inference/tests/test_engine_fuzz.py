@@ -86,19 +86,22 @@ class Conversations(RuleBasedStateMachine):
         self.broken = False
         self.asked: list[Asked] = []
         self.backend = ScriptedBackend(script, CONTEXT + spare_cells, batch_size, can_rewind, self._owner_of)
-        self.slots = Slots(self.backend, answers=answers, prefixes=PREFIXES, can_rewind=can_rewind)
+        self.slots = Slots(self.backend, count=answers, can_rewind=can_rewind)
         self.scheduler = Scheduler(
             self.backend, self.backend, self.slots, batch_size=batch_size, clock=lambda: self.now
         )
         self.prefixes_left = PREFIXES
+        self.public: list[list[int]] = []
 
     def _all_slots(self) -> list[Slot]:
-        return self.slots.answers + self.slots.prefixes
+        return list(self.slots)
 
-    def _owner_of(self, sequence: int) -> str:
+    def _owner_of(self, sequence: int, position: int) -> str:
         slot = self._all_slots()[sequence]
         assert slot.request
-        return PUBLIC if slot.is_public else f"scope {slot.request.scope}"
+        tokens = slot.request.tokens[: position + 1]
+        is_public = any(tokens == text[: len(tokens)] for text in self.public)
+        return PUBLIC if is_public else f"scope {slot.request.scope}"
 
     @rule(
         common=st.integers(0, len(COMMON)),
@@ -140,6 +143,7 @@ class Conversations(RuleBasedStateMachine):
     @rule(length=st.integers(1, len(COMMON) // PREFIXES))
     def share_prefix(self, length: int) -> None:
         self.prefixes_left -= 1
+        self.public.append(COMMON[:length])
         stream = Stream(prompt_tokens=length)
         self.scheduler.add(Request(tokens=COMMON[:length], scope="", stream=stream, is_prefix=True))
 
@@ -188,9 +192,9 @@ class Conversations(RuleBasedStateMachine):
             return
         for slot in self._all_slots():
             assert slot.cached == self.backend.tokens(slot.sequence)
-            allowed = {PUBLIC} if slot.is_public else {PUBLIC, f"scope {slot.scope}"}
+            allowed = {PUBLIC, f"scope {slot.scope}"}
             assert {cell.owner for cell in self.backend.sequences.get(slot.sequence, [])} <= allowed
-            assert slot.request is None or slot.is_public or slot.scope == slot.request.scope
+            assert slot.request is None or slot.scope == slot.request.scope
 
     def teardown(self) -> None:
         if not hasattr(self, "scheduler"):
