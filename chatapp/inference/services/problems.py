@@ -1,10 +1,17 @@
+from datetime import timedelta
+
 from django.db import transaction
+from django.utils import timezone
 
 from chatapp.accounts.models import User
 from chatapp.accounts.permissions import require
 from chatapp.accounts.services import record_event
+from chatapp.errors import ChatappError
 from chatapp.inference.models import ModelVersion, VersionProblem
+from chatapp.inference.selectors import list_served_versions
 
+# Each worker has looked at a version of this age: it does so with its heartbeat.
+_LOOKED_AT_AFTER = timedelta(seconds=15)
 _LONGEST_REASON = 500
 
 
@@ -18,6 +25,16 @@ def report_problem(*, version: ModelVersion, worker: str, reason: str) -> None:
 def clear_problem(*, version: ModelVersion, worker: str) -> None:
     """It can again, or the worker has left."""
     VersionProblem.objects.filter(version=version, worker=worker).delete()
+
+
+def require_served(version: ModelVersion) -> None:
+    """Raises ChatappError("invalid") when the workers that are ready have said that none can answer with it."""
+    served = list_served_versions()
+    if served is None or version.id in served or version.created_at > timezone.now() - _LOOKED_AT_AFTER:
+        return
+    problem = VersionProblem.objects.filter(version=version).order_by("-since").first()
+    reason = problem.reason if problem else "its weights are on none of their machines."
+    raise ChatappError("invalid", detail=f"no worker can answer with {version.name}: {reason}")
 
 
 @transaction.atomic

@@ -10,6 +10,7 @@ from chatapp.errors import ChatappError
 from chatapp.inference import routing
 from chatapp.inference.models import ModelVersion, Route, RouteArm, RouteFallback, RouteRule
 from chatapp.inference.selectors import load_route
+from chatapp.inference.services.problems import require_served, retry_version
 from chatapp.inference.services.route_plans import RoutePlan, RuleSpec, Share, validate_plan
 
 _OUT_OF_THE_WAY = 10_000
@@ -20,14 +21,18 @@ def set_serving_version(*, user: User | None, version: ModelVersion, route: str 
     """New answers come from it, where neither a rule nor an arm of the route says otherwise; these stay.
 
     Running answers keep theirs: a version is resolved when a generation is claimed.
-    Raises ChatappError: forbidden, and invalid when text sent to the version would leave the company.
+    A version that workers have given up is tried again. Raises ChatappError: forbidden, and invalid when text sent
+    to the version would leave the company or no worker can answer with it.
     """
     if user is not None:
         require(user, "inference.serve_version", version)
     before = Route.objects.select_for_update().filter(name=route).select_related("version").first()
     if not routing.allowed(before or Route(name=route), version):
         raise ChatappError("invalid", detail=f"text sent to {version.name} leaves the company; {route} forbids that.")
+    if before is not None and before.version_id != version.id:
+        require_served(version)
     after, _ = Route.objects.update_or_create(name=route, defaults={"version": version, "updated_by": user})
+    retry_version(user=user, version=version)
     if before is None or before.version_id != version.id:
         detail: dict[str, object] = {"route": route, "from": before.version.name if before else "", "to": version.name}
         record_event(actor=user, action="inference.version_served", obj=version, detail=detail)

@@ -1,6 +1,7 @@
 """What workers tell of versions that they cannot answer with, and the operator's way to have them tried again."""
 
 from collections.abc import Iterator
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -73,8 +74,9 @@ def test_an_operator_has_it_tried_again(broken: EnginePool, version: ModelVersio
     reports = ProblemReports(broken, worker=HERE)
     fail(broken, version)
     reports.sync()
-    with pytest.raises(ChatappError, match="forbidden"):
+    with pytest.raises(ChatappError) as caught:
         services.retry_version(user=mallory, version=version)
+    assert caught.value.code == "forbidden"
     services.retry_version(user=oscar, version=version)
     reports.sync()
     assert (broken.problems(), broken.serves(version)) == ({}, True)
@@ -114,3 +116,45 @@ def test_every_part_of_a_route_counts_as_routed(version: ModelVersion) -> None:
     RouteRule.objects.create(route=route, version=rule, position=0)
     RouteFallback.objects.create(route=route, version=fallback, position=0)
     assert list_routed_versions() == {version.id, arm.id, rule.id, fallback.id}
+
+
+class TestActivation:
+    """A version that no worker can answer with is not put before users: they stay on the one that serves."""
+
+    @pytest.fixture
+    def serving(self, version: ModelVersion) -> ModelVersion:
+        Route.objects.create(name=Route.DEFAULT, version=version)
+        report_presence(kind=WorkerKind.INFERENCE, ready=True, loaded=[version.id], serves=[version.id])
+        return version
+
+    @pytest.fixture
+    def at_once(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        """A version cannot be made older than it is: workers have looked at it the moment that it is there."""
+        monkeypatch.setattr("chatapp.inference.services.problems._LOOKED_AT_AFTER", timedelta(0))
+
+    def test_it_is_refused_with_the_reason(self, serving: ModelVersion, oscar: User, at_once: None) -> None:
+        damaged = make_version("damaged")
+        services.report_problem(version=damaged, worker=HERE, reason="It is damaged.")
+        with pytest.raises(ChatappError, match=r"no worker can answer with damaged: It is damaged\.") as caught:
+            services.set_serving_version(user=oscar, version=damaged)
+        assert caught.value.code == "invalid"
+        assert Route.objects.get().version == serving
+
+    def test_a_version_that_a_worker_serves_is_taken(self, serving: ModelVersion, oscar: User, at_once: None) -> None:
+        good = make_version("good")
+        report_presence(kind=WorkerKind.INFERENCE, ready=True, serves=[serving.id, good.id])
+        assert services.set_serving_version(user=oscar, version=good).version == good
+
+    def test_one_that_no_worker_can_have_looked_at_is_taken(self, serving: ModelVersion, oscar: User) -> None:
+        new = make_version("new")
+        assert services.set_serving_version(user=oscar, version=new).version == new
+
+    def test_without_a_ready_worker_nothing_is_known(self, serving: ModelVersion, oscar: User, at_once: None) -> None:
+        other = make_version("other")
+        forget_presence(WorkerKind.INFERENCE)
+        assert services.set_serving_version(user=oscar, version=other).version == other
+
+    def test_serving_it_again_has_it_tried_again(self, serving: ModelVersion, oscar: User) -> None:
+        services.report_problem(version=serving, worker=HERE, reason="given up")
+        services.set_serving_version(user=oscar, version=serving)
+        assert not VersionProblem.objects.exists()
