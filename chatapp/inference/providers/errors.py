@@ -27,7 +27,7 @@ class ProviderError(EngineError):
 
 def status_error(*, status: int, headers: Mapping[str, str], code: object = None) -> ProviderError:
     """The error for an HTTP status that is no success. `code` is the upstream's own name for it, if it has one."""
-    named = code if isinstance(code, str) and _CODE.fullmatch(code) else ""
+    named = code if isinstance(code, str) and _CODE.fullmatch(code) and code != str(status) else ""
     reason = f"The provider answered {status}{f' ({named})' if named else ''}."
     if 300 <= status < 400:
         return ProviderError(f"{reason} Redirects are not followed.", retryable=False)

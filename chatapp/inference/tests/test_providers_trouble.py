@@ -108,6 +108,11 @@ def test_a_code_that_is_prose_is_not_repeated() -> None:
     assert str(error) == "The provider answered 400."
 
 
+def test_a_code_that_only_repeats_the_status_is_not_repeated() -> None:
+    error, _, _ = failure(answering(503, {"error": {"code": 503, "message": "Loading model"}}))
+    assert str(error) == "The provider answered 503."
+
+
 @pytest.mark.parametrize("status", [301, 302, 307, 308])
 def test_a_redirect_is_not_followed_and_the_key_goes_nowhere_else(status: int) -> None:
     with provider(hello("stolen")) as other:
