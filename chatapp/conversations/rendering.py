@@ -11,6 +11,7 @@ from django.utils import timezone
 from django.utils.safestring import SafeString, mark_safe
 
 from chatapp.accounts.models import User
+from chatapp.conversations.budget import percent_filled
 from chatapp.conversations.bylines import byline_of
 from chatapp.conversations.markdown import render_markdown
 from chatapp.conversations.models import NO_MODEL, Conversation, MessageRole, Source, Status
@@ -62,6 +63,7 @@ def _answer_context(turn: Turn) -> dict[str, object]:
         "body": _body(turn, known=known),
         "notice": notice_of(status, error, turn.text),
         "text_is_notice": status in {Status.BLOCKED, Status.RETRACTED} or error == NO_MODEL,
+        "filled": percent_filled(generation) if generation and not generation.is_live else None,
         "byline": byline_of(generation) if generation else "",
         "cited": [SourceView(s, _document_url(s)) for s in turn.sources if s.cited],
         "uncited": [SourceView(s, _document_url(s)) for s in turn.sources if not s.cited],

@@ -7,15 +7,16 @@ from datetime import timedelta
 from uuid import UUID
 
 from django.conf import settings
-from django.db.models import QuerySet
+from django.db.models import OuterRef, QuerySet, Subquery
 from django.db.models.functions import Now
 
 from chatapp.accounts.models import User
 from chatapp.conversations.models import CachedAnswer, Conversation, Generation, Message, Origin, Source, Status
 from chatapp.conversations.queue import QueuePlace, find_place
 from chatapp.errors import ChatappError
+from chatapp.inference.models import AnswerOutcome
 
-_OF_A_TURN = ("generation__version", "generation__fallback_from", "generation__route")
+_OF_A_TURN = ("generation__version", "generation__fallback_from", "generation__route", "generation__summary")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -48,9 +49,12 @@ def get_conversation_for(user: User, conversation_id: UUID) -> Conversation:
 
 
 def list_generations_for(user: User) -> QuerySet[Generation]:
+    """With `cost`, once the answer has ended."""
+    outcome = AnswerOutcome.objects.filter(generation_id=OuterRef("pk"))
     return (
         Generation.objects.filter(user=user)
         .select_related("message", "version", "route", "fallback_from")
+        .annotate(cost=Subquery(outcome.values("cost")))
         .order_by("-created_at", "-id")
     )
 

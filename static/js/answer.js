@@ -1,5 +1,6 @@
 // One answer on the page: what a frame of the socket changes in its <article>.
 import { announce, announceInTitle } from "./announce.js";
+import { showContext } from "./context.js";
 import { addCopyButtons } from "./copy.js";
 
 /**
@@ -74,4 +75,5 @@ export function replaceAnswer(answer, html) {
   answer.replaceWith(fresh);
   htmx.process(fresh);
   addCopyButtons(fresh);
+  showContext();
 }

@@ -2,6 +2,8 @@
 import "./answer.js";
 import "./citations.js";
 import "./composer.js";
+import "./context.js";
 import "./copy.js";
 import "./follow.js";
 import "./live.js";
+import "./title.js";

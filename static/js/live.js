@@ -37,6 +37,7 @@ function dispatch(frame) {
 }
 
 function refreshList() {
+  if (document.querySelector("#conversations :is(form, :popover-open)")) return; // Somebody renames, or has a menu open.
   htmx.ajax("GET", "/conversations/", { target: "#conversations", swap: "outerHTML" });
 }
 

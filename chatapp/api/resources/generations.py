@@ -1,4 +1,5 @@
 from datetime import datetime
+from decimal import Decimal
 from uuid import UUID
 
 from ninja import Field, Query, Router, Schema
@@ -27,6 +28,7 @@ class GenerationOut(Schema):
     attempt: int
     prompt_tokens: int
     completion_tokens: int
+    cost: Decimal | None = Field(description="By the version's prices; null until the answer has ended.")
     created_at: datetime
     claimed_at: datetime | None
     first_token_at: datetime | None
@@ -50,6 +52,7 @@ def shape(generation: Generation) -> GenerationOut:
         attempt=generation.attempt,
         prompt_tokens=generation.prompt_tokens,
         completion_tokens=generation.completion_tokens,
+        cost=getattr(generation, "cost", None),
         created_at=generation.created_at,
         claimed_at=generation.claimed_at,
         first_token_at=generation.first_token_at,

@@ -141,8 +141,12 @@ def test_a_page_of_generations_costs_few_queries(
     for n in range(5):
         post(api(alice), "/api/v1/messages", {"text": f"hello {n}"})
     client = api(alice)
+    AnswerOutcome.objects.create(
+        generation_id=Generation.objects.earliest("created_at").id, user=alice, status="complete", cost="0.25"
+    )
     with django_assert_max_num_queries(3):
-        client.get("/api/v1/generations")
+        items = client.get("/api/v1/generations").json()["items"]
+    assert [item["cost"] for item in items] == [None] * 4 + ["0.250000"]
 
 
 def test_operators_register_versions_and_employees_see_none(

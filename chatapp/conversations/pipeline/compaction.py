@@ -7,8 +7,9 @@ is made of the summary before it and of what was said since.
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from chatapp.conversations.budget import prompt_budget
 from chatapp.conversations.models import ConversationSummary, Generation, Message, MessageRole
-from chatapp.conversations.pipeline.prompts import TURN_TOKENS, History, newest_that_fit, prompt_budget
+from chatapp.conversations.pipeline.prompts import TURN_TOKENS, History, newest_that_fit
 from chatapp.conversations.services import FinishedAnswer
 from chatapp.inference.engine import ChatMessage, ChatModel
 

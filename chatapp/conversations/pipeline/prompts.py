@@ -4,8 +4,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import cast
 
-from django.conf import settings
-
 from chatapp.conversations.models import ConversationSummary, Generation, Message, MessageRole, Status
 from chatapp.conversations.selectors import list_path
 from chatapp.inference.engine import ChatMessage, ChatModel
@@ -125,11 +123,6 @@ def format_question(question: str, passages: Sequence[Passage]) -> str:
         return question
     blocks = [f"[{n}] {_label(p)}\n{p.text.strip()}" for n, p in enumerate(passages, start=1)]
     return "Documents:\n" + "\n\n".join(blocks) + f"\n\nQuestion: {question}"
-
-
-def prompt_budget(context_tokens: int, max_tokens: int) -> int:
-    """Tokens that a prompt may take: what the context leaves, and no more than the machine reads in good time."""
-    return max(256, min(int(settings.PROMPT_MAX_TOKENS), context_tokens - max_tokens - 64))
 
 
 def _label(passage: Passage) -> str:

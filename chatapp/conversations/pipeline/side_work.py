@@ -7,9 +7,10 @@ from django.conf import settings
 from django.db import close_old_connections
 
 from chatapp.conversations import events, services
+from chatapp.conversations.budget import prompt_budget
 from chatapp.conversations.models import Generation, Status
 from chatapp.conversations.pipeline.compaction import SUMMARY_MAX_TOKENS, is_filling, plan_compaction
-from chatapp.conversations.pipeline.prompts import prompt_budget, usable_history
+from chatapp.conversations.pipeline.prompts import usable_history
 from chatapp.conversations.pipeline.titles import TITLE_MAX_TOKENS, ask_for_title, clean_title, wants_title
 from chatapp.conversations.selectors import list_path
 from chatapp.conversations.services import FinishedAnswer

@@ -7,9 +7,10 @@ import structlog
 from django.conf import settings
 from django.db import close_old_connections
 
+from chatapp.conversations.budget import prompt_budget
 from chatapp.conversations.models import Generation, Status
 from chatapp.conversations.pipeline.cache import answer_key, find_cached
-from chatapp.conversations.pipeline.prompts import History, build_prompt, prompt_budget
+from chatapp.conversations.pipeline.prompts import History, build_prompt
 from chatapp.conversations.pipeline.reply import ModelSource, Reply
 from chatapp.conversations.services import FinishedAnswer
 from chatapp.inference.defaults import SYSTEM_PROMPT

@@ -6,11 +6,12 @@ import pytest
 from django.utils import timezone
 
 from chatapp.accounts.models import User
-from chatapp.conversations.models import Conversation, Generation, Message, Source, Status
+from chatapp.conversations.models import Conversation, ConversationSummary, Generation, Message, Source, Status
 from chatapp.conversations.notices import notice_of
 from chatapp.conversations.rendering import group_by_day, render_turn
 from chatapp.conversations.selectors import Turn, get_turn_for
 from chatapp.conversations.tests.conftest import Ask
+from chatapp.inference.models import ModelVersion
 
 
 def ended(generation: Generation, user: User, *, text: str, status: str, error_code: str = "") -> Turn:
@@ -66,6 +67,29 @@ def test_sources_are_numbered_and_cited_ones_come_first(alice: User, ask: Ask) -
     assert f'id="source-{message}-2"' in html
     assert "<b>quoted" not in html
     assert "The document has been deleted since." in html
+
+
+@pytest.mark.parametrize("tokens,filled", [((0, 0), None), ((700, 100), 50), ((1500, 300), 100)])
+def test_an_answer_says_how_full_the_context_is(
+    alice: User, ask: Ask, scripted: ModelVersion, tokens: tuple[int, int], filled: int | None
+) -> None:
+    generation = ask(alice)
+    Generation.objects.filter(id=generation.id).update(
+        version=scripted, prompt_tokens=tokens[0], completion_tokens=tokens[1]
+    )
+    html = render_turn(ended(generation, alice, text="Yes.", status=Status.COMPLETE), user=alice)
+    assert [f'data-filled="{filled}"' in html, "data-filled" in html] == [filled is not None] * 2
+
+
+def test_an_answer_shows_the_summary_that_it_was_given(alice: User, ask: Ask) -> None:
+    generation = ask(alice)
+    plain = render_turn(ended(generation, alice, text="Yes.", status=Status.COMPLETE), user=alice)
+    summary = ConversationSummary.objects.create(upto_id=generation.message.parent_id, text="<b>They</b> talked.")
+    Generation.objects.filter(id=generation.id).update(summary=summary)
+    html = render_turn(get_turn_for(alice, generation.message_id), user=alice)
+    assert "summarised" not in plain
+    assert "Earlier messages are summarised for the model" in html
+    assert "&lt;b&gt;They&lt;/b&gt; talked." in html
 
 
 def test_a_lone_message_shows_no_versions(alice: User, ask: Ask) -> None:
