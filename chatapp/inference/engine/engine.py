@@ -188,6 +188,11 @@ class Engine:
         """Why this engine has stopped for good, if it has. It does not recover; make another one."""
         return self._failure
 
+    @property
+    def template_sha256(self) -> str:
+        """Of the chat template in use, for whoever approves it; "" without one."""
+        return self._template.sha256 if self._template else ""
+
     def close(self) -> None:
         with self._changed:
             self._closing = True

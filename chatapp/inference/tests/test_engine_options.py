@@ -1,5 +1,6 @@
 """Options as a model version carries them, and their effect on a real model."""
 
+import hashlib
 import struct
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -199,5 +200,6 @@ def test_the_template_of_the_options_is_used_instead_of_the_files(weights: Path)
     engine = Engine(weights, slots=1, context_per_slot=64, threads=1, options=options)
     try:
         assert engine.render_chat([{"role": "user", "content": "Hello"}]) == "<Hello>"
+        assert engine.template_sha256 == hashlib.sha256(options.chat_template.encode()).hexdigest()
     finally:
         engine.close()
