@@ -1,14 +1,18 @@
 import json
+import re
 from decimal import Decimal
 from typing import Any
 
 import pytest
+from django.conf import settings
 from django.db import connection
 
 from chatapp.accounts.models import AuditEvent, User
 from chatapp.errors import ChatappError
 from chatapp.inference import services
 from chatapp.inference.models import Endpoint, ModelVersion
+from chatapp.inference.providers import open_provider
+from chatapp.inference.providers.presets import PRESETS
 from chatapp.inference.tests.fake_provider import KEY
 
 pytestmark = pytest.mark.django_db
@@ -199,3 +203,16 @@ def test_who_does_not_operate_models_registers_none(mallory: User) -> None:
         register(mallory, **CLOUD)
     assert refused.value.code == "forbidden"
     assert not Endpoint.objects.exists()
+
+
+EXAMPLES = re.findall(r"```json\n(.*?)```", (settings.BASE_DIR / "docs" / "providers.md").read_text(), re.DOTALL)
+
+
+@pytest.mark.parametrize("example", EXAMPLES, ids=lambda text: json.loads(text)["name"])
+def test_the_examples_of_the_documentation_can_be_registered_and_opened(example: str) -> None:
+    given = json.loads(example)
+    open_provider(register(**given)).close()
+
+
+def test_there_is_an_example_for_each_preset() -> None:
+    assert {json.loads(text).get("preset") for text in EXAMPLES} == {*PRESETS, None}
