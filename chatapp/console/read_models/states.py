@@ -40,6 +40,10 @@ class VersionState:
     groups: list[WorkerGroup]
 
     @property
+    def has_problem(self) -> bool:
+        return any(group.state == "cannot" for group in self.groups)
+
+    @property
     def needs_no_loading(self) -> bool:
         return self.version.provider != Provider.LLAMA_CPP
 

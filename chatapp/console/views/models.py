@@ -1,14 +1,18 @@
 from uuid import UUID
 
+from django.contrib import messages
 from django.http import HttpResponse
 from django.shortcuts import redirect, render
-from django.views.decorators.http import require_GET, require_POST
+from django.views.decorators.debug import sensitive_post_parameters
+from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
 from chatapp.console.access import ConsoleRequest, console_page, tabs_for
+from chatapp.console.forms import KINDS
 from chatapp.console.read_models.versions import current_states, version_rows
 from chatapp.console.selectors import list_workers_with_versions_for
+from chatapp.errors import ChatappError
 from chatapp.inference.selectors import get_version_for
-from chatapp.inference.services import set_serving_version
+from chatapp.inference.services import register_version, retry_version, set_serving_version
 
 
 @require_GET
@@ -28,12 +32,56 @@ def show_states(request: ConsoleRequest) -> HttpResponse:
 @console_page("inference.serve_version")
 def serve(request: ConsoleRequest, version_id: UUID) -> HttpResponse:
     version = get_version_for(request.user, version_id)
-    set_serving_version(user=request.user, version=version)
-    if not request.htmx:
-        return redirect("console_models")
     said = f"{version.name} now answers new questions. Running answers finish on the version that they started with."
-    return render(request, "console/_versions.html", {**_rows(request), "said": said})
+    try:
+        set_serving_version(user=request.user, version=version)
+    except ChatappError as error:
+        if error.status != 400:
+            raise
+        return _after(request, error.message, status=400)
+    return _after(request, said)
+
+
+def _after(request: ConsoleRequest, said: str, *, status: int = 200) -> HttpResponse:
+    """The versions as they stand now. A refusal because of the data policy is shown above them."""
+    if not request.htmx:
+        (messages.success if status == 200 else messages.error)(request, said)
+        return redirect("console_models")
+    context = {**_rows(request), "said": said, "refused": status != 200}
+    return render(request, "console/_versions.html", context, status=status)
 
 
 def _rows(request: ConsoleRequest) -> dict[str, object]:
     return {"versions": version_rows(user=request.user, workers=list_workers_with_versions_for(request.user))}
+
+
+@sensitive_post_parameters("key")
+@require_http_methods(["GET", "POST"])
+@console_page("inference.register_version")
+def register(request: ConsoleRequest) -> HttpResponse:
+    kind = request.GET.get("kind", "own")
+    if kind not in KINDS:
+        raise ChatappError("not_found")
+    form = KINDS[kind](request.POST if request.method == "POST" else None)
+    if form.is_bound and form.is_valid():
+        try:
+            version = register_version(user=request.user, **form.arguments())
+        except ChatappError as error:
+            if error.status not in {400, 409}:
+                raise
+            form.refuse(error)
+        else:
+            messages.success(
+                request, f"{version.name} is registered. It answers nobody until it is served or routed to."
+            )
+            return redirect("console_models")
+    context = {"tabs": tabs_for(request), "form": form, "kind": kind}
+    return render(request, "console/register.html", context, status=400 if form.errors else 200)
+
+
+@require_POST
+@console_page("inference.serve_version")
+def retry(request: ConsoleRequest, version_id: UUID) -> HttpResponse:
+    version = get_version_for(request.user, version_id)
+    retry_version(user=request.user, version=version)
+    return _after(request, f"The workers try {version.name} again.")
