@@ -69,14 +69,14 @@ class ScriptedSampler:
 class ScriptedBackend:
     """Keeps sequences of cells as llama.cpp does, and fails the test where llama.cpp would go wrong silently.
 
-    `owner_of` says whose text a sequence reads at a position. `faults` come true one by one with the next batches.
+    `owner_of` says whose text a sequence reads. `faults` come true one by one with the next batches.
     """
 
     script: Script
     cells: int
     batch_size: int
     can_rewind: bool
-    owner_of: Callable[[int, int], str]
+    owner_of: Callable[[int], str]
     end_tokens: frozenset[int] = frozenset({END})
     faults: list[Outcome] = field(default_factory=list)
     spoils_choice: bool = False
@@ -113,10 +113,7 @@ class ScriptedBackend:
 
     def _read(self, chunk: Chunk) -> None:
         held = self.sequences.setdefault(chunk.sequence, [])
-        held.extend(
-            Cell(token, self.owner_of(chunk.sequence, position))
-            for position, token in enumerate(chunk.tokens, chunk.position)
-        )
+        held.extend(Cell(token, self.owner_of(chunk.sequence)) for token in chunk.tokens)
         history = self.tokens(chunk.sequence)
         self.outputs += [history[: len(history) - back] for back in reversed(range(chunk.outputs))]
 

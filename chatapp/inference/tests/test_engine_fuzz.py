@@ -7,14 +7,16 @@ import codecs
 import os
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import takewhile
 
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
 from chatapp.inference.engine.backend import Outcome
+from chatapp.inference.engine.drafts import Drafts
 from chatapp.inference.engine.errors import EngineError
-from chatapp.inference.engine.requests import Request, Slot
+from chatapp.inference.engine.requests import Request
 from chatapp.inference.engine.sampling import Sampling
 from chatapp.inference.engine.scheduler import Scheduler
 from chatapp.inference.engine.slots import Slots
@@ -26,7 +28,6 @@ CONTEXT = 48
 PREFIXES = 2
 # Prompts begin alike, so that there is something to reuse.
 COMMON = [1, 2, 4, 3, 1, 4, 2, 2, 1, 3, 4, 4, 1, 2, 3, 5, 6, 1, 4, 2, 7, 8, 1, 2]
-PUBLIC = "public"
 
 
 def text_of(tokens: Sequence[int]) -> str:
@@ -37,6 +38,10 @@ def text_of(tokens: Sequence[int]) -> str:
 def cut(text: str, stop: Sequence[str]) -> str:
     found = [(start + len(item), start) for item in stop if (start := text.find(item)) >= 0]
     return text[: min(found)[1]] if found else text
+
+
+def shared_length(first: Sequence[int], second: Sequence[int]) -> int:
+    return sum(1 for _ in takewhile(lambda pair: pair[0] == pair[1], zip(first, second, strict=False)))
 
 
 @dataclass
@@ -79,29 +84,32 @@ class Conversations(RuleBasedStateMachine):
         batch_size=st.sampled_from([8, 24, 64]),
         spare_cells=st.sampled_from([0, 10, 200]),
         can_rewind=st.booleans(),
+        draft_tokens=st.sampled_from([0, 1, 5]),
         script=st.builds(Script, memory=st.sampled_from([2, 1000]), seed=st.integers(0, 255)),
     )
-    def start(self, answers: int, batch_size: int, spare_cells: int, can_rewind: bool, script: Script) -> None:
+    def start(
+        self, answers: int, batch_size: int, spare_cells: int, can_rewind: bool, draft_tokens: int, script: Script
+    ) -> None:
         self.now = 0.0
         self.broken = False
         self.asked: list[Asked] = []
         self.backend = ScriptedBackend(script, CONTEXT + spare_cells, batch_size, can_rewind, self._owner_of)
         self.slots = Slots(self.backend, count=answers, can_rewind=can_rewind)
         self.scheduler = Scheduler(
-            self.backend, self.backend, self.slots, batch_size=batch_size, clock=lambda: self.now
+            self.backend,
+            self.backend,
+            self.slots,
+            batch_size=batch_size,
+            drafts=Drafts(longest=draft_tokens if can_rewind else 0, room=batch_size // 2),
+            clock=lambda: self.now,
         )
         self.prefixes_left = PREFIXES
         self.public: list[list[int]] = []
 
-    def _all_slots(self) -> list[Slot]:
-        return list(self.slots)
-
-    def _owner_of(self, sequence: int, position: int) -> str:
-        slot = self._all_slots()[sequence]
-        assert slot.request
-        tokens = slot.request.tokens[: position + 1]
-        is_public = any(tokens == text[: len(tokens)] for text in self.public)
-        return PUBLIC if is_public else f"scope {slot.request.scope}"
+    def _owner_of(self, sequence: int) -> str:
+        request = list(self.slots)[sequence].request
+        assert request
+        return request.scope
 
     @rule(
         common=st.integers(0, len(COMMON)),
@@ -190,11 +198,13 @@ class Conversations(RuleBasedStateMachine):
     def what_is_cached_is_known_and_stays_in_its_scope(self) -> None:
         if self.broken:
             return
-        for slot in self._all_slots():
+        for slot in self.slots:
             assert slot.cached == self.backend.tokens(slot.sequence)
-            allowed = {PUBLIC, f"scope {slot.scope}"}
-            assert {cell.owner for cell in self.backend.sequences.get(slot.sequence, [])} <= allowed
             assert slot.request is None or slot.scope == slot.request.scope
+            # What was declared public may come from anybody, but nothing beyond it.
+            public = max((shared_length(text, slot.cached) for text in self.public), default=0)
+            private = self.backend.sequences.get(slot.sequence, [])[public:]
+            assert {cell.owner for cell in private} <= {slot.scope}
 
     def teardown(self) -> None:
         if not hasattr(self, "scheduler"):
@@ -203,7 +213,7 @@ class Conversations(RuleBasedStateMachine):
         for _ in range(20 + 4 * work):
             self._step()
         assert not self.scheduler.has_work()
-        assert all(slot.request is None for slot in self._all_slots())
+        assert all(slot.request is None for slot in self.slots)
         assert all(sampler.freed for sampler in self.backend.samplers)
         for asked in self.asked:
             asked.check()
@@ -211,7 +221,9 @@ class Conversations(RuleBasedStateMachine):
 
 def everybody_is_answered(prompts: Sequence[list[int]], *, answers: int, prefixes: Sequence[int] = ()) -> None:
     state = Conversations()
-    state.start(answers=answers, batch_size=64, spare_cells=0, can_rewind=True, script=Script(memory=2, seed=0))
+    state.start(
+        answers=answers, batch_size=64, spare_cells=0, can_rewind=True, draft_tokens=0, script=Script(memory=2, seed=0)
+    )
     for length in prefixes:
         state.share_prefix(length=length)
     for number, prompt in enumerate(prompts):
