@@ -92,6 +92,13 @@ class GuardedTransport(httpx2.BaseTransport):
         if not event.endswith(_CONNECTED):
             return
         stream = info["return_value"]
+        try:
+            self._admit(stream)
+        except ProviderError:
+            stream.close()  # The pool does not know it yet.
+            raise
+
+    def _admit(self, stream: Any) -> None:
         if not self._proxied:
             check_peer(stream.get_extra_info("server_addr")[0], plain=self._origin[0] == "http")
         with self._lock:

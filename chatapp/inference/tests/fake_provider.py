@@ -2,12 +2,14 @@
 
 import json
 import select
+import ssl
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qsl, urlsplit
 
@@ -71,7 +73,7 @@ Respond = Callable[[Exchange], None]
 
 
 class FakeProvider:
-    def __init__(self, respond: Respond) -> None:
+    def __init__(self, respond: Respond, certificate: Path | None = None) -> None:
         self.asked: list[Asked] = []
         self.respond = respond
         provider = self
@@ -98,7 +100,15 @@ class FakeProvider:
 
         self._server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
         self._server.daemon_threads = True
-        self.url = f"http://127.0.0.1:{self._server.server_port}"
+        if certificate is not None:
+            context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+            context.load_cert_chain(certificate)
+            # Each connection shakes hands in the thread that serves it.
+            self._server.socket = context.wrap_socket(
+                self._server.socket, server_side=True, do_handshake_on_connect=False
+            )
+            self._server.handle_error = lambda *_: None  # type: ignore[method-assign]  # a refused certificate
+        self.url = f"{'https' if certificate else 'http'}://127.0.0.1:{self._server.server_port}"
         threading.Thread(target=self._server.serve_forever, args=[0.02], daemon=True).start()
 
     def close(self) -> None:
@@ -107,8 +117,8 @@ class FakeProvider:
 
 
 @contextmanager
-def provider(respond: Respond) -> Iterator[FakeProvider]:
-    server = FakeProvider(respond)
+def provider(respond: Respond, *, certificate: Path | None = None) -> Iterator[FakeProvider]:
+    server = FakeProvider(respond, certificate)
     try:
         yield server
     finally:
