@@ -47,7 +47,9 @@ class EnginePool:
 
         Raises EngineError, at once while the version has a problem, and what `waiting` raises.
         """
-        entry = self._enter(version)
+        with self._changed:
+            entry = self._entry(version)
+            entry.users += 1
         try:
             yield self._wait_for(version, waiting)
         finally:
@@ -114,16 +116,17 @@ class EnginePool:
         """Call it every few seconds: looks after faults, looks at what could be loaded, and unloads what is not needed.
 
         `routed` are the versions that some route names. `default` stays loaded; the other ones go after `idle_seconds`
-        without an answer (0: never), those of no route after a minute.
+        without an answer (0: never), those of no route after a minute, and none before `default` is there.
         """
         with self._changed:
             self._demand = Demand(routed, default.id if default else None)
             self._changed.notify_all()
             for version in versions:
                 self._look_at(self._entry(version))
-            entries = self._entries.values()
-            for entry in unneeded(entries, self._demand, idle_seconds=idle_seconds, now=self._clock()):
-                self._background.run(self._take(entry).close)
+            if default is None or self._entry(default).model is not None:
+                entries = self._entries.values()
+                for entry in unneeded(entries, self._demand, idle_seconds=idle_seconds, now=self._clock()):
+                    self._background.run(self._take(entry).close)
         if default is not None:
             self.prepare(default)
 
@@ -143,12 +146,6 @@ class EnginePool:
 
     def _entry(self, version: ModelVersion) -> Entry:
         return self._entries.setdefault(version.id, Entry(version))
-
-    def _enter(self, version: ModelVersion) -> Entry:
-        with self._changed:
-            entry = self._entry(version)
-            entry.users += 1
-            return entry
 
     def _wait_for(self, version: ModelVersion, waiting: Callable[[], None]) -> ChatModel:
         future = self.prepare(version)

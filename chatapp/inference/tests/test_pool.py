@@ -171,8 +171,9 @@ def test_what_a_route_rests_on_stays_and_zero_keeps_all(pool: EnginePool, clock:
     assert pool.loaded().keys() == {default.id}
 
 
-def test_a_version_of_no_route_finishes_its_answers_and_then_goes(pool: EnginePool, clock: Clock) -> None:
+def test_a_version_of_no_route_finishes_its_answers_and_then_goes(pool: EnginePool, loads: Loads, clock: Clock) -> None:
     old, new = scripted("old"), scripted("new")
+    loads.gates["new"] = threading.Event()
     with pool.using(old, waiting=nothing) as model:
         clock.now += 1e6
         pool.tend(versions=[old, new], routed={new.id}, default=new, idle_seconds=0)
@@ -180,8 +181,11 @@ def test_a_version_of_no_route_finishes_its_answers_and_then_goes(pool: EnginePo
         assert "".join(model.chat(HELLO, max_tokens=8)) == "Hello."
     clock.now += 60
     pool.tend(versions=[old, new], routed={new.id}, default=new, idle_seconds=0)
-    assert old.id not in pool.loaded()
+    assert pool.loaded().keys() == {old.id}  # until the new one is there
+    loads.gates["new"].set()
     eventually(lambda: new.id in pool.loaded())
+    pool.tend(versions=[old, new], routed={new.id}, default=new, idle_seconds=0)
+    assert pool.loaded().keys() == {new.id}
 
 
 @pytest.mark.model
