@@ -59,9 +59,10 @@ _STRANDED = f"""
 SELECT queued.id, version.id
 {_RESOLVED}
 WHERE queued.status = 'queued' AND queued.deadline_at > now()
-  AND COALESCE(queued.claimed_at, queued.created_at) < now() - make_interval(secs => %(patience)s)
+  AND (COALESCE(queued.claimed_at, queued.created_at) < now() - make_interval(secs => %(patience)s)
+       OR EXISTS (SELECT FROM inference_versionproblem AS problem WHERE problem.version_id = version.id))
   AND NOT (version.id = ANY(%(served)s) AND {_KEEPS_POLICY})
-"""
+"""  # noqa: S608 - of constants
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,9 +87,9 @@ def claim_next(*, worker: str, version_ids: Sequence[UUID]) -> Generation | None
 
 
 def list_stranded(*, served: Collection[UUID], patience: timedelta) -> list[tuple[UUID, UUID]]:
-    """Generations that have waited longer for a version that none of `served` is, or that they may not use.
+    """Generations that wait for a version that none of `served` is, or that they may not use, each with that version.
 
-    Each with that version.
+    They have waited longer than `patience`, or it is known that the version has a problem.
     """
     with connection.cursor() as cursor:
         cursor.execute(_STRANDED, {"served": list(served), "patience": patience.total_seconds()})

@@ -19,7 +19,7 @@ from chatapp.inference import routing
 from chatapp.inference.models import ModelVersion
 from chatapp.inference.selectors import list_served_versions, load_route
 
-# Longer than a worker takes to come back after a restart of its process.
+# Longer than a worker takes to come back after a restart of its process; known problems are not waited out.
 STRANDED_AFTER = timedelta(seconds=20)
 
 

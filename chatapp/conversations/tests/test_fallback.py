@@ -21,7 +21,7 @@ from chatapp.conversations.workers.inference import InferenceWorker
 from chatapp.inference.defaults import SAFE_ANSWER
 from chatapp.inference.engine import ChatModel, EngineError
 from chatapp.inference.models import AnswerOutcome, ModelVersion, Provider, Route, Worker, WorkerKind
-from chatapp.inference.services import configure_route
+from chatapp.inference.services import configure_route, report_problem
 from tests.versions import make_version
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -197,6 +197,17 @@ class TestStranded:
         assert services.sweep_generations() == 0
         worker.answer_all()
         assert (stored().status, stored().attempt) == (Status.COMPLETE, 1)
+
+    def test_a_known_problem_is_not_waited_out(
+        self, alice: User, ask: Ask, scripted: ModelVersion, weightless: ModelVersion
+    ) -> None:
+        configure(weightless, scripted)
+        ask(alice)
+        self.alive(scripted)
+        assert services.sweep_generations() == 0
+        report_problem(version=weightless, worker="w", reason="no weights")
+        assert services.sweep_generations() == 1
+        assert names(stored()) == ("scripted", "weightless")
 
     def test_what_some_worker_serves_waits_as_long_as_it_takes(
         self, alice: User, ask: Ask, scripted: ModelVersion, weightless: ModelVersion
