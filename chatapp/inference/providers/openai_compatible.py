@@ -76,7 +76,7 @@ class OpenAICompatible:
         body: dict[str, object] = {
             self._options.max_tokens_field or preset.max_tokens_field: question.max_tokens,
             **preset.fixed_fields,
-            **{name: _as_sent(name, value) for name, value in question.sampling.items()},
+            **dict(_as_sent(name, value) for name, value in question.sampling.items()),
         }
         if preset.streams_usage:
             body["stream_options"] = {"include_usage": True}
@@ -131,11 +131,17 @@ def _with_system_in_question(messages: list[dict[str, str]]) -> list[dict[str, s
     return [{"role": "user", "content": system}, *rest] if system else rest
 
 
-def _as_sent(name: str, value: object) -> object:
+def _as_sent(name: str, value: object) -> tuple[str, object]:
+    """The field of the request, and its value there."""
+    if name == "json_schema":
+        return "response_format", {
+            "type": "json_schema",
+            "json_schema": {"name": "answer", "schema": value, "strict": True},
+        }
     if name == "logit_bias" and isinstance(value, Mapping):
-        return {str(token): bias for token, bias in value.items()}
+        return name, {str(token): bias for token, bias in value.items()}
     # 0 means all tokens here; vLLM before 0.8 knew just -1 for that, and llama-server takes both.
-    return -1 if name == "top_k" and value == 0 else value
+    return name, -1 if name == "top_k" and value == 0 else value
 
 
 def _text(content: object) -> str:

@@ -35,6 +35,7 @@ OPENAI = {
     "presence_penalty",
     "seed",
     "logit_bias",
+    "response_format",
     "stop",
     "stream_options",
 }
@@ -119,7 +120,7 @@ SERVERS = {
     "triton": Server(
         base="/v1",
         path="/v1/chat/completions",
-        fields=OPENAI - {"logit_bias"} | {"model", "max_tokens"},
+        fields=OPENAI - {"logit_bias", "response_format"} | {"model", "max_tokens"},
         body={"model": "m", "max_tokens": 50},
         # TensorRT-LLM's backend counts nothing.
         after=({**usage(0, 0), "usage": None}, DONE),
@@ -142,6 +143,15 @@ VALUES: dict[str, Any] = {
     "top_k": 20,
     "min_p": 0.1,
     "ignore_eos": True,
+    "json_schema": {"type": "object", "properties": {"n": {"type": "integer"}}, "required": ["n"]},
+    "grammar": 'root ::= "yes" | "no"',
+}
+SENT: dict[str, tuple[str, Any]] = {
+    "logit_bias": ("logit_bias", {"5": 1.0}),
+    "json_schema": (
+        "response_format",
+        {"type": "json_schema", "json_schema": {"name": "answer", "schema": VALUES["json_schema"], "strict": True}},
+    ),
 }
 
 
@@ -178,7 +188,8 @@ def test_every_preset_has_its_strict_server() -> None:
 
 def test_a_preset_is_understood_by_its_server(name: str, upstream: FakeProvider) -> None:
     server = SERVERS[name]
-    sampling = {name: VALUES[name] for name in PRESETS[name].sampling}
+    # An answer that must follow something ends with it, and follows one thing only.
+    sampling = {name: VALUES[name] for name in PRESETS[name].sampling if name not in {"ignore_eos", "grammar"}}
     model = remote(upstream.url + server.base, preset=name, max_retries=0, **server.options)
     stream = ask(model, sampling=sampling, stop=[str(n) for n in range(8)])
     assert "".join(stream) == "Good day."
@@ -188,8 +199,8 @@ def test_a_preset_is_understood_by_its_server(name: str, upstream: FakeProvider)
     (asked,) = upstream.asked
     assert asked.body["messages"] == HELLO
     assert server.body.items() <= asked.body.items()
-    sent = {key: asked.body[key] for key in sampling}
-    assert sent == {**sampling, **({"logit_bias": {"5": 1.0}} if "logit_bias" in sampling else {})}
+    for field_name, value in (SENT.get(name, (name, value)) for name, value in sampling.items()):
+        assert asked.body[field_name] == value
     assert asked.body["stop"] == [str(n) for n in range(8)][: PRESETS[name].max_stops]
     assert "user" not in asked.body
     assert "safety_identifier" not in asked.body
@@ -211,6 +222,15 @@ def test_a_preset_knows_where_to_ask_whether_it_is_up(name: str) -> None:
     query = "?api-version=2024-10-21" if name == "azure" else ""
     assert model._pool._upstreams[0].probe_url == (expected and expected + query)
     model.close()
+
+
+@pytest.mark.parametrize("name,value", [("ignore_eos", True), ("grammar", VALUES["grammar"]), ("top_k", 0)])
+def test_what_only_llama_server_and_its_like_take(name: str, value: object) -> None:
+    with provider(hello("a")) as server:
+        model = remote(server.url, preset="llama_server")
+        assert "".join(ask(model, sampling={name: value})) == "a"
+        model.close()
+        assert server.asked[0].body[name] == (-1 if name == "top_k" else value)
 
 
 def test_options_change_what_a_dialect_says() -> None:

@@ -7,7 +7,7 @@ from chatapp.inference.providers.options import AuthHeader, MaxTokensField, Requ
 
 # Our names of sampling parameters; each preset says which of them its server takes.
 COMMON = ("temperature", "top_p", "frequency_penalty", "presence_penalty", "seed")
-OPENAI = (*COMMON, "logit_bias")
+OPENAI = (*COMMON, "logit_bias", "json_schema")
 LOCAL = (*OPENAI, "top_k", "min_p", "ignore_eos")
 
 

@@ -7,4 +7,4 @@ Google Cloud live an hour, so they come from a file that something renews; what 
 
 from chatapp.inference.providers.presets.preset import COMMON, Preset
 
-PRESET = Preset(name="vertex", sampling=COMMON)
+PRESET = Preset(name="vertex", sampling=(*COMMON, "json_schema"))
