@@ -8,7 +8,6 @@ from chatapp.conversations import services
 from chatapp.conversations.metrics import FALLBACKS
 from chatapp.conversations.pipeline.reply import HandedOverError, LeaseLostError, Reply
 from chatapp.conversations.services import FinishedAnswer
-from chatapp.inference.artifacts import ArtifactError
 from chatapp.inference.engine import EngineError, RequestError
 from chatapp.inference.models import ModelVersion
 from chatapp.inference.pool import can_serve
@@ -27,7 +26,7 @@ def answer_by_first_able(reply: Reply, write: Callable[[], FinishedAnswer]) -> F
             return write()
         except RequestError:
             raise
-        except (EngineError, ArtifactError) as error:
+        except EngineError as error:
             if reply.text or reply.stopped:
                 raise
             log.warning(

@@ -34,7 +34,7 @@ class Request(TypedDict):
 
 
 def write_answer(reply: Reply, model_for: ModelSource, *, history: History, policies: PolicySet) -> FinishedAnswer:
-    """The answer of the generation's present version. Raises EngineError, ArtifactError, LeaseLostError."""
+    """The answer of the generation's present version. Raises EngineError, LeaseLostError."""
     generation, version = reply.generation, reply.version
     model = model_for(reply)
     reply.live.note("Reading" if reply.passages else "Thinking")
