@@ -93,6 +93,8 @@ class ChatRequest(Body):
     response_format: ResponseFormat | None = None
     n: Literal[1] | None = None
     user: str | None = Field(None, description="Ignored: the key says who asks.")
+    safety_identifier: str | None = Field(None, description="Ignored, as `user`.")
+    store: bool | None = Field(None, description="Ignored: every answer is kept for its owner, and for nobody else.")
     chatapp: ChatappOptions = ChatappOptions()
 
     @property

@@ -34,7 +34,7 @@ def client(transactional_db: None, settings: Any, server: str) -> Iterator[OpenA
         user=None,
         name="far",
         provider=Provider.OPENAI_COMPATIBLE,
-        preset="llama_server",
+        preset="openai",
         external_model="scripted",
         endpoints=[{"url": f"{server}/v1", "key": create_api_key(user=make_person("alice"))[1]}],
         may_leave_company=False,
