@@ -28,6 +28,7 @@ class Context:
         *,
         cells: int,
         sequences: int,
+        outputs: int,
         shares_cells: bool,
         batch_size: int,
         threads: int,
@@ -38,7 +39,7 @@ class Context:
         parameters.n_batch = batch_size
         parameters.n_ubatch = min(batch_size, 512)
         parameters.n_seq_max = sequences
-        parameters.n_outputs_max = sequences
+        parameters.n_outputs_max = outputs
         parameters.n_threads = parameters.n_threads_batch = threads
         # In a common buffer each token looks at the cells of all sequences, if only to skip them.
         parameters.kv_unified = shares_cells

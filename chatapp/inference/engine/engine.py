@@ -7,6 +7,7 @@ from pathlib import Path
 
 from chatapp.inference.engine.context import Context
 from chatapp.inference.engine.cpus import default_threads
+from chatapp.inference.engine.drafts import Drafts
 from chatapp.inference.engine.errors import (
     ChatTemplateError,
     EngineError,
@@ -28,6 +29,8 @@ from chatapp.inference.engine.types import ChatMessage, EngineStats, StepReport
 _BATCH_ON_CPU = 512
 _BATCH_ON_GPU = 2048
 _PREFIXES = 4
+# How many answers one batch can check long drafts of.
+_MOST_DRAFTING = 4
 _PREFIX_TOKENS = 2048
 # Far above what text needs; it keeps absurd prompts away from the tokenizer.
 _MAX_BYTES_PER_TOKEN = 64
@@ -65,10 +68,14 @@ class Engine:
             _check_sizes(self._model, slots=slots, context_per_slot=context_per_slot, cells=cells)
             self._template = _load_template(self._model)
             batch_size = max(_BATCH_ON_GPU if self._model.on_gpu else _BATCH_ON_CPU, 2 * slots)
+            # Refused drafts must be taken back.
+            draft_tokens = options.draft_tokens if self._model.can_rewind else 0
+            draft_room = draft_tokens * min(slots, _MOST_DRAFTING)
             self._context = Context(
                 self._model,
                 cells=cells,
                 sequences=slots,
+                outputs=slots + draft_room,
                 shares_cells=cache_tokens is not None,
                 batch_size=batch_size,
                 threads=threads or default_threads(),
@@ -78,7 +85,13 @@ class Engine:
             self._model.free()
             raise
         pool = Slots(self._context, count=slots, can_rewind=self._model.can_rewind)
-        self._scheduler = Scheduler(self._model, self._context, pool, batch_size=batch_size)
+        self._scheduler = Scheduler(
+            self._model,
+            self._context,
+            pool,
+            batch_size=batch_size,
+            drafts=Drafts(longest=draft_tokens, room=draft_room),
+        )
         self._on_step = on_step
         # Guards the fields below and wakes the engine thread.
         self._changed = threading.Condition()

@@ -4,6 +4,7 @@ from dataclasses import dataclass, field
 
 from chatapp.inference.engine.backend import Sampler
 from chatapp.inference.engine.errors import EngineError, RequestError
+from chatapp.inference.engine.lookup import Lookup
 from chatapp.inference.engine.sampling import Sampling
 from chatapp.inference.engine.stream import FinishReason, Stream
 from chatapp.inference.engine.text import AnswerText
@@ -20,6 +21,7 @@ class Request:
     sampling: Sampling = field(default_factory=Sampling)
     text: AnswerText = field(default_factory=AnswerText)
     sampler: Sampler | None = None
+    lookup: Lookup = field(default_factory=Lookup)
     order: int = 0
     deadline: float = math.inf
     # A public prefix is read into the cache and answers nothing.

@@ -3,11 +3,12 @@
 import time
 from collections import deque
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
-from chatapp.inference.engine.backend import Backend, Chunk, Outcome, Vocabulary
-from chatapp.inference.engine.budget import PromptBudget
+from chatapp.inference.engine.backend import Backend, Outcome, Vocabulary
+from chatapp.inference.engine.drafts import Drafts
 from chatapp.inference.engine.errors import EngineError
+from chatapp.inference.engine.planner import Planner, Work, prompt_tokens_in, tokens_in
 from chatapp.inference.engine.requests import Request, Slot, forced_end
 from chatapp.inference.engine.slots import Slots
 from chatapp.inference.engine.stream import FinishReason
@@ -24,6 +25,8 @@ class Counters:
     prompt_tokens: int = 0
     completion_tokens: int = 0
     prefix_reused_tokens: int = 0
+    drafted_tokens: int = 0
+    accepted_tokens: int = 0
     failed_requests: int = 0
 
 
@@ -37,6 +40,7 @@ class Scheduler:
         slots: Slots,
         *,
         batch_size: int,
+        drafts: Drafts | None = None,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self.waiting: deque[Request] = deque()
@@ -44,7 +48,7 @@ class Scheduler:
         self.slots = slots
         self._vocabulary = vocabulary
         self._backend = backend
-        self._budget = PromptBudget(batch_size=batch_size)
+        self._planner = Planner(batch_size=batch_size, drafts=drafts or Drafts(longest=0, room=0))
         self._clock = clock
         self._arrivals = 0
         self._failures_in_a_row = 0
@@ -62,24 +66,25 @@ class Scheduler:
     def step(self) -> StepReport | None:
         """Run one step; None when there was nothing left to read. Raises `EngineError` when llama.cpp keeps failing."""
         started = time.perf_counter()
+        before = replace(self.counters)
         self._drop_ended()
         self._admit()
-        work = self._plan()
+        work = self._planner.plan(self.slots.busy())
         if not work:
             return None
         decode_started = time.perf_counter()
         outcome = self._backend.decode([chunk for _slot, chunk in work])
         decode_seconds = time.perf_counter() - decode_started
-        prompt_tokens = sum(len(chunk.tokens) for slot, chunk in work if not slot.is_answering())
+        prompt_tokens = prompt_tokens_in(work)
         if outcome is Outcome.DONE:
             self._failures_in_a_row = 0
-            self._budget.observe(prompt_tokens=prompt_tokens, seconds=decode_seconds)
+            self._planner.learn(work, seconds=decode_seconds)
             self._collect(work)
         elif outcome is Outcome.CACHE_FULL:
             self._free_cache()
         else:
             self._fail_batch(work)
-        return self._report(work, prompt_tokens, decode_seconds, time.perf_counter() - started)
+        return self._report(before, work, prompt_tokens, decode_seconds, time.perf_counter() - started)
 
     def end_all(self, reason: FinishReason, *, error: EngineError | None = None) -> None:
         for slot in self.slots.busy():
@@ -112,22 +117,7 @@ class Scheduler:
                 request.stream.reused_tokens = request.stream.tokens_read = reused
                 self.counters.prefix_reused_tokens += reused
 
-    def _plan(self) -> list[tuple[Slot, Chunk]]:
-        busy = self.slots.busy()
-        answering = [slot for slot in busy if slot.is_answering()]
-        work = [(slot, _next_chunk(slot, 1)) for slot in answering]
-        left = self._budget.tokens(answering=len(answering))
-        for slot in busy:
-            if left <= 0:
-                break
-            if not slot.is_answering():
-                chunk = _next_chunk(slot, left)
-                left -= len(chunk.tokens)
-                work.append((slot, chunk))
-        # llama.cpp computes only neighbours together.
-        return sorted(work, key=lambda part: part[0].sequence)
-
-    def _collect(self, work: list[tuple[Slot, Chunk]]) -> None:
+    def _collect(self, work: Work) -> None:
         for slot, chunk in work:
             if slot.request and not slot.is_answering():
                 slot.request.stream.tokens_read += len(chunk.tokens)
@@ -138,23 +128,38 @@ class Scheduler:
         output = 0
         for slot, chunk in work:
             if chunk.outputs:
-                self._write(slot, output)
+                self._write(slot, output, drafts=chunk.tokens[len(chunk.tokens) - chunk.outputs + 1 :])
             output += chunk.outputs
 
-    def _write(self, slot: Slot, output: int) -> None:
+    def _write(self, slot: Slot, output: int, *, drafts: list[int]) -> None:
+        """Write the next token, and those after it as long as the drafts are what the model says itself."""
+        accepted = 0
+        while (token := self._write_one(slot, output + accepted)) is not None:
+            if slot.request:
+                slot.request.lookup.compare(accepted, token)
+            if accepted == len(drafts) or token != drafts[accepted] or not slot.request:
+                break
+            accepted += 1
+        self.counters.drafted_tokens += len(drafts)
+        self.counters.accepted_tokens += accepted
+        if accepted < len(drafts):
+            self.slots.cut(slot, len(drafts) - accepted)
+
+    def _write_one(self, slot: Slot, output: int) -> int | None:
+        """Write the token that follows an output of the batch; None when the answer ended before it."""
         request = slot.request
         if request is None or request.sampler is None:
-            return
+            return None
         stream = request.stream
         try:
             token = request.sampler.choose(output)
         except EngineError as error:
             self._leave(slot, "error", error=error)
             self.slots.forget(slot)
-            return
+            return None
         if token in self._vocabulary.end_tokens and not request.sampling.ignore_eos:
             self._leave(slot, "stop")
-            return
+            return None
         request.tokens.append(token)
         stream.completion_tokens += 1
         self.counters.completion_tokens += 1
@@ -163,6 +168,7 @@ class Scheduler:
             self._leave(slot, "stop")
         elif stream.completion_tokens >= request.max_completion:
             self._leave(slot, "length")
+        return token
 
     def _free_cache(self) -> None:
         """The batch did not fit: drop idle caches, else let the newest request wait, else fail the only one."""
@@ -176,7 +182,7 @@ class Scheduler:
             newest.request = None
         self.slots.forget(newest)
 
-    def _fail_batch(self, work: list[tuple[Slot, Chunk]]) -> None:
+    def _fail_batch(self, work: Work) -> None:
         error = EngineError("llama.cpp could not compute this step.")
         for slot, _chunk in work:
             self._leave(slot, "error", error=error)
@@ -199,9 +205,9 @@ class Scheduler:
         request.stream.finish(reason, error=error)
 
     def _report(
-        self, work: list[tuple[Slot, Chunk]], prompt_tokens: int, decode_seconds: float, seconds: float
+        self, before: Counters, work: Work, prompt_tokens: int, decode_seconds: float, seconds: float
     ) -> StepReport:
-        batch_tokens = sum(len(chunk.tokens) for _slot, chunk in work)
+        batch_tokens = tokens_in(work)
         self.counters.steps += 1
         self.counters.last_step_seconds = seconds
         self.counters.last_batch_tokens = batch_tokens
@@ -212,12 +218,6 @@ class Scheduler:
             decode_seconds=decode_seconds,
             slots_busy=sum(slot.request is not None for slot in self.slots),
             waiting=len(self.waiting),
+            drafted=self.counters.drafted_tokens - before.drafted_tokens,
+            accepted=self.counters.accepted_tokens - before.accepted_tokens,
         )
-
-
-def _next_chunk(slot: Slot, limit: int) -> Chunk:
-    tokens = slot.request.tokens if slot.request else []
-    start = len(slot.cached)
-    end = min(len(tokens), start + limit)
-    answers = slot.request is not None and not slot.request.is_prefix
-    return Chunk(slot.sequence, start, tokens[start:end], outputs=int(answers and end == len(tokens)))

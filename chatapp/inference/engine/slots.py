@@ -59,6 +59,12 @@ class Slots:
         slot.cached = []
         slot.last_used = 0
 
+    def cut(self, slot: Slot, count: int) -> None:
+        """Forget the newest `count` tokens of a slot, or what of them it still has."""
+        length = max(0, len(slot.cached) - count)
+        self._backend.truncate(slot.sequence, length)
+        del slot.cached[length:]
+
     def evict_idle(self) -> bool:
         """Drop the cached tokens of all idle slots; False when there were none."""
         idle = [slot for slot in self._slots if slot.request is None and slot.cached]

@@ -12,7 +12,10 @@ class ChatMessage(TypedDict):
 
 @dataclass(frozen=True, slots=True)
 class StepReport:
-    """One decode step. `decode_seconds` is llama.cpp's part, `seconds` the whole step."""
+    """One decode step. `decode_seconds` is llama.cpp's part, `seconds` the whole step.
+
+    `drafted` tokens of the batch were guesses, of which `accepted` are what the model says itself.
+    """
 
     batch_tokens: int
     prompt_tokens: int
@@ -20,6 +23,8 @@ class StepReport:
     decode_seconds: float
     slots_busy: int
     waiting: int
+    drafted: int = 0
+    accepted: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +41,8 @@ class EngineStats:
     prompt_tokens: int = 0
     completion_tokens: int = 0
     prefix_reused_tokens: int = 0
+    drafted_tokens: int = 0
+    accepted_tokens: int = 0
     failed_requests: int = 0
 
 

@@ -100,7 +100,7 @@ class Conversations(RuleBasedStateMachine):
             self.backend,
             self.slots,
             batch_size=batch_size,
-            drafts=Drafts(longest=draft_tokens if can_rewind else 0, room=batch_size // 2),
+            drafts=Drafts(longest=draft_tokens if can_rewind else 0, room=batch_size // 2, price=0),
             clock=lambda: self.now,
         )
         self.prefixes_left = PREFIXES
