@@ -126,7 +126,7 @@ class ExternalVersionForm(VersionForm):
         initial=True,
         label="Text leaves the company",
         help_text="Questions, quoted documents and answers are then read by the computers of another company. Clear it "
-        "only if every endpoint below is a machine of your own: routes that keep text inside will then use it.",
+        "only if every endpoint is a machine of your own: routes that keep text inside will then use it.",
     )
     prompt_price = forms.CharField(initial="0", label="Price of a million tokens read")
     completion_price = forms.CharField(initial="0", label="Price of a million tokens written")

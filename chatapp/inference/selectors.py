@@ -1,7 +1,7 @@
 from datetime import timedelta
 from uuid import UUID
 
-from django.db.models import BooleanField, Count, Exists, OuterRef, Prefetch, Q, QuerySet
+from django.db.models import BooleanField, Exists, OuterRef, Prefetch, Q, QuerySet
 from django.db.models.expressions import ExpressionWrapper
 from django.db.models.functions import Now
 
@@ -25,12 +25,6 @@ def list_versions_for(user: User) -> QuerySet[ModelVersion]:
     """Newest first; none for those who do not operate models."""
     versions = ModelVersion.objects.select_related("created_by")
     return versions if can(user, "inference.view_version") else versions.none()
-
-
-def with_use(versions: QuerySet[ModelVersion], route: str = Route.DEFAULT) -> QuerySet[ModelVersion]:
-    """Adds `serves` (answers new questions of that route) and `answers` (how many it has given so far)."""
-    serving = Route.objects.filter(name=route, version=OuterRef("pk"))
-    return versions.annotate(serves=Exists(serving), answers=Count("outcomes"))
 
 
 def get_version_for(user: User, version_id: UUID) -> ModelVersion:

@@ -17,8 +17,8 @@ _TODO: dict[Condition, str] = {
     "a new number; if none does within a minute, read the end of {log} on its machine. Answers that it held go on "
     "elsewhere or are offered for retry.",
     "problem": "It answers nothing until this is solved. Read the end of {log} on its machine, then restart it.",
-    "partly": "Other versions still answer here. Serve another version, or repair the reason named: the worker tries "
-    "again by itself.",
+    "partly": "Other versions still answer here. A missing file or memory is looked for again by itself; after other "
+    "repairs press “Try again” for the version on the page Models.",
     "starting": "It loads a model and claims nothing yet. If this lasts longer than five minutes, read {log}.",
     "ready": "",
 }

@@ -11,7 +11,14 @@ from playwright.sync_api import Browser, Page, sync_playwright
 from pytest_django.live_server_helper import LiveServer
 
 from chatapp.inference.models import Worker
-from chatapp.inference.services import register_version, report_problem, set_serving_version
+from chatapp.inference.services import (
+    RuleSpec,
+    configure_route,
+    record_outcome,
+    register_version,
+    report_problem,
+    set_serving_version,
+)
 from chatapp.moderation.checks import Finding
 from chatapp.moderation.models import Action, Severity, Stage
 from chatapp.moderation.services import create_policy_version, record_exchange
@@ -19,12 +26,17 @@ from tests.people import PASSWORD, make_person
 
 pytestmark = [pytest.mark.e2e, pytest.mark.django_db(transaction=True)]
 
+PAGES = (
+    "models/", "models/new/?kind=own", "models/new/?kind=external",
+    "routes/", "routes/edit/", "routes/edit/?name=default", "workers/",
+    "usage/", "usage/?days=30&by=user", "flags/", "policies/",
+)  # fmt: skip
 CHECK = {"kind": "pattern", "name": "project names", "stage": "output", "action": "block", "patterns": ["Moonshot"]}
 
 
 @pytest.fixture
 def company() -> None:
-    make_person("ada")
+    ada = make_person("ada")
     for name in ("large", "small"):
         version = register_version(user=None, name=name, provider="scripted", context_tokens=4096, licence="MIT")
         set_serving_version(user=None, version=version)
@@ -32,6 +44,15 @@ def company() -> None:
     worker = Worker.objects.create(name="inference@gpu:1", kind="inference", started_at=soon, seen_at=soon, ready=True)
     worker.loaded.set([version])
     report_problem(version=version, worker="inference@gpu:2", reason="it does not fit into memory")
+    configure_route(
+        user=None, name="default", version=version, fallbacks=[version], rules=[RuleSpec(version=version, task="title")]
+    )
+    for user in (ada, None):
+        record_outcome(
+            generation_id=uuid4(), user_id=user.id if user else None, version_id=version.id, status="complete",
+            prompt_tokens=900, completion_tokens=100, first_token_seconds=0.4, duration_seconds=2.0, sources=0, cited=0,
+            flags=0,
+        )  # fmt: skip
     create_policy_version(user=None, name="company", checks=[CHECK], activate=True)
     finding = Finding("", "project names", Stage.OUTPUT, Action.BLOCK, Severity.HIGH, ((12, 20),))
     for _ in range(3):
@@ -71,8 +92,8 @@ def findings_of_axe(page: Page) -> str:
 @pytest.mark.parametrize("width,scheme", [(390, "dark"), (1440, "light")])
 def test_every_page_fits_and_is_accessible(browser: Browser, live_server: LiveServer, width: int, scheme: str) -> None:
     page, problems = sign_in(browser, live_server, width=width, scheme=scheme)
-    for name in ("models", "workers", "flags", "policies"):
-        page.goto(f"{live_server.url}/console/{name}/")
+    for name in PAGES:
+        page.goto(f"{live_server.url}/console/{name}")
         assert findings_of_axe(page) == ""
         assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
     page.goto(f"{live_server.url}/console/flags/")
@@ -164,3 +185,48 @@ def test_a_server_that_does_not_answer_is_told_once_and_taken_back(browser: Brow
     page.unroute("**/console/workers/")
     page.evaluate("htmx.trigger('[data-poll]', 'refresh')")
     page.get_by_text("The server does not answer").wait_for(state="hidden")
+
+
+def test_a_route_is_changed_by_keyboard_and_told_in_words_before_it_is_saved(
+    browser: Browser, live_server: LiveServer
+) -> None:
+    page, problems = sign_in(browser, live_server, width=1280, scheme="light")
+    page.goto(f"{live_server.url}/console/routes/edit/?name=default")
+    page.wait_for_function("window.htmx && document.querySelector('#edit-form[data-htmx-powered]')")
+    page.get_by_test_id("route-add-arm").focus()
+    page.keyboard.press("Enter")
+    page.wait_for_selector("[name=arm_share]:focus")
+    page.keyboard.type("10")
+    page.keyboard.press("Tab")
+    page.keyboard.type("large")
+    page.keyboard.press("Tab")
+    page.get_by_text("10 % of users get large; everybody else gets small.").wait_for()
+    assert findings_of_axe(page) == ""
+
+    page.get_by_role("button", name="Remove fallback 1").focus()
+    page.keyboard.press("Enter")
+    page.wait_for_selector("[data-testid=route-add-fallback]:focus")
+    page.fill("[name=arm_share]", "1000")
+    page.keyboard.press("Enter")
+    page.get_by_text("The route is not saved.").wait_for()
+    assert "percent" in page.locator("#error-arms").inner_text()
+    page.fill("[name=arm_share]", "10")
+    page.get_by_test_id("route-save").focus()
+    page.keyboard.press("Enter")
+    page.wait_for_url(f"{live_server.url}/console/routes/")
+    page.get_by_text("The route default is saved.").wait_for()
+    assert "10 % of users get large" in page.get_by_test_id("route-row").inner_text()
+    assert [problem for problem in problems if "400" not in problem] == []
+
+
+def test_a_route_is_changed_without_a_script(browser: Browser, live_server: LiveServer) -> None:
+    signed_in, _ = sign_in(browser, live_server, width=1280, scheme="light")
+    state = signed_in.context.storage_state()
+    page = browser.new_context(java_script_enabled=False, storage_state=state).new_page()
+    page.goto(f"{live_server.url}/console/routes/edit/?name=default")
+    page.get_by_test_id("route-add-arm").click()
+    page.fill("[name=arm_share]", "25")
+    page.select_option("[name=arm_version]", "large")
+    page.get_by_test_id("route-save").click()
+    assert page.url == f"{live_server.url}/console/routes/"
+    assert "25 % of users get large" in page.get_by_test_id("route-row").inner_text()

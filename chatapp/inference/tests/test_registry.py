@@ -153,18 +153,6 @@ def test_an_outcome_is_recorded_once(alice: User) -> None:
     assert {name: getattr(stored, name) for name in given} == given
 
 
-def test_versions_say_who_serves_and_how_many_answers_they_gave(oscar: User) -> None:
-    first, second = register(), register(name="qwen-0.5b")
-    services.set_serving_version(user=None, version=first)
-    for version in (first, first, second):
-        services.record_outcome(**outcome(version))
-    versions = selectors.with_use(selectors.list_versions_for(oscar))
-    assert {one.name: (one.serves, one.answers) for one in versions} == {  # type: ignore[attr-defined]
-        "qwen-1.5b": (True, 2),
-        "qwen-0.5b": (False, 1),
-    }
-
-
 def test_a_worker_is_alive_for_fifteen_seconds_after_it_was_heard_of(oscar: User) -> None:
     now = timezone.now()
     for name, age in (("a", 20), ("b", 5)):
