@@ -10,7 +10,14 @@ from tests.stack import Stack
 pytestmark = pytest.mark.e2e
 PAGES = {
     "alice": ["/", "/knowledge/"],
-    "ada": ["/console/", "/console/models/", "/console/flags/"],
+    "ada": [
+        "/console/",
+        "/console/models/",
+        "/console/routes/",
+        "/console/workers/",
+        "/console/usage/",
+        "/console/flags/",
+    ],
 }
 SAMPLE = (
     "rate=400 say: # Title\n\nSome `code` and [a link](https://ok.example).\n\n```python\nx = 1  # one\n```\n\n> quoted"
