@@ -14,9 +14,9 @@ from chatapp.demo.documents import MEDIA_TYPES, render_document
 from chatapp.demo.sources import load_sources
 from chatapp.demo.versions import describe_version
 from chatapp.errors import ChatappError
-from chatapp.inference.models import ModelVersion
+from chatapp.inference.models import ModelVersion, Provider, Route
 from chatapp.inference.selectors import get_version_by_name, serving_version
-from chatapp.inference.services import register_version, set_serving_version
+from chatapp.inference.services import RuleSpec, configure_route, register_version
 from chatapp.moderation.selectors import list_policies_for
 from chatapp.moderation.services import create_policy_version
 from chatapp.retrieval.selectors import list_collections_for
@@ -74,8 +74,16 @@ def _seed_versions(models: Sequence[str]) -> list[str]:
         except KeyError:
             raise ChatappError("model_unknown", name=name) from None
     if models and serving_version() is None:
-        set_serving_version(user=None, version=get_version_by_name(models[0]))
+        _seed_route(models)
     return [f"model version {name}" for name in missing]
+
+
+def _seed_route(models: Sequence[str]) -> None:
+    """The first model answers; a second one of weights answers whoever prefers fast, and when the first cannot."""
+    first, *others = [get_version_by_name(name) for name in models]
+    spare = [version for version in others if version.provider == Provider.LLAMA_CPP][:1]
+    rules = [RuleSpec(version=version, choice="fast") for version in spare]
+    configure_route(user=None, name=Route.DEFAULT, version=first, rules=rules, fallbacks=spare)
 
 
 def _seed_policy(owner: User) -> list[str]:

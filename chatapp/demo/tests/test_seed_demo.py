@@ -12,7 +12,7 @@ from chatapp.accounts.selectors import get_user_by_name
 from chatapp.demo.policy import CHECKS
 from chatapp.demo.sources import load_sources
 from chatapp.inference.models import ModelVersion
-from chatapp.inference.selectors import list_chat_versions, serving_version
+from chatapp.inference.selectors import list_chat_versions, load_route, serving_version
 from chatapp.inference.services import set_serving_version
 from chatapp.moderation.models import PolicyVersion
 from chatapp.moderation.selectors import list_active_versions
@@ -112,6 +112,14 @@ def test_other_models_can_be_chosen(monkeypatch: pytest.MonkeyPatch, settings: A
     settings.SCRIPTED_MODEL = True
     seed()
     assert [version.name for version in list_chat_versions()] == ["smollm2-135m-instruct-q4_1", "scripted"]
+
+
+def test_the_second_model_answers_whoever_prefers_fast_and_when_the_first_cannot() -> None:
+    seed()
+    first, second = list_chat_versions()
+    route = load_route("default")
+    assert [(rule.choice, rule.version) for rule in route.rules.all()] == [("fast", second)]
+    assert (route.version, [fallback.version for fallback in route.fallbacks.all()]) == (first, [second])
 
 
 def test_a_second_run_changes_nothing_and_asks_little() -> None:
