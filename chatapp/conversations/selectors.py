@@ -127,6 +127,11 @@ def get_answered(generation_id: UUID) -> Generation | None:
     return Generation.objects.select_related(*parts).filter(id=generation_id, status=Status.COMPLETE).first()
 
 
+def is_followed(generation: Generation) -> bool:
+    """Whether the conversation has gone on below the answer."""
+    return Message.objects.filter(parent_id=generation.message_id).exists()
+
+
 def list_path(message: Message) -> list[Message]:
     """From the conversation's first message to this one, with generations and summaries; [] when it was deleted.
 

@@ -12,7 +12,7 @@ from chatapp.conversations.models import Generation, Status
 from chatapp.conversations.pipeline.compaction import SUMMARY_MAX_TOKENS, is_filling, plan_compaction
 from chatapp.conversations.pipeline.prompts import usable_history
 from chatapp.conversations.pipeline.titles import TITLE_MAX_TOKENS, ask_for_title, clean_title, wants_title
-from chatapp.conversations.selectors import list_path
+from chatapp.conversations.selectors import is_followed, list_path
 from chatapp.conversations.services import FinishedAnswer
 from chatapp.inference import routing
 from chatapp.inference.engine import ChatMessage, ChatModel, EngineError
@@ -71,7 +71,9 @@ def write_title(generation: Generation, *, model: ChatModel, version: ModelVersi
 
 
 def write_summary(generation: Generation, *, model: ChatModel, version: ModelVersion, must_yield: MustYield) -> None:
-    """Raises EngineError, YieldedError."""
+    """Raises EngineError, YieldedError. Where the conversation has gone on, the next answer sees to it."""
+    if is_followed(generation):
+        return
     answered_by = generation.version or version
     plan = plan_compaction(
         model=model,

@@ -84,7 +84,9 @@ def test_an_answer_says_how_full_the_context_is(
 def test_an_answer_shows_the_summary_that_it_was_given(alice: User, ask: Ask) -> None:
     generation = ask(alice)
     plain = render_turn(ended(generation, alice, text="Yes.", status=Status.COMPLETE), user=alice)
-    summary = ConversationSummary.objects.create(upto_id=generation.message.parent_id, text="<b>They</b> talked.")
+    question = generation.message.parent
+    assert question is not None
+    summary = ConversationSummary.objects.create(upto=question, text="<b>They</b> talked.")
     Generation.objects.filter(id=generation.id).update(summary=summary)
     html = render_turn(get_turn_for(alice, generation.message_id), user=alice)
     assert "summarised" not in plain

@@ -5,6 +5,7 @@ import threading
 import time
 from base64 import b64decode
 from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 from uuid import UUID, uuid4
 
@@ -23,7 +24,7 @@ from chatapp.conversations.streams.redis import redis_client
 from chatapp.conversations.tests.answering import QUESTION, Answerer
 from chatapp.conversations.tests.test_reply import policy
 from chatapp.conversations.workers.inference import InferenceWorker
-from chatapp.conversations.workers.side_work import PATIENT_TRIES, TRIES, do_side_work
+from chatapp.conversations.workers.side_work import TRIES, do_side_work
 from chatapp.inference.models import ModelVersion, Provider, Route, RouteRule, SideWork, Task
 from chatapp.inference.testing import ScriptedModel
 
@@ -40,6 +41,10 @@ class OneModel:
 
     def loaded(self) -> dict[UUID, ScriptedModel]:
         return self.models
+
+    @contextmanager
+    def using(self, version: ModelVersion, *, waiting: object) -> Iterator[ScriptedModel]:
+        yield self.models[version.id]
 
     def prepare(self, version: ModelVersion) -> None:
         self.prepared.append(version)
@@ -224,20 +229,25 @@ class TestWhoWaitsComesFirst:
         assert asked_for() == [("title", str(first.id), 1)]
         assert not SideWork.objects.exists()
 
-    def test_while_this_worker_answers_a_title_waits_and_a_summary_waits_a_while(
+    @pytest.mark.parametrize("slots,runs", [(4, False), (16, True)])
+    def test_beside_an_answer_it_is_done_only_where_there_is_much_room(
+        self, alice: User, answer: Answerer, worker: InferenceWorker, settings: Any, slots: int, runs: bool
+    ) -> None:
+        first = answer(alice)
+        redis_client().delete(INFERENCE_QUEUE)
+        settings.INFERENCE_SLOTS = slots
+        worker.replies[uuid4()] = object()  # type: ignore[assignment]
+        do_side_work(worker, Task.TITLE, first.id, tries=3)
+        assert SideWork.objects.exists() == runs
+        assert asked_for() == ([] if runs else [("title", str(first.id), 4)])
+
+    def test_a_conversation_that_went_on_is_left_to_its_next_answer(
         self, alice: User, answer: Answerer, worker: InferenceWorker
     ) -> None:
         last = TestSummary().fill(alice, answer)
-        redis_client().delete(INFERENCE_QUEUE)
-        worker.replies[uuid4()] = object()  # type: ignore[assignment]
-        do_side_work(worker, Task.TITLE, last.id, tries=PATIENT_TRIES - 2)
-        do_side_work(worker, Task.SUMMARY, last.id, tries=PATIENT_TRIES - 1)
-        assert [(task, tries) for task, _, tries in asked_for()] == [
-            ("summary", PATIENT_TRIES),
-            ("title", PATIENT_TRIES - 1),
-        ]
-        do_side_work(worker, Task.SUMMARY, last.id, tries=PATIENT_TRIES)
-        assert ConversationSummary.objects.exists()
+        answer(alice, LONG, conversation_id=last.message.conversation_id)
+        do_side_work(worker, Task.SUMMARY, last.id, tries=0)
+        assert not ConversationSummary.objects.exists()
 
     def test_a_question_ends_it_at_once(
         self, alice: User, bob: User, version: ModelVersion, answer: Answerer, worker: InferenceWorker
@@ -250,6 +260,8 @@ class TestWhoWaitsComesFirst:
         work.start()
         while not slow.stats().slots_busy:
             time.sleep(0.01)
+        do_side_work(worker, Task.SUMMARY, first.id, tries=7)
+        assert asked_for() == [("summary", str(first.id), 8)]  # One at a time.
         services.post_message(user=bob, text="me first", message_id=uuid4(), conversation_id=None)
         work.join(timeout=10)
         assert not work.is_alive()
