@@ -120,7 +120,7 @@ def refuse_when_full() -> None:
 
 
 def _expected_wait(position: int) -> int | None:
-    recent = AnswerOutcome.objects.order_by("-created_at").values("duration_seconds")[:20]
+    recent = AnswerOutcome.objects.filter(is_cached=False).order_by("-created_at").values("duration_seconds")[:20]
     seconds = recent.aggregate(mean=Avg("duration_seconds"))["mean"]
     alive = Worker.objects.filter(kind=WorkerKind.INFERENCE, seen_at__gt=Now() - WORKER_ALIVE)
     slots = alive.aggregate(total=Sum("slots"))["total"]
