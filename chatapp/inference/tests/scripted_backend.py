@@ -1,5 +1,6 @@
 """A backend whose answers are computed from the text alone, and which watches the KV cache as llama.cpp would."""
 
+import codecs
 import zlib
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
@@ -37,6 +38,11 @@ class Script:
         return tokens[len(prompt) :]
 
 
+def text_of(tokens: Sequence[int]) -> str:
+    """Half a character at the end is no text."""
+    return codecs.getincrementaldecoder("utf-8")("replace").decode(b"".join(PIECES[token] for token in tokens))
+
+
 @dataclass(eq=False)
 class Cell:
     token: int
@@ -56,6 +62,8 @@ class ScriptedSampler:
             self.backend.spoils_choice = False
             raise EngineError("The model's output is not a number.")
         history = self.backend.outputs[output]
+        # Every token that a sampler chose counts for its penalties, so none may be thrown away.
+        assert history[len(history) - len(self.chosen) :] == self.chosen
         token = self.backend.script.next_token(history, ignore_eos=self.ignore_eos)
         self.chosen.append(token)
         return token

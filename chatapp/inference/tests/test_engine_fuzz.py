@@ -3,7 +3,6 @@
 `FUZZ_EXAMPLES=2000 pytest chatapp/inference/tests/test_engine_fuzz.py` tries longer than a test run should.
 """
 
-import codecs
 import os
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -22,17 +21,12 @@ from chatapp.inference.engine.scheduler import Scheduler
 from chatapp.inference.engine.slots import Slots
 from chatapp.inference.engine.stream import Stream
 from chatapp.inference.engine.text import AnswerText
-from chatapp.inference.tests.scripted_backend import PIECES, Script, ScriptedBackend
+from chatapp.inference.tests.scripted_backend import PIECES, Script, ScriptedBackend, text_of
 
 CONTEXT = 48
 PREFIXES = 2
 # Prompts begin alike, so that there is something to reuse.
 COMMON = [1, 2, 4, 3, 1, 4, 2, 2, 1, 3, 4, 4, 1, 2, 3, 5, 6, 1, 4, 2, 7, 8, 1, 2]
-
-
-def text_of(tokens: Sequence[int]) -> str:
-    """Half a character at the end is no text."""
-    return codecs.getincrementaldecoder("utf-8")("replace").decode(b"".join(PIECES[token] for token in tokens))
 
 
 def cut(text: str, stop: Sequence[str]) -> str:
@@ -207,8 +201,6 @@ class Conversations(RuleBasedStateMachine):
             assert {cell.owner for cell in private} <= {slot.scope}
 
     def teardown(self) -> None:
-        if not hasattr(self, "scheduler"):
-            return
         work = sum(len(asked.prompt) + len(asked.answer) + 1 for asked in self.asked)
         for _ in range(20 + 4 * work):
             self._step()
