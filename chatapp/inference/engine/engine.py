@@ -5,35 +5,23 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
 
-from chatapp.inference.engine.context import Context
-from chatapp.inference.engine.cpus import default_threads
-from chatapp.inference.engine.drafts import Drafts
+from chatapp.inference.engine.assembly import assemble
 from chatapp.inference.engine.errors import (
     ChatTemplateError,
     EngineError,
     PromptTooLongError,
-    RequestError,
     SamplingError,
 )
-from chatapp.inference.engine.model import Model
 from chatapp.inference.engine.options import EngineOptions
+from chatapp.inference.engine.prompt_reader import PromptReader
 from chatapp.inference.engine.requests import Request, deadline_after
 from chatapp.inference.engine.sampling import parse_sampling, parse_stop
-from chatapp.inference.engine.scheduler import Scheduler
-from chatapp.inference.engine.slots import Slots
 from chatapp.inference.engine.stream import Stream
-from chatapp.inference.engine.template import ChatTemplate
 from chatapp.inference.engine.text import AnswerText
 from chatapp.inference.engine.types import ChatMessage, EngineStats, StepReport
 
-_BATCH_ON_CPU = 512
-_BATCH_ON_GPU = 2048
 _PREFIXES = 4
-# How many answers one batch can check long drafts of.
-_MOST_DRAFTING = 4
 _PREFIX_TOKENS = 2048
-# Far above what text needs; it keeps absurd prompts away from the tokenizer.
-_MAX_BYTES_PER_TOKEN = 64
 
 _logger = logging.getLogger("chatapp.inference.engine")
 
@@ -59,39 +47,19 @@ class Engine:
         cache_tokens: int | None = None,
         options: EngineOptions | None = None,
     ) -> None:
-        options = options or EngineOptions()
+        parts = assemble(
+            Path(model_path),
+            slots=slots,
+            context_per_slot=context_per_slot,
+            gpu_layers=gpu_layers,
+            threads=threads,
+            cache_tokens=cache_tokens,
+            options=options or EngineOptions(),
+        )
+        self._model, self._template = parts.model, parts.template
+        self._context, self._scheduler = parts.context, parts.scheduler
         self._context_per_slot = context_per_slot
         self._prefix_tokens_left = min(_PREFIX_TOKENS, context_per_slot)
-        cells = cache_tokens or slots * context_per_slot
-        self._model = Model(Path(model_path), gpu_layers=gpu_layers, options=options)
-        try:
-            _check_sizes(self._model, slots=slots, context_per_slot=context_per_slot, cells=cells)
-            self._template = _load_template(self._model)
-            batch_size = max(_BATCH_ON_GPU if self._model.on_gpu else _BATCH_ON_CPU, 2 * slots)
-            # Refused drafts must be taken back.
-            draft_tokens = options.draft_tokens if self._model.can_rewind else 0
-            draft_room = draft_tokens * min(slots, _MOST_DRAFTING)
-            self._context = Context(
-                self._model,
-                cells=cells,
-                sequences=slots,
-                outputs=slots + draft_room,
-                shares_cells=cache_tokens is not None,
-                batch_size=batch_size,
-                threads=threads or default_threads(),
-                options=options,
-            )
-        except EngineError:
-            self._model.free()
-            raise
-        pool = Slots(self._context, count=slots, can_rewind=self._model.can_rewind)
-        self._scheduler = Scheduler(
-            self._model,
-            self._context,
-            pool,
-            batch_size=batch_size,
-            drafts=Drafts(longest=draft_tokens, room=draft_room),
-        )
         self._on_step = on_step
         # Guards the fields below and wakes the engine thread.
         self._changed = threading.Condition()
@@ -99,8 +67,7 @@ class Engine:
         self._closing = False
         self._failure: EngineError | None = None
         self._prefixes: set[str] = set()
-        # The tokenizer serves any thread as long as the model is loaded.
-        self._tokenizer_lock = threading.Lock()
+        self._reader = PromptReader(parts.model, context_tokens=context_per_slot, closed_error=self._closed_error)
         # A daemon, so that the interpreter reaches `atexit`, where the engine is closed in order.
         self._thread = threading.Thread(target=self._run, name="engine", daemon=True)
         self._thread.start()
@@ -121,13 +88,9 @@ class Engine:
         if max_tokens < 1:
             raise SamplingError("max_tokens is at least 1.")
         deadline = deadline_after(time_limit)
-        tokens = self._tokenize(prompt) if isinstance(prompt, str) else self._checked_tokens(prompt)
-        if not tokens:
-            raise RequestError("The prompt is empty.")
-        if len(tokens) >= self._context_per_slot:
-            raise PromptTooLongError(tokens=len(tokens), limit=self._context_per_slot - 1)
+        tokens = self._reader.read_prompt(prompt)
         if checked.constraint:
-            self._prepare_grammars()
+            self._reader.prepare_grammars()
         request = Request(
             tokens=tokens,
             scope=cache_scope,
@@ -168,7 +131,7 @@ class Engine:
         with self._changed:
             if text in self._prefixes:
                 return
-        tokens = self._tokenize(text)
+        tokens = self._reader.tokenize(text)
         with self._changed:
             if len(tokens) > self._prefix_tokens_left or len(self._prefixes) == _PREFIXES:
                 raise PromptTooLongError(tokens=len(tokens), limit=self._prefix_tokens_left)
@@ -182,7 +145,7 @@ class Engine:
         return self._template.render(messages)
 
     def count_tokens(self, text: str) -> int:
-        return len(self._tokenize(text))
+        return len(self._reader.tokenize(text))
 
     def stats(self) -> EngineStats:
         slots = self._scheduler.slots
@@ -212,27 +175,6 @@ class Engine:
             self._changed.notify()
         self._thread.join()
         atexit.unregister(self.close)
-
-    def _tokenize(self, text: str) -> list[int]:
-        limit = self._context_per_slot * _MAX_BYTES_PER_TOKEN
-        if len(text) > limit:
-            raise PromptTooLongError(tokens=len(text) // _MAX_BYTES_PER_TOKEN, limit=self._context_per_slot - 1)
-        with self._tokenizer_lock:
-            if self._model.handle is None:
-                raise self._closed_error()
-            return self._model.tokenize(text)
-
-    def _prepare_grammars(self) -> None:
-        """Takes a second the first time, which the engine thread has not."""
-        with self._tokenizer_lock:
-            if self._model.handle is None:
-                raise self._closed_error()
-            self._model.grammar_tokenizer()
-
-    def _checked_tokens(self, tokens: Sequence[int]) -> list[int]:
-        if not all(0 <= token < self._model.vocabulary_size for token in tokens):
-            raise RequestError("The prompt holds a token that the model does not know.")
-        return list(tokens)
 
     def _enqueue(self, request: Request) -> None:
         with self._changed:
@@ -288,21 +230,4 @@ class Engine:
         if self._template is not None:
             self._template.close()
         self._context.free()
-        with self._tokenizer_lock:
-            self._model.free()
-
-
-def _check_sizes(model: Model, *, slots: int, context_per_slot: int, cells: int) -> None:
-    if slots < 1 or context_per_slot < 2 or cells < context_per_slot:
-        raise EngineError("An engine needs at least one slot, and a cache that holds one slot's context.")
-    if context_per_slot > model.trained_context:
-        raise EngineError(
-            f"context_per_slot is {context_per_slot:,}; the model knows {model.trained_context:,} tokens."
-        )
-
-
-def _load_template(model: Model) -> ChatTemplate | None:
-    source = model.chat_template()
-    if source is None:
-        return None
-    return ChatTemplate(source, control_texts=model.control_texts, bos=model.bos, eos=model.eos)
+        self._reader.close()
