@@ -13,6 +13,7 @@ import json
 import os
 import platform
 import re
+import signal
 import sys
 import time
 from dataclasses import fields
@@ -53,6 +54,8 @@ def _parse() -> argparse.Namespace:
 
 def main() -> int:
     arguments = _parse()
+    # Whoever ends this process ends the systems with it.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))
     path = ensure_artifact(ARTIFACTS[arguments.model], directory=default_directory(), report=lambda _progress: None)
     sizes = Sizes(**{size.name: getattr(arguments, size.name) for size in fields(Sizes)})
     workloads = [
