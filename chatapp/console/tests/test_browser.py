@@ -22,6 +22,7 @@ from chatapp.inference.services import (
 from chatapp.moderation.checks import Finding
 from chatapp.moderation.models import Action, Severity, Stage
 from chatapp.moderation.services import create_policy_version, record_exchange
+from tests.e2e.browser import FLAGS, find_chromium
 from tests.people import PASSWORD, make_person
 
 pytestmark = [pytest.mark.e2e, pytest.mark.django_db(transaction=True)]
@@ -37,12 +38,15 @@ CHECK = {"kind": "pattern", "name": "project names", "stage": "output", "action"
 @pytest.fixture
 def company() -> None:
     ada = make_person("ada")
-    for name in ("large", "small"):
-        version = register_version(user=None, name=name, provider="scripted", context_tokens=4096, licence="MIT")
-        set_serving_version(user=None, version=version)
+    large, version = (
+        register_version(user=None, name=name, provider="scripted", context_tokens=4096, licence="MIT")
+        for name in ("large", "small")
+    )
+    set_serving_version(user=None, version=version)
     soon = timezone.now() + timedelta(minutes=10)
     worker = Worker.objects.create(name="inference@gpu:1", kind="inference", started_at=soon, seen_at=soon, ready=True)
     worker.loaded.set([version])
+    worker.serves.set([large, version])
     report_problem(version=version, worker="inference@gpu:2", reason="it does not fit into memory")
     configure_route(
         user=None, name="default", version=version, fallbacks=[version], rules=[RuleSpec(version=version, task="title")]
@@ -66,7 +70,7 @@ def company() -> None:
 @pytest.fixture
 def browser(company: None, live_server: LiveServer) -> Iterator[Browser]:
     with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path="/usr/bin/chromium", args=["--no-sandbox"])
+        browser = playwright.chromium.launch(executable_path=find_chromium(), args=FLAGS)
         yield browser
         browser.close()
 
