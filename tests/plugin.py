@@ -6,6 +6,7 @@ Loaded by `-p tests.plugin` (pyproject.toml). Workers of pytest-xdist inherit wh
 import os
 from contextlib import ExitStack
 
+import hypothesis
 import pytest
 from django.conf import settings
 
@@ -27,6 +28,10 @@ def pytest_configure() -> None:
     settings.STATIC_ROOT.mkdir(exist_ok=True)
     # Argon2 is slow on purpose; the people of the tests are many.
     settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
+    # How long an example takes is the machine's affair, not the code's.
+    slow = [hypothesis.HealthCheck.too_slow]
+    hypothesis.settings.register_profile("busy machine", deadline=None, suppress_health_check=slow)
+    hypothesis.settings.load_profile("busy machine")
 
 
 def pytest_unconfigure() -> None:

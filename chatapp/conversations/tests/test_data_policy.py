@@ -101,7 +101,7 @@ def ask(rng: random.Random, user: User, versions: list[ModelVersion]) -> None:
     )
 
 
-@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=25, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
 @given(seed=st.integers(0, 2**32))
 def test_no_answer_leaves_a_company_that_keeps_its_text(
     seed: int, alice: User, versions: list[ModelVersion], flusher: Flusher

@@ -267,13 +267,17 @@ def test_the_models_own_chat_template_is_used(engine: Engine) -> None:
 
 
 def test_a_fault_in_the_engine_thread_reaches_every_stream(model_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    both_are_there = threading.Event()
+
     def fail(*_arguments: object) -> int:
+        both_are_there.wait(60)
         raise RuntimeError("no more")
 
     engine = Engine(model_path, slots=1, context_per_slot=CONTEXT, threads=1)
     assert engine.failure is None
     monkeypatch.setattr(llama_cpp, "llama_decode", fail)
     streams = [engine.submit("Once", max_tokens=50, sampling=ENDLESS) for _ in range(2)]
+    both_are_there.set()
     for stream in streams:
         with pytest.raises(EngineError, match="no more"):
             list(stream)

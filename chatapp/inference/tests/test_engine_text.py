@@ -1,7 +1,7 @@
 from collections.abc import Sequence
 from itertools import pairwise
 
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from chatapp.inference.engine.text import AnswerText
@@ -25,7 +25,6 @@ def write(pieces: Sequence[bytes], stop: Sequence[str]) -> tuple[list[str], bool
     return [*shown, answer.flush()], answer.stopped
 
 
-@settings(deadline=None)  # the machine may be busy
 @given(text=st.text(LETTERS), cuts=st.lists(st.integers(0, 200)))
 def test_text_survives_any_cut(text: str, cuts: list[int]) -> None:
     shown, stopped = write(split(text.encode(), cuts), ())
@@ -33,7 +32,6 @@ def test_text_survives_any_cut(text: str, cuts: list[int]) -> None:
     assert not stopped
 
 
-@settings(deadline=None)  # the machine may be busy
 @given(
     text=st.text(LETTERS),
     stop=st.lists(st.text(LETTERS, min_size=1, max_size=4), min_size=1, max_size=3),
@@ -47,7 +45,6 @@ def test_stop_strings_do_not_depend_on_cuts(text: str, stop: Sequence[str], cuts
     assert not any(item in "".join(shown) for item in stop)
 
 
-@settings(deadline=None)  # the machine may be busy
 @given(text=st.text(LETTERS), stop=st.text(LETTERS, min_size=2, max_size=4))
 def test_the_beginning_of_a_stop_string_is_never_shown_early(text: str, stop: str) -> None:
     answer = AnswerText([stop])

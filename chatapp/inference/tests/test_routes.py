@@ -205,7 +205,7 @@ def test_a_route_that_lets_text_out_cannot_be_closed_over_its_versions(
     assert selectors.load_route("default").may_leave_company
 
 
-@settings(max_examples=80, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=80, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
 @given(data=st.data(), may_leave=st.booleans())
 def test_no_stored_route_names_a_version_that_its_policy_forbids(
     data: st.DataObject, may_leave: bool, big: ModelVersion, small: ModelVersion, outside: ModelVersion
