@@ -13,6 +13,7 @@ import pytest
 from chatapp.inference.artifacts import default_directory, ensure_artifact
 from chatapp.inference.catalog import SMOLLM2_135M
 from chatapp.inference.engine import (
+    ChatMessage,
     Engine,
     EngineError,
     PromptTooLongError,
@@ -218,6 +219,18 @@ def test_a_second_turn_reads_only_its_new_tokens(engine: Engine) -> None:
     list(second)
     assert second.usage.reused_tokens >= first.usage.prompt_tokens
     assert second.usage.prompt_tokens - second.usage.reused_tokens <= 4
+
+
+def test_a_follow_up_in_the_models_template_reads_only_its_new_tokens(engine: Engine) -> None:
+    messages: list[ChatMessage] = [{"role": "user", "content": "Name three colours."}]
+    first = engine.chat(messages, max_tokens=24, sampling=GREEDY, cache_scope="follow-up")
+    answer = "".join(first)
+    messages += [{"role": "assistant", "content": answer}, {"role": "user", "content": "And three more?"}]
+    second = engine.chat(messages, max_tokens=1, sampling=GREEDY, cache_scope="follow-up")
+    list(second)
+    # The newest token of an answer was not read yet.
+    assert second.usage.reused_tokens >= first.usage.prompt_tokens + first.usage.completion_tokens - 1
+    assert second.usage.prompt_tokens - second.usage.reused_tokens < 20
 
 
 def test_computed_tokens_never_cross_scopes(engine: Engine) -> None:
