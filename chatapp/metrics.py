@@ -18,6 +18,7 @@ from chatapp.conversations import metrics as _conversations  # noqa: F401 (an un
 from chatapp.inference import metrics as _inference  # noqa: F401 (likewise)
 from chatapp.inference.health import count_states
 from chatapp.inference.models import WorkerKind
+from chatapp.inference.selectors import live_workers
 from chatapp.moderation import metrics as _moderation  # noqa: F401 (likewise)
 from chatapp.retrieval import metrics as _retrieval  # noqa: F401 (likewise)
 
@@ -30,7 +31,7 @@ class DatabaseCollector(Collector):
         for route, waiting in {"default": 0, **selectors.count_queued_by_route()}.items():
             depth.add_metric([route], waiting)
         yield depth
-        workers = [worker for worker in selectors.list_live_workers() if worker.kind == WorkerKind.INFERENCE]
+        workers = list(live_workers(WorkerKind.INFERENCE))
         busy = sum(worker.busy for worker in workers)
         slots = GaugeMetricFamily("chatapp_engine_slots", "Slots of live inference workers.", labels=["state"])
         slots.add_metric(["busy"], busy)

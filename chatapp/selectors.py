@@ -1,15 +1,10 @@
 """What operations ask of all apps at once: no user's rights count here, and no text of anybody is returned."""
 
-from collections.abc import Sequence
-
 from django.db import connection
 from django.db.migrations.executor import MigrationExecutor
 from django.db.models import Count
-from django.db.models.functions import Now
 
 from chatapp.conversations.models import Generation, Status
-from chatapp.inference.models import Worker
-from chatapp.inference.selectors import WORKER_ALIVE
 from chatapp.retrieval.models import Document, DocumentStatus
 
 
@@ -22,10 +17,6 @@ def ping_database() -> None:
 def count_queued_by_route() -> dict[str, int]:
     queued = Generation.objects.filter(status=Status.QUEUED).values_list("route_id")
     return dict(queued.annotate(waiting=Count("id")))
-
-
-def list_live_workers() -> Sequence[Worker]:
-    return list(Worker.objects.filter(seen_at__gt=Now() - WORKER_ALIVE))
 
 
 def has_unsettled_documents() -> bool:

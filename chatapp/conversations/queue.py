@@ -8,12 +8,11 @@ from uuid import UUID
 from django.conf import settings
 from django.db import connection
 from django.db.models import Avg, Q, Sum
-from django.db.models.functions import Now
 
 from chatapp.conversations.models import Generation, Status
 from chatapp.errors import ChatappError
-from chatapp.inference.models import AnswerOutcome, Worker, WorkerKind
-from chatapp.inference.selectors import WORKER_ALIVE
+from chatapp.inference.models import AnswerOutcome, WorkerKind
+from chatapp.inference.selectors import live_workers
 
 # Which version answers is resolved when the answer is claimed, so that a change of the route reaches everything still
 # queued: the version that the caller named or a fallback put there, else that of the rule that the question met, else
@@ -122,8 +121,7 @@ def refuse_when_full() -> None:
 def _expected_wait(position: int) -> int | None:
     recent = AnswerOutcome.objects.filter(is_cached=False).order_by("-created_at").values("duration_seconds")[:20]
     seconds = recent.aggregate(mean=Avg("duration_seconds"))["mean"]
-    alive = Worker.objects.filter(kind=WorkerKind.INFERENCE, seen_at__gt=Now() - WORKER_ALIVE)
-    slots = alive.aggregate(total=Sum("slots"))["total"]
+    slots = live_workers(WorkerKind.INFERENCE).aggregate(total=Sum("slots"))["total"]
     if seconds is None or not slots:
         return None
     return int(max(1, round(seconds * position / slots)))

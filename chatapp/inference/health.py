@@ -3,7 +3,6 @@
 from uuid import UUID
 
 from django.db.models import Count, Q
-from django.db.models.functions import Now
 
 from chatapp.inference.models import (
     ModelVersion,
@@ -12,11 +11,10 @@ from chatapp.inference.models import (
     RouteFallback,
     RouteRule,
     VersionProblem,
-    Worker,
     WorkerKind,
 )
 from chatapp.inference.presence import worker_name
-from chatapp.inference.selectors import WORKER_ALIVE
+from chatapp.inference.selectors import live_workers
 
 
 def has_open_problem(version: ModelVersion) -> bool:
@@ -38,8 +36,7 @@ def list_routed_versions() -> set[UUID]:
 
 def count_states() -> list[tuple[str, dict[str, int]]]:
     """By a version's name: on how many live workers it is loaded, loading, ready to be loaded, and broken."""
-    alive = Worker.objects.filter(kind=WorkerKind.INFERENCE, seen_at__gt=Now() - WORKER_ALIVE)
-    names = list(alive.values_list("name", flat=True))
+    names = list(live_workers(WorkerKind.INFERENCE).values_list("name", flat=True))
     counted = ModelVersion.objects.annotate(
         loaded=Count("workers", filter=Q(workers__in=names), distinct=True),
         loading=Count("loading_workers", filter=Q(loading_workers__in=names), distinct=True),

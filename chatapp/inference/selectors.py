@@ -93,7 +93,7 @@ def list_choices(route: str = Route.DEFAULT) -> list[str]:
 
 def list_served_versions() -> set[UUID] | None:
     """The versions that some live worker can answer with; None while no worker is ready to say so."""
-    workers = Worker.objects.filter(kind=WorkerKind.INFERENCE, ready=True, seen_at__gt=Now() - WORKER_ALIVE)
+    workers = live_workers(WorkerKind.INFERENCE).filter(ready=True)
     if not workers.exists():
         return None
     able = Q(serving_workers__in=workers) | Q(workers__in=workers)
@@ -106,14 +106,21 @@ def list_chat_versions() -> list[ModelVersion]:
     return list(ModelVersion.objects.annotate(serves=serving).order_by("-serves", "name"))
 
 
+def live_workers(kind: WorkerKind) -> QuerySet[Worker]:
+    """Those heard of in the last 15 seconds, by the database's clock."""
+    return Worker.objects.filter(_is_alive(), kind=kind)
+
+
+def _is_alive() -> Q:
+    return Q(seen_at__gt=Now() - WORKER_ALIVE)
+
+
 def has_ready_worker(kind: WorkerKind) -> bool:
-    """Heard of in the last 15 seconds, by the database's clock."""
-    return Worker.objects.filter(kind=kind, ready=True, seen_at__gt=Now() - WORKER_ALIVE).exists()
+    return live_workers(kind).filter(ready=True).exists()
 
 
 def list_workers_for(user: User) -> QuerySet[Worker]:
-    """Adds `alive`: heard of in the last 15 seconds, by the database's clock."""
-    workers = Worker.objects.annotate(
-        alive=ExpressionWrapper(Q(seen_at__gte=Now() - WORKER_ALIVE), output_field=BooleanField())
-    ).prefetch_related("loaded")
+    """Adds `alive`, the gone ones too."""
+    workers = Worker.objects.annotate(alive=ExpressionWrapper(_is_alive(), output_field=BooleanField()))
+    workers = workers.prefetch_related("loaded")
     return workers.order_by("-alive", "kind", "name") if can(user, "inference.view_worker") else workers.none()
