@@ -15,7 +15,7 @@ from chatapp.inference.engine.requests import deadline_after, forced_end
 from chatapp.inference.engine.sampling import parse_sampling, parse_stop
 from chatapp.inference.engine.stream import FinishReason, Stream
 from chatapp.inference.engine.text import AnswerText
-from chatapp.inference.engine.types import ChatMessage, EngineStats
+from chatapp.inference.engine.types import ChatMessage, EngineStats, TextEngine
 
 _TOKENS_PER_PARAGRAPH = 40
 _MAX_TOKENS = 100_000
@@ -84,7 +84,7 @@ class _Answer:
         return min(next_piece, self.deadline)
 
 
-class ScriptedModel:
+class ScriptedModel(TextEngine):
     """A `TextEngine` without a model. Given `tokens` it always answers with them; else the last user message decides.
 
     `fail_every=5` in the prompts fails each fifth of the answers that asked for it, half-way.
@@ -134,26 +134,6 @@ class ScriptedModel:
             self._waiting.append(_Answer(stream, script, AnswerText(parse_stop(stop)), max_tokens, fails, deadline))
             self._changed.notify()
         return stream
-
-    def chat(
-        self,
-        messages: Sequence[ChatMessage],
-        *,
-        max_tokens: int,
-        sampling: Mapping[str, object] | None = None,
-        stop: Sequence[str] = (),
-        cache_scope: str = "",
-        time_limit: float | None = None,
-    ) -> Stream:
-        prompt = self.render_chat(messages)
-        return self.submit(
-            prompt,
-            max_tokens=max_tokens,
-            sampling=sampling,
-            stop=stop,
-            cache_scope=cache_scope,
-            time_limit=time_limit,
-        )
 
     def render_chat(self, messages: Sequence[ChatMessage]) -> str:
         return json.dumps(list(messages), ensure_ascii=False)

@@ -18,7 +18,7 @@ from chatapp.inference.engine.requests import Request, deadline_after
 from chatapp.inference.engine.sampling import parse_sampling, parse_stop
 from chatapp.inference.engine.stream import Stream
 from chatapp.inference.engine.text import AnswerText
-from chatapp.inference.engine.types import ChatMessage, EngineStats, StepReport
+from chatapp.inference.engine.types import ChatMessage, EngineStats, StepReport, TextEngine
 
 _PREFIXES = 4
 _PREFIX_TOKENS = 2048
@@ -26,7 +26,7 @@ _PREFIX_TOKENS = 2048
 _logger = logging.getLogger("chatapp.inference.engine")
 
 
-class Engine:
+class Engine(TextEngine):
     """A GGUF that answers several prompts at a time; see `TextEngine`.
 
     `context_per_slot` tokens hold a prompt and its answer. `cache_tokens` is the size of the KV cache, by default
@@ -102,26 +102,6 @@ class Engine:
         )
         self._enqueue(request)
         return request.stream
-
-    def chat(
-        self,
-        messages: Sequence[ChatMessage],
-        *,
-        max_tokens: int,
-        sampling: Mapping[str, object] | None = None,
-        stop: Sequence[str] = (),
-        cache_scope: str = "",
-        time_limit: float | None = None,
-    ) -> Stream:
-        prompt = self.render_chat(messages)
-        return self.submit(
-            prompt,
-            max_tokens=max_tokens,
-            sampling=sampling,
-            stop=stop,
-            cache_scope=cache_scope,
-            time_limit=time_limit,
-        )
 
     def share_prefix(self, text: str) -> None:
         """Read a text that holds no user's data, such as a system prompt, once for the prompts of all scopes.

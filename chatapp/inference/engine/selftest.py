@@ -9,12 +9,17 @@ import logging
 import signal
 import subprocess
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from chatapp.inference.engine.errors import EngineError
 from chatapp.inference.engine.options import Adapter, EngineOptions
+from chatapp.inference.engine.types import StepReport
+
+if TYPE_CHECKING:
+    from chatapp.inference.engine.engine import Engine
 
 TIME_LIMIT_SECONDS = 300
 COMMAND = (sys.executable, "-m", "chatapp.inference.engine.selftest")
@@ -37,6 +42,20 @@ class Plan:
 
     def to_json(self) -> str:
         return json.dumps(asdict(self), default=str, sort_keys=True)
+
+    def open(self, *, on_step: Callable[[StepReport], None] | None = None) -> "Engine":
+        """Raises EngineError. Only here llama.cpp is imported: a build that does not work may end the process."""
+        from chatapp.inference.engine.engine import Engine
+
+        return Engine(
+            self.path,
+            slots=self.slots,
+            context_per_slot=self.context_per_slot,
+            gpu_layers=self.gpu_layers,
+            threads=self.threads,
+            on_step=on_step,
+            options=self.options,
+        )
 
     @classmethod
     def from_json(cls, text: str) -> "Plan":
@@ -102,16 +121,7 @@ def main() -> int:
 
 
 def _try_out(plan: Plan) -> None:
-    from chatapp.inference.engine.engine import Engine
-
-    engine = Engine(
-        plan.path,
-        slots=plan.slots,
-        context_per_slot=plan.context_per_slot,
-        gpu_layers=plan.gpu_layers,
-        threads=plan.threads,
-        options=plan.options,
-    )
+    engine = plan.open()
     sampling = {"temperature": 0.0, "ignore_eos": True}
     stream = engine.submit(_TEXT, max_tokens=_TOKENS_WRITTEN, sampling=sampling)
     for _piece in stream:

@@ -76,7 +76,7 @@ class ChatModel(Protocol):
 
 
 class TextEngine(ChatModel, Protocol):
-    """What a worker needs of a model that it runs itself."""
+    """What a worker needs of a model that it runs itself: to it a chat is a prompt."""
 
     def submit(
         self,
@@ -97,3 +97,23 @@ class TextEngine(ChatModel, Protocol):
 
     def render_chat(self, messages: Sequence[ChatMessage]) -> str:
         """The prompt text of a conversation, open for the assistant's answer."""
+
+    def chat(
+        self,
+        messages: Sequence[ChatMessage],
+        *,
+        max_tokens: int,
+        sampling: Mapping[str, object] | None = None,
+        stop: Sequence[str] = (),
+        cache_scope: str = "",
+        time_limit: float | None = None,
+    ) -> Stream:
+        prompt = self.render_chat(messages)
+        return self.submit(
+            prompt,
+            max_tokens=max_tokens,
+            sampling=sampling,
+            stop=stop,
+            cache_scope=cache_scope,
+            time_limit=time_limit,
+        )

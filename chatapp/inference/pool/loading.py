@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Protocol
 
 import structlog
@@ -46,19 +47,7 @@ def load_model(version: ModelVersion, *, make_room: MakeRoom) -> ChatModel:
 
 
 def _load_engine(version: ModelVersion, plan: Plan) -> ChatModel:
-    options = find_working_options(plan)
-    # Only now: a build that does not work may end the process that imports it.
-    from chatapp.inference.engine.engine import Engine
-
-    engine = Engine(
-        plan.path,
-        slots=plan.slots,
-        context_per_slot=plan.context_per_slot,
-        gpu_layers=plan.gpu_layers,
-        threads=plan.threads,
-        on_step=_measure_step,
-        options=options,
-    )
+    engine = replace(plan, options=find_working_options(plan)).open(on_step=_measure_step)
     system: ChatMessage = {"role": "system", "content": version.system_prompt or SYSTEM_PROMPT}
     try:
         engine.share_prefix(engine.render_chat([system]))
