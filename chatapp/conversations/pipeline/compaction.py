@@ -7,7 +7,7 @@ is made of the summary before it and of what was said since.
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from chatapp.conversations.budget import prompt_budget
+from chatapp.conversations.budget import share_filled
 from chatapp.conversations.models import ConversationSummary, Generation, Message, MessageRole
 from chatapp.conversations.pipeline.prompts import TURN_TOKENS, History, newest_that_fit
 from chatapp.conversations.services import FinishedAnswer
@@ -37,10 +37,7 @@ class Compaction:
 
 def is_filling(generation: Generation, finished: FinishedAnswer) -> bool:
     """Whether the next prompt of the conversation comes near its budget, or goes beyond."""
-    if generation.version is None:
-        return False
-    budget = prompt_budget(generation.version.context_tokens, generation.max_tokens)
-    return finished.prompt_tokens + finished.completion_tokens > FULL * budget
+    return share_filled(generation, finished.prompt_tokens + finished.completion_tokens) > FULL
 
 
 def plan_compaction(*, model: ChatModel, history: History, budget_tokens: int, room_tokens: int) -> Compaction | None:

@@ -14,7 +14,7 @@ from django.db.models.functions import Now
 from chatapp.conversations import events
 from chatapp.conversations.models import NO_MODEL, Generation, Status
 from chatapp.conversations.queue import list_stranded
-from chatapp.conversations.services.generations import FinishedAnswer, end_generation, record_aftermath
+from chatapp.conversations.services.generations import FinishedAnswer, end_generation, held_row, record_aftermath
 from chatapp.inference import routing
 from chatapp.inference.models import ModelVersion
 from chatapp.inference.selectors import list_served_versions, load_route
@@ -36,10 +36,9 @@ def find_fallback(generation: Generation) -> ModelVersion | None:
 def fall_back(generation: Generation, version: ModelVersion) -> bool:
     """The same attempt goes on with `version`. False when its lease is lost."""
     first = generation.fallback_from or generation.version
-    mine = Generation.objects.filter(id=generation.id, attempt=generation.attempt, status=Status.ANSWERING)
     until = Now() + timedelta(seconds=settings.LEASE_SECONDS)
     generation.version, generation.fallback_from = version, first
-    return bool(mine.update(version=version, fallback_from=first, lease_until=until))
+    return bool(held_row(generation).update(version=version, fallback_from=first, lease_until=until))
 
 
 def hand_over(generation: Generation, version: ModelVersion) -> None:

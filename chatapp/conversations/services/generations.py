@@ -7,6 +7,7 @@ from uuid import UUID
 
 from django.conf import settings
 from django.db import transaction
+from django.db.models import QuerySet
 from django.db.models.functions import Now
 
 from chatapp.accounts.models import User
@@ -49,12 +50,17 @@ def request_stop(*, user: User, generation_id: UUID) -> Generation:
     return get_generation_for(user, generation_id)
 
 
+def held_row(generation: Generation) -> QuerySet[Generation]:
+    """The row while this attempt holds it; empty once another attempt or the sweeper does: then write nothing."""
+    return Generation.objects.filter(id=generation.id, attempt=generation.attempt, status=Status.ANSWERING)
+
+
 def renew_lease(generation: Generation, *, text: str, seq: int, first_token_at: datetime | None) -> bool | None:
     """Stores the text shown so far (through stream entry `seq`) and prolongs the lease.
 
     Returns whether a stop was asked for; None when the lease is lost and the worker must write no more.
     """
-    mine = Generation.objects.filter(id=generation.id, attempt=generation.attempt, status=Status.ANSWERING)
+    mine = held_row(generation)
     held = mine.update(
         checkpoint=text,
         checkpoint_seq=seq,
@@ -85,8 +91,7 @@ def store_sources(generation: Generation, passages: Sequence[Passage]) -> None:
 def finish_generation(generation: Generation, finished: FinishedAnswer) -> bool:
     """The terminal commit. False when the lease was lost: then nothing is written."""
     with transaction.atomic():
-        mine = Generation.objects.filter(id=generation.id, attempt=generation.attempt, status=Status.ANSWERING)
-        committed = mine.update(
+        committed = held_row(generation).update(
             status=finished.status,
             finish_reason=finished.finish_reason,
             error_code=finished.error_code,
