@@ -14,7 +14,6 @@ from chatapp.inference.engine.requests import Request
 CONTEXT = 512
 LINE = "The river rises in the hills, passes four old mills and a stone bridge, and ends in a wide grey bay. "
 PROMPT = f"Read this line:\n{LINE}\nThe same line again:\n{LINE}\nThe same line again:\n"
-STORY = "Once upon a time a quiet clerk"
 
 
 def test_a_guess_is_what_followed_the_newest_tokens_last() -> None:
@@ -110,16 +109,3 @@ def test_drafts_change_no_answer_wherever_it_ends(engines: tuple[Engine, Engine]
     answer(drafting, PROMPT, scope="turns")
     assert answer(drafting, turn, scope="turns") == answer(plain, turn, scope="turns")
     assert plain.stats().drafted_tokens == 0
-
-
-@pytest.mark.model
-def test_answers_with_drafts_are_the_same_in_a_full_batch(engines: tuple[Engine, Engine]) -> None:
-    plain, drafting = engines
-    prompts = [PROMPT, f"{STORY}\n{LINE}\n{LINE}", STORY, PROMPT + LINE[:40]] * 2
-    greedy = {"temperature": 0, "ignore_eos": True}
-    expected = [answer(plain, prompt, scope=f"b{number}")[0] for number, prompt in enumerate(prompts)]
-    streams = [
-        drafting.submit(prompt, max_tokens=60, sampling=greedy, cache_scope=f"b{number}")
-        for number, prompt in enumerate(prompts)
-    ]
-    assert ["".join(stream) for stream in streams] == expected
