@@ -1,6 +1,8 @@
+import math
+
 _FIRST_GUESS_TOKENS = 128
 # A batch of 32 tokens costs a quarter more a token than one of 128, and that one no more than one of 512.
-_SMALLEST_CHUNK = 128
+SMALLEST_CHUNK = 128
 _SECONDS_ALONE = 2.0
 # Beside answers: long enough that the answers' own part makes a prompt take a tenth longer at most, within limits.
 _STEPS_OF_ANSWERS = 10
@@ -26,13 +28,12 @@ class PromptBudget:
         if self._seconds_per_token is not None:
             seconds = self._seconds_beside_answers() if answering else _SECONDS_ALONE
             wanted = int(seconds / self._seconds_per_token)
-        whole_chunks = max(1, wanted // _SMALLEST_CHUNK) * _SMALLEST_CHUNK
-        return min(whole_chunks, self._batch_size - answering)
+        return min(max(wanted, SMALLEST_CHUNK), self._batch_size - answering)
 
     def observe(self, *, prompt_tokens: int, seconds: float) -> None:
         if not prompt_tokens:
             self._seconds_of_answers += _SMOOTHING * (seconds - self._seconds_of_answers)
-        elif prompt_tokens >= _SMALLEST_CHUNK:
+        elif prompt_tokens >= SMALLEST_CHUNK:
             measured = seconds / prompt_tokens
             before = self._seconds_per_token or measured
             self._seconds_per_token = before + _SMOOTHING * (measured - before)
@@ -40,3 +41,8 @@ class PromptBudget:
     def _seconds_beside_answers(self) -> float:
         seconds = _STEPS_OF_ANSWERS * self._seconds_of_answers
         return min(_LONGEST_SECONDS_BESIDE_ANSWERS, max(_SHORTEST_SECONDS_BESIDE_ANSWERS, seconds))
+
+
+def piece_of(unread: int, *, wanted: int) -> int:
+    """How much of a prompt to read at once: equal pieces near `wanted`, half as much again at most, no stump last."""
+    return math.ceil(unread / max(1, round(unread / wanted)))

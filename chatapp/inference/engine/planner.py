@@ -3,7 +3,7 @@
 from dataclasses import replace
 
 from chatapp.inference.engine.backend import Chunk
-from chatapp.inference.engine.budget import PromptBudget
+from chatapp.inference.engine.budget import SMALLEST_CHUNK, PromptBudget, piece_of
 from chatapp.inference.engine.drafts import Drafts
 from chatapp.inference.engine.requests import Slot
 
@@ -12,20 +12,13 @@ Work = list[tuple[Slot, Chunk]]
 
 class Planner:
     def __init__(self, *, batch_size: int, drafts: Drafts) -> None:
+        self._batch_size = batch_size
         self._budget = PromptBudget(batch_size=batch_size)
         self._drafts = drafts
 
     def plan(self, busy: list[Slot]) -> Work:
-        """Prompts are read in the order of `busy`, each to its end before the next."""
         work = self._plan_answers([slot for slot in busy if slot.is_answering()])
-        left = self._budget.tokens(answering=tokens_in(work))
-        for slot in busy:
-            if left <= 0:
-                break
-            if not slot.is_answering():
-                chunk = _next_chunk(slot, left)
-                left -= len(chunk.tokens)
-                work.append((slot, chunk))
+        work += self._plan_prompts([slot for slot in busy if not slot.is_answering()], answering=tokens_in(work))
         # llama.cpp computes only neighbours together.
         return sorted(work, key=lambda part: part[0].sequence)
 
@@ -41,6 +34,20 @@ class Planner:
         for slot, drafts in zip(answering, plans, strict=True):
             newest = _next_chunk(slot, 1)
             work.append((slot, replace(newest, tokens=[*newest.tokens, *drafts], outputs=1 + len(drafts))))
+        return work
+
+    def _plan_prompts(self, reading: list[Slot], *, answering: int) -> Work:
+        """Prompts in the order of arrival, each to its end before the next; a small rest begins no other."""
+        wanted, room = self._budget.tokens(answering=answering), self._batch_size - answering
+        work: Work = []
+        for slot in reading:
+            unread = slot.unread()
+            if room <= 0 or (work and wanted < min(unread, SMALLEST_CHUNK)):
+                break
+            chunk = _next_chunk(slot, min(piece_of(unread, wanted=wanted), room))
+            wanted -= len(chunk.tokens)
+            room -= len(chunk.tokens)
+            work.append((slot, chunk))
         return work
 
 

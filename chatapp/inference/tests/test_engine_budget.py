@@ -1,6 +1,14 @@
-import pytest
+import math
 
-from chatapp.inference.engine.budget import PromptBudget
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from chatapp.inference.engine.budget import PromptBudget, piece_of
+from chatapp.inference.engine.drafts import Drafts
+from chatapp.inference.engine.planner import Planner
+from chatapp.inference.engine.requests import Request, Slot
+from chatapp.inference.engine.stream import Stream
 
 
 def measured(*, per_prompt_token: float, answers: float) -> PromptBudget:
@@ -38,3 +46,46 @@ def test_a_few_tokens_say_nothing_of_the_speed() -> None:
 
 def test_a_small_batch_still_has_room_for_the_answers() -> None:
     assert PromptBudget(batch_size=100).tokens(answering=16) == 84
+
+
+@pytest.mark.parametrize(
+    "unread,wanted,piece",
+    [
+        (300, 190, 150),  # two equal pieces, not one of 190 and a stump
+        (300, 260, 300),  # nearly one piece
+        (4_000, 190, 191),
+        (5, 128, 5),
+        (129, 128, 129),
+    ],
+)
+def test_prompts_are_read_in_equal_pieces(unread: int, wanted: int, piece: int) -> None:
+    assert piece_of(unread, wanted=wanted) == piece
+
+
+@given(unread=st.integers(1, 100_000), wanted=st.integers(1, 4_096))
+def test_a_piece_is_never_much_longer_than_wanted(unread: int, wanted: int) -> None:
+    piece = piece_of(unread, wanted=wanted)
+    assert 0 < piece <= max(1, math.ceil(1.5 * wanted))
+    assert -(-unread // piece) <= max(1, round(unread / wanted))
+
+
+def reading(*prompts: int) -> list[Slot]:
+    requests = [
+        Request(tokens=[7] * tokens, scope="", stream=Stream(prompt_tokens=tokens), max_completion=9)
+        for tokens in prompts
+    ]
+    return [Slot(sequence, request=request) for sequence, request in enumerate(requests)]
+
+
+@pytest.mark.parametrize(
+    "prompts,read",
+    [
+        ((300, 300), [150]),  # the first guess is 128 tokens: what little is left begins no second prompt
+        ((20, 30, 40, 200), [20, 30, 40]),  # short ones share a step
+        ((120, 9), [120]),  # 8 tokens left
+        ((120, 8), [120, 8]),
+    ],
+)
+def test_one_prompt_after_the_other(prompts: tuple[int, ...], read: list[int]) -> None:
+    planner = Planner(batch_size=512, drafts=Drafts(longest=0, room=0))
+    assert [len(chunk.tokens) for _slot, chunk in planner.plan(reading(*prompts))] == read
