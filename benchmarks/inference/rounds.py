@@ -42,6 +42,12 @@ class Results:
     def medians(self) -> Figures:
         return {name: median(figures[name] for figures in self.rounds) for name in self.rounds[0]}
 
+    def ratios_to(self, base: "Results") -> Figures:
+        """The median of each round's own ratio: a machine that slows down between two rounds does not count in it."""
+        pairs = list(zip(self.rounds, base.rounds, strict=True))
+        common = [name for name in self.rounds[0] if all(theirs.get(name) for _ours, theirs in pairs)]
+        return {name: median(ours[name] / theirs[name] for ours, theirs in pairs) for name in common}
+
 
 class Runner:
     """Runs workloads with one setup. What was best for a system with several chats is kept for all workloads."""

@@ -22,36 +22,36 @@ _SHOWN = {
 
 
 def lines(results: Mapping[str, Mapping[str, Results]], titles: Mapping[str, str]) -> Iterator[str]:
-    """Markdown. The number in brackets is the ratio to llama-server's of the same workload."""
+    """Markdown. The number in brackets is the ratio to llama-server's of the same workload, see `ratios`."""
     for workload, by_system in results.items():
         medians = {system: result.medians() for system, result in by_system.items()}
+        shares = ratios(by_system)
         yield f"| {titles[workload]} | {' | '.join(medians)} |"
         yield f"|---|{'---:|' * len(medians)}"
         for figure, title in _SHOWN.items():
             if any(figure in figures for figures in medians.values()):
-                cells = (_cell(figures, medians.get(BASELINE, {}), figure) for figures in medians.values())
+                cells = (_cell(figures, shares.get(system, {}), figure) for system, figures in medians.items())
                 yield f"| {title} | {' | '.join(cells)} |"
         settings = [f"{system}: `{result.settings}`" for system, result in by_system.items() if result.settings]
         yield from ["", "; ".join(settings), ""] if settings else [""]
 
 
 def ratios(by_system: Mapping[str, Results]) -> dict[str, dict[str, float]]:
-    """Each system's medians divided by llama-server's."""
+    """Each system's figures divided by llama-server's of the same round: the median of the rounds."""
     if BASELINE not in by_system:
         return {}
-    base = by_system[BASELINE].medians()
     return {
-        system: {name: round(value / base[name], 3) for name, value in result.medians().items() if base.get(name)}
+        system: {name: round(value, 3) for name, value in result.ratios_to(by_system[BASELINE]).items()}
         for system, result in by_system.items()
         if system != BASELINE
     }
 
 
-def _cell(figures: Mapping[str, float], base: Mapping[str, float], figure: str) -> str:
+def _cell(figures: Mapping[str, float], shares: Mapping[str, float], figure: str) -> str:
     if figure not in figures:
         return ""
-    ratio = f" ({figures[figure] / base[figure]:.2f})" if base.get(figure) and figures is not base else ""
-    return f"{_number(figures[figure])}{ratio}"
+    share = f" ({shares[figure]:.2f})" if figure in shares else ""
+    return f"{_number(figures[figure])}{share}"
 
 
 def _number(value: float) -> str:
