@@ -11,7 +11,7 @@ from chatapp.inference import routing
 from chatapp.inference.models import ModelVersion, Route, RouteArm, RouteFallback, RouteRule
 from chatapp.inference.selectors import load_route
 from chatapp.inference.services.problems import require_served, retry_version
-from chatapp.inference.services.route_plans import RoutePlan, RuleSpec, Share, validate_plan
+from chatapp.inference.services.route_plans import RoutePlan, RuleSpec, Share, plan_of, validate_plan
 
 _OUT_OF_THE_WAY = 10_000
 
@@ -55,7 +55,8 @@ def configure_route(
     """The whole route as it shall be from now on, made if there is none of that name; what is not given is empty.
 
     A share is (version, percent). Questions that wait are answered by the new plan, running answers keep their
-    version. `user` is None for the set-up. Raises ChatappError: forbidden, invalid with a sentence.
+    version. `user` is None for the set-up. A version that workers have given up and that is new here is tried again.
+    Raises ChatappError: forbidden; invalid with a sentence, also when no worker can answer with a version that is new.
     """
     if user is not None:
         require(user, "inference.serve_version", version)
@@ -70,8 +71,12 @@ def configure_route(
         description=description,
     )
     validate_plan(plan)
-    before = Route.objects.select_for_update().filter(name=name).first()
-    described = plan.describe_change(load_route(name) if before else None)
+    is_known = Route.objects.select_for_update().filter(name=name).exists()
+    before = load_route(name) if is_known else None
+    added = _added_versions(plan, before)
+    for given in added:
+        require_served(given)
+    described = plan.describe_change(before)
     route, _ = Route.objects.update_or_create(name=name, defaults={**plan.columns(), "updated_by": user})
     _replace_arms(route, plan)
     _replace_rules(route, plan)
@@ -79,9 +84,16 @@ def configure_route(
     RouteFallback.objects.bulk_create(
         RouteFallback(route=route, position=position, version=given) for position, given in enumerate(fallbacks)
     )
+    for given in added:
+        retry_version(user=user, version=given)
     if described:
         record_event(actor=user, action="inference.route_configured", obj=route, detail=described)
     return load_route(name)
+
+
+def _added_versions(plan: RoutePlan, before: Route | None) -> list[ModelVersion]:
+    known = {version.id for version in plan_of(before).versions()} if before else set()
+    return list({version.id: version for version in plan.versions() if version.id not in known}.values())
 
 
 def _replace_arms(route: Route, plan: RoutePlan) -> None:

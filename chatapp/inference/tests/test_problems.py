@@ -25,6 +25,7 @@ from chatapp.inference.pool import EnginePool, can_serve
 from chatapp.inference.pool.loading import MakeRoom
 from chatapp.inference.pool.reporting import ProblemReports
 from chatapp.inference.presence import forget_presence, report_presence, worker_name
+from chatapp.inference.services.route_plans import RuleSpec
 
 pytestmark = pytest.mark.django_db
 
@@ -158,3 +159,20 @@ class TestActivation:
         services.report_problem(version=serving, worker=HERE, reason="given up")
         services.set_serving_version(user=oscar, version=serving)
         assert not VersionProblem.objects.exists()
+
+    @pytest.mark.parametrize("part", ["arms", "rules", "fallbacks"])
+    def test_no_part_of_a_route_may_name_it(self, serving: ModelVersion, oscar: User, at_once: None, part: str) -> None:
+        damaged = make_version("damaged")
+        services.report_problem(version=damaged, worker=HERE, reason="It is damaged.")
+        parts: dict[str, Any] = {
+            "arms": [(damaged, 10.0)],
+            "rules": [RuleSpec(version=damaged, choice="fast")],
+            "fallbacks": [damaged],
+        }
+        with pytest.raises(ChatappError, match=r"no worker can answer with damaged: It is damaged\."):
+            services.configure_route(user=oscar, name="default", version=serving, **{part: parts[part]})
+        # A part that is there already hinders no other change.
+        RouteFallback.objects.create(route=Route.objects.get(), version=damaged, position=0)
+        services.configure_route(user=oscar, name="default", version=serving, fallbacks=[damaged], description="Both")
+        assert Route.objects.get().description == "Both"
+        assert VersionProblem.objects.filter(version=damaged).exists()
