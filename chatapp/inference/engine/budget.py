@@ -4,8 +4,8 @@ _FIRST_GUESS_TOKENS = 128
 # A batch of 32 tokens costs a quarter more a token than one of 128, and that one no more than one of 512.
 SMALLEST_CHUNK = 128
 _SECONDS_ALONE = 2.0
-# Beside answers: long enough that the answers' own part makes a prompt take a tenth longer at most, within limits.
-_STEPS_OF_ANSWERS = 10
+# Beside answers: long enough that the answers' own part makes a prompt take a sixteenth longer, within limits.
+_STEPS_OF_ANSWERS = 16
 _SHORTEST_SECONDS_BESIDE_ANSWERS = 0.2
 _LONGEST_SECONDS_BESIDE_ANSWERS = 1.5
 _SMOOTHING = 0.3

@@ -23,8 +23,8 @@ def measured(*, per_prompt_token: float, answers: float) -> PromptBudget:
     "per_prompt_token,answers,alone,beside",
     [
         (0.0001, 0.010, 2048, 1920),  # a GPU: 0.2 seconds at least, as far as the batch allows
-        (0.001, 0.060, 1920, 512),  # ten steps of answers
-        (0.002, 0.060, 896, 256),
+        (0.001, 0.060, 1920, 960),  # sixteen steps of answers
+        (0.002, 0.060, 896, 480),
         (0.005, 1.000, 384, 256),  # never above 1.5 seconds
         (0.500, 0.010, 128, 128),  # never below the smallest chunk
     ],
