@@ -3,6 +3,8 @@ import math
 _FIRST_GUESS_TOKENS = 128
 # A batch of 32 tokens costs a quarter more a token than one of 128, and that one no more than one of 512.
 SMALLEST_CHUNK = 128
+# What `piece_of` makes of a prompt that it cuts is never shorter than three quarters of what is wanted.
+_SMALLEST_PIECE = SMALLEST_CHUNK * 3 // 4
 _SECONDS_ALONE = 2.0
 # Beside answers: long enough that the answers' own part makes a prompt take a sixteenth longer, within limits.
 _STEPS_OF_ANSWERS = 16
@@ -19,7 +21,7 @@ class PromptBudget:
     """
 
     def __init__(self, *, batch_size: int) -> None:
-        self._batch_size = batch_size
+        self.batch_size = batch_size
         self._seconds_per_token: float | None = None
         self._seconds_of_answers = 0.0
 
@@ -28,12 +30,12 @@ class PromptBudget:
         if self._seconds_per_token is not None:
             seconds = self._seconds_beside_answers() if answering else _SECONDS_ALONE
             wanted = int(seconds / self._seconds_per_token)
-        return min(max(wanted, SMALLEST_CHUNK), self._batch_size - answering)
+        return min(max(wanted, SMALLEST_CHUNK), self.batch_size - answering)
 
     def observe(self, *, prompt_tokens: int, seconds: float) -> None:
         if not prompt_tokens:
             self._seconds_of_answers += _SMOOTHING * (seconds - self._seconds_of_answers)
-        elif prompt_tokens >= SMALLEST_CHUNK:
+        elif prompt_tokens >= _SMALLEST_PIECE:
             measured = seconds / prompt_tokens
             before = self._seconds_per_token or measured
             self._seconds_per_token = before + _SMOOTHING * (measured - before)

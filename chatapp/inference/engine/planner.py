@@ -12,7 +12,6 @@ Work = list[tuple[Slot, Chunk]]
 
 class Planner:
     def __init__(self, *, batch_size: int, drafts: Drafts) -> None:
-        self._batch_size = batch_size
         self._budget = PromptBudget(batch_size=batch_size)
         self._drafts = drafts
 
@@ -38,7 +37,7 @@ class Planner:
 
     def _plan_prompts(self, reading: list[Slot], *, answering: int) -> Work:
         """Prompts in the order of arrival, each to its end before the next; a small rest begins no other."""
-        wanted, room = self._budget.tokens(answering=answering), self._batch_size - answering
+        wanted, room = self._budget.tokens(answering=answering), self._budget.batch_size - answering
         work: Work = []
         for slot in reading:
             unread = slot.unread()

@@ -67,6 +67,15 @@ def test_a_piece_is_never_much_longer_than_wanted(unread: int, wanted: int) -> N
     piece = piece_of(unread, wanted=wanted)
     assert 0 < piece <= max(1, math.ceil(1.5 * wanted))
     assert -(-unread // piece) <= max(1, round(unread / wanted))
+    assert piece == unread or piece >= 0.75 * wanted
+
+
+@pytest.mark.parametrize("unread", [128, 192, 200, 255, 448])
+def test_every_piece_that_is_cut_tells_the_speed(unread: int) -> None:
+    budget = PromptBudget(batch_size=2048)
+    piece = piece_of(unread, wanted=budget.tokens(answering=0))
+    budget.observe(prompt_tokens=piece, seconds=piece * 0.001)
+    assert budget.tokens(answering=0) == pytest.approx(2000, abs=1)
 
 
 def reading(*prompts: int) -> list[Slot]:
