@@ -19,7 +19,7 @@ from chatapp.conversations.streams.redis import redis_client
 from chatapp.errors import ChatappError
 from chatapp.inference.models import WorkerKind
 from chatapp.inference.selectors import has_ready_worker
-from chatapp.metrics import CONTENT_TYPE, render_metrics
+from chatapp.exposition import CONTENT_TYPE, render_metrics
 from chatapp.problems import problem_response
 from chatapp.runtime.instance import read_instance
 

@@ -1,68 +1,39 @@
-"""`/metrics`: what all processes counted, and gauges that are read from the database when they are asked for.
+"""Faults that every part of the product counts: `chatapp_faults_total{kind}`. What `/metrics` answers is in exposition.
 
-With PROMETHEUS_MULTIPROC_DIR set, every process of the product writes its counters there and the web process
-answers for all of them; without it the web process answers for itself.
+| kind | counted when |
+|---|---|
+| worker_lost | the lease of a dead or frozen worker ran out |
+| lease_lost | a worker found that another attempt, or the sweeper, had taken its answer over |
+| drained | a worker that shuts down gave an answer back to the queue, or ended it as interrupted |
+| quarantined | an answer lost its worker twice and is not tried again |
+| database_away | a request was refused, or a worker's write had to be tried again |
+| redis_lost | Redis did not take or give what was asked of it: an entry, a wake-up, a signal |
+| stream_gap | a follower found entries missing and caught up from a snapshot or the database |
+| slow_reader | a socket was slower than its answer and gets a snapshot later |
+| queue_full | a question was refused: too many wait |
+| log_dropped | a log line was dropped, since the log could not be written fast enough |
 """
 
-import os
-from collections.abc import Iterator
-from pathlib import Path
+from typing import Literal, get_args
 
-from prometheus_client import CONTENT_TYPE_LATEST, REGISTRY, CollectorRegistry, generate_latest
-from prometheus_client.core import GaugeMetricFamily
-from prometheus_client.multiprocess import MultiProcessCollector, mark_process_dead
-from prometheus_client.registry import Collector
+from prometheus_client import Counter
 
-from chatapp import selectors
-from chatapp.conversations import metrics as _conversations  # noqa: F401 (an unused counter shows as zero)
-from chatapp.inference import metrics as _inference  # noqa: F401 (likewise)
-from chatapp.inference.health import count_states
-from chatapp.inference.models import WorkerKind
-from chatapp.inference.selectors import live_workers
-from chatapp.moderation import metrics as _moderation  # noqa: F401 (likewise)
-from chatapp.retrieval import metrics as _retrieval  # noqa: F401 (likewise)
-
-CONTENT_TYPE = CONTENT_TYPE_LATEST
-
-
-class DatabaseCollector(Collector):
-    def collect(self) -> Iterator[GaugeMetricFamily]:
-        depth = GaugeMetricFamily("chatapp_queue_depth", "Answers that wait for a worker.", labels=["route"])
-        for route, waiting in {"default": 0, **selectors.count_queued_by_route()}.items():
-            depth.add_metric([route], waiting)
-        yield depth
-        workers = list(live_workers(WorkerKind.INFERENCE))
-        busy = sum(worker.busy for worker in workers)
-        slots = GaugeMetricFamily("chatapp_engine_slots", "Slots of live inference workers.", labels=["state"])
-        slots.add_metric(["busy"], busy)
-        slots.add_metric(["free"], sum(worker.slots for worker in workers) - busy)
-        yield slots
-        versions = GaugeMetricFamily(
-            "chatapp_model_version_workers",
-            "Live workers by what they can do with it.",
-            labels=["model_version", "state"],
-        )
-        for name, states in count_states():
-            for state, count in states.items():
-                versions.add_metric([name, state], count)
-        yield versions
+FaultKind = Literal[
+    "worker_lost",
+    "lease_lost",
+    "drained",
+    "quarantined",
+    "database_away",
+    "redis_lost",
+    "stream_gap",
+    "slow_reader",
+    "queue_full",
+    "log_dropped",
+]
+FAULTS = Counter("chatapp_faults", "Faults that were met and dealt with, by kind.", ["kind"])
+for _kind in get_args(FaultKind):
+    FAULTS.labels(kind=_kind)  # A fault that never happened shows as zero.
 
 
-def render_metrics() -> bytes:
-    registry = CollectorRegistry()
-    registry.register(DatabaseCollector())
-    if folder := os.environ.get("PROMETHEUS_MULTIPROC_DIR"):
-        _forget_ended_processes(Path(folder))
-        MultiProcessCollector(registry)  # type: ignore[no-untyped-call]
-        return generate_latest(registry)
-    return generate_latest(REGISTRY) + generate_latest(registry)
-
-
-def _forget_ended_processes(folder: Path) -> None:
-    """What a killed process left behind counts on, except gauges of the moment, such as open sockets."""
-    for path in folder.glob("gauge_live*.db"):
-        pid = int(path.stem.rpartition("_")[2])
-        try:
-            os.kill(pid, 0)
-        except ProcessLookupError:
-            mark_process_dead(pid)  # type: ignore[no-untyped-call]
+def count_fault(kind: FaultKind) -> None:
+    FAULTS.labels(kind=kind).inc()

@@ -1,4 +1,4 @@
-"""What a worker measures. Slots and states of versions are facts of the database: see chatapp.metrics."""
+"""What a worker measures. Slots and states of versions are facts of the database: see chatapp.exposition."""
 
 from prometheus_client import Counter, Gauge, Histogram
 

@@ -21,7 +21,7 @@ METRICS = {
     *("chatapp_generations", "chatapp_queue_depth", "chatapp_queue_wait_seconds", "chatapp_engine_slots"),
     *("chatapp_engine_step_seconds", "chatapp_engine_batch_tokens", "chatapp_engine_prefix_reused_tokens"),
     *("chatapp_retrieval_seconds", "chatapp_ingestion_documents", "chatapp_moderation_verdicts"),
-    *("chatapp_stream_readers", "chatapp_stream_lag_seconds"),
+    *("chatapp_stream_readers", "chatapp_stream_lag_seconds", "chatapp_faults"),
 }
 
 

@@ -1,0 +1,69 @@
+"""`/metrics`: what all processes counted, and gauges that are read from the database when they are asked for.
+
+With PROMETHEUS_MULTIPROC_DIR set, every process of the product writes its counters there and the web process
+answers for all of them; without it the web process answers for itself.
+"""
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+from prometheus_client import CONTENT_TYPE_LATEST, REGISTRY, CollectorRegistry, generate_latest
+from prometheus_client.core import GaugeMetricFamily
+from prometheus_client.multiprocess import MultiProcessCollector, mark_process_dead
+from prometheus_client.registry import Collector
+
+from chatapp import metrics as _faults  # noqa: F401 (an unused counter shows as zero)
+from chatapp import selectors
+from chatapp.conversations import metrics as _conversations  # noqa: F401 (likewise)
+from chatapp.inference import metrics as _inference  # noqa: F401 (likewise)
+from chatapp.inference.health import count_states
+from chatapp.inference.models import WorkerKind
+from chatapp.inference.selectors import live_workers
+from chatapp.moderation import metrics as _moderation  # noqa: F401 (likewise)
+from chatapp.retrieval import metrics as _retrieval  # noqa: F401 (likewise)
+
+CONTENT_TYPE = CONTENT_TYPE_LATEST
+
+
+class DatabaseCollector(Collector):
+    def collect(self) -> Iterator[GaugeMetricFamily]:
+        depth = GaugeMetricFamily("chatapp_queue_depth", "Answers that wait for a worker.", labels=["route"])
+        for route, waiting in {"default": 0, **selectors.count_queued_by_route()}.items():
+            depth.add_metric([route], waiting)
+        yield depth
+        workers = list(live_workers(WorkerKind.INFERENCE))
+        busy = sum(worker.busy for worker in workers)
+        slots = GaugeMetricFamily("chatapp_engine_slots", "Slots of live inference workers.", labels=["state"])
+        slots.add_metric(["busy"], busy)
+        slots.add_metric(["free"], sum(worker.slots for worker in workers) - busy)
+        yield slots
+        versions = GaugeMetricFamily(
+            "chatapp_model_version_workers",
+            "Live workers by what they can do with it.",
+            labels=["model_version", "state"],
+        )
+        for name, states in count_states():
+            for state, count in states.items():
+                versions.add_metric([name, state], count)
+        yield versions
+
+
+def render_metrics() -> bytes:
+    registry = CollectorRegistry()
+    registry.register(DatabaseCollector())
+    if folder := os.environ.get("PROMETHEUS_MULTIPROC_DIR"):
+        _forget_ended_processes(Path(folder))
+        MultiProcessCollector(registry)  # type: ignore[no-untyped-call]
+        return generate_latest(registry)
+    return generate_latest(REGISTRY) + generate_latest(registry)
+
+
+def _forget_ended_processes(folder: Path) -> None:
+    """What a killed process left behind counts on, except gauges of the moment, such as open sockets."""
+    for path in folder.glob("gauge_live*.db"):
+        pid = int(path.stem.rpartition("_")[2])
+        try:
+            os.kill(pid, 0)
+        except ProcessLookupError:
+            mark_process_dead(pid)  # type: ignore[no-untyped-call]
