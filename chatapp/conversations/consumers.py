@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+from contextlib import suppress
 from typing import Any
 from uuid import UUID
 
@@ -85,5 +86,10 @@ class ChatConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]
     async def list_changed(self, _: dict[str, Any]) -> None:
         await self.send_frame({"type": "reload"})
 
+    async def conversation_changed(self, event: dict[str, Any]) -> None:
+        await self.send_frame({**event, "type": "changed"})
+
     async def send_frame(self, frame: dict[str, Any]) -> None:
-        await self.send(text_data=json.dumps(frame, separators=(",", ":")))
+        # What servers raise once the page has left; `disconnect`, which follows, ends the relays.
+        with suppress(OSError, RuntimeError):
+            await self.send(text_data=json.dumps(frame, separators=(",", ":")))

@@ -86,3 +86,16 @@ def reload_list(user_id: UUID) -> None:
         async_to_sync(get_channel_layer().group_send)(socket_group(user_id), {"type": "list.changed"})
     except (RedisError, OSError) as error:
         log.warning("list_not_reloaded", user=str(user_id), reason=type(error).__name__)
+
+
+def conversation_changed(user_id: UUID, conversation_id: UUID, message_id: UUID | None) -> None:
+    """The user's open pages that do not show `message_id` yet fetch the conversation anew; None: it was deleted."""
+    changed = {
+        "type": "conversation.changed",
+        "conversation": str(conversation_id),
+        "message": str(message_id) if message_id else None,
+    }
+    try:
+        async_to_sync(get_channel_layer().group_send)(socket_group(user_id), changed)
+    except (RedisError, OSError) as error:
+        log.warning("pages_not_in_step", conversation=str(conversation_id), reason=type(error).__name__)

@@ -1,6 +1,7 @@
 """A question is stored and its answer queued. Every effect outside Postgres happens on commit."""
 
 from datetime import timedelta
+from functools import partial
 from typing import Any
 from uuid import UUID
 
@@ -9,7 +10,7 @@ from django.db import transaction
 from django.utils import timezone
 
 from chatapp.conversations import events
-from chatapp.conversations.models import LIVE, Conversation, Generation, Message, MessageRole, Status
+from chatapp.conversations.models import LIVE, Conversation, Generation, Message, MessageRole, Origin, Status
 from chatapp.conversations.queue import refuse_when_full
 from chatapp.conversations.services.generations import record_exchange
 from chatapp.errors import ChatappError
@@ -90,6 +91,8 @@ def queue_answer(
         deadline_at=now + timedelta(seconds=settings.ANSWER_DEADLINE_SECONDS),
     )
     Conversation.objects.filter(id=conversation.id).update(updated_at=now)
+    if conversation.origin == Origin.PAGE:
+        transaction.on_commit(partial(events.conversation_changed, conversation.owner_id, conversation.id, answer.id))
     if blocked:
         record_exchange(generation, answer=SAFE_TEXT)
     else:

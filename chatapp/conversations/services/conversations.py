@@ -38,6 +38,7 @@ def delete_conversation(*, user: User, conversation_id: UUID) -> None:
         running = Generation.objects.filter(message__conversation=conversation)
         for generation_id in running.values_list("id", flat=True):
             transaction.on_commit(partial(events.discard_stream, generation_id))
+        transaction.on_commit(partial(events.conversation_changed, user.id, conversation_id, None))
         conversation.delete()
 
 

@@ -13,7 +13,7 @@ from django.test import Client
 
 from chatapp.accounts.models import User
 from chatapp.asgi import application
-from chatapp.conversations import events, services
+from chatapp.conversations import consumers, events, services
 from chatapp.conversations.models import Generation, Message, Status
 from chatapp.conversations.tests.conftest import Ask
 from chatapp.conversations.workers.inference import InferenceWorker
@@ -228,3 +228,36 @@ async def test_the_list_is_fetched_anew_by_its_owner_only(alice: User, mallory: 
     assert await socket.next_frame() == {"type": "reload"}
     await database_sync_to_async(events.close_sockets)(mallory.id)
     assert (await others.next_output())["code"] == 4401
+
+
+async def test_pages_of_the_owner_hear_of_a_new_message_and_of_a_deletion(alice: User, mallory: User, ask: Ask) -> None:
+    socket, others = await opened(alice), await opened(mallory)
+    generation = await database_sync_to_async(ask)(alice)
+    message = await Message.objects.aget(id=generation.message_id)
+    conversation = message.conversation_id
+    changed = {"type": "changed", "conversation": str(conversation)}
+    assert await socket.next_frame() == {**changed, "message": str(message.id)}
+    await database_sync_to_async(services.delete_conversation)(user=alice, conversation_id=conversation)
+    assert await socket.next_frame() == {**changed, "message": None}
+    assert await others.is_silent()
+    await socket.disconnect()
+    await others.disconnect()
+
+
+async def test_a_page_that_leaves_in_mid_send_is_no_error(
+    alice: User, ask: Ask, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Servers raise an OSError for a frame to a page that has left."""
+
+    async def leave(*_: Any, **__: Any) -> None:
+        raise ConnectionResetError
+
+    errors: list[str] = []
+    monkeypatch.setattr(consumers.log, "exception", lambda event, **_: errors.append(event))
+    generation = await database_sync_to_async(ask)(alice)
+    socket = await opened(alice)
+    monkeypatch.setattr(consumers.ChatConsumer, "send", leave)
+    await subscribe(socket, generation)
+    assert await socket.is_silent()
+    assert errors == []
+    await socket.disconnect()
