@@ -12,7 +12,7 @@ from channels.generic.websocket import AsyncWebsocketConsumer
 
 from chatapp.accounts.models import User
 from chatapp.conversations import events, services
-from chatapp.conversations.frames import MalformedFrameError, parse_frame
+from chatapp.conversations.frames import Frame, MalformedFrameError, parse_frame
 from chatapp.conversations.models import Generation
 from chatapp.conversations.relay import relay_answer
 from chatapp.conversations.selectors import get_generation_for
@@ -49,32 +49,35 @@ class ChatConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]
             await self.close(code=MALFORMED)
             return
         try:
-            await getattr(self, f"on_{frame.type}")(frame.generation)
+            await getattr(self, f"on_{frame.type}")(frame)
         except ChatappError as error:
             await self.send_frame(
                 {"type": "error", "code": error.code, "message": error.message, "generation": str(frame.generation)}
             )
 
-    async def on_subscribe(self, generation_id: UUID) -> None:
-        generation = await database_sync_to_async(get_generation_for)(self.user, generation_id)
+    async def on_subscribe(self, frame: Frame) -> None:
+        generation = await database_sync_to_async(get_generation_for)(self.user, frame.generation)
         self.relays = {key: relay for key, relay in self.relays.items() if not relay.done()}
         if len(self.relays) >= MAX_SUBSCRIPTIONS:
             await self.close(code=TOO_MANY)
             return
-        await self.on_unsubscribe(generation_id)
-        self.relays[generation_id] = asyncio.create_task(self.relay(generation))
+        await self.on_unsubscribe(frame)
+        self.relays[generation.id] = asyncio.create_task(self.relay(generation, frame))
 
-    async def on_unsubscribe(self, generation_id: UUID) -> None:
-        relay = self.relays.pop(generation_id, None)
+    async def on_unsubscribe(self, frame: Frame) -> None:
+        relay = self.relays.pop(frame.generation, None)
         if relay is not None:
             relay.cancel()
 
-    async def on_stop(self, generation_id: UUID) -> None:
-        await database_sync_to_async(services.request_stop)(user=self.user, generation_id=generation_id)
+    async def on_stop(self, frame: Frame) -> None:
+        await database_sync_to_async(services.request_stop)(user=self.user, generation_id=frame.generation)
 
-    async def relay(self, generation: Generation) -> None:
+    async def on_ping(self, _: Frame) -> None:
+        await self.send_frame({"type": "pong"})
+
+    async def relay(self, generation: Generation, frame: Frame) -> None:
         try:
-            await relay_answer(generation, self.user, self.send_frame)
+            await relay_answer(generation, self.user, self.send_frame, protocol=frame.protocol, seq=frame.seq)
         except Exception:
             # The page connects again and subscribes anew; a silent end would leave it waiting.
             log.exception("relay_failed", generation=str(generation.id))
@@ -92,4 +95,4 @@ class ChatConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]
     async def send_frame(self, frame: dict[str, Any]) -> None:
         # What servers raise once the page has left; `disconnect`, which follows, ends the relays.
         with suppress(OSError, RuntimeError):
-            await self.send(text_data=json.dumps(frame, separators=(",", ":")))
+            await self.send(text_data=json.dumps(frame, separators=(",", ":"), ensure_ascii=False))

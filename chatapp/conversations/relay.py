@@ -8,6 +8,7 @@ from channels.db import database_sync_to_async
 
 from chatapp.accounts.models import User
 from chatapp.conversations.models import Generation
+from chatapp.conversations.place import TailPlace, WholePlace
 from chatapp.conversations.rendering import render_turn
 from chatapp.conversations.selectors import get_turn_for
 from chatapp.conversations.streams.hub import get_hub
@@ -15,54 +16,44 @@ from chatapp.conversations.streams.live_answer import LiveAnswer
 from chatapp.errors import ChatappError
 
 FRAME_SECONDS = 0.1
+WHOLE_SECONDS = 2.0
 Send = Callable[[dict[str, Any]], Awaitable[None]]
 
 
-async def relay_answer(generation: Generation, user: User, send: Send) -> None:
-    """Sends status, snapshot and append frames while the answer runs, then its final rendering from the database."""
+async def relay_answer(generation: Generation, user: User, send: Send, *, protocol: int = 1, seq: int = 0) -> None:
+    """Sends states and text while the answer runs, then its final rendering from the database.
+
+    At most one frame is under way; while a slow socket takes it, the place just stays behind the answer.
+    """
+    place, seconds = (TailPlace(seq), FRAME_SECONDS) if protocol >= 2 else (WholePlace(), WHOLE_SECONDS)
+    name = str(generation.id)
     async with get_hub().follow(generation) as answer:
-        place = _Place()
+        state: dict[str, Any] = {}
         version = -1
         while not answer.ended:
             version = await answer.changed(version)
-            for frame in place.advance(answer):
-                await send({"generation": str(generation.id), **frame})
+            previous, state = state, _state(answer)
+            if state != previous and not answer.ended:
+                await send({"type": "status", "generation": name, **state})
+            frame = place.advance(answer)
+            if frame:
+                await send({"type": frame.pop("type"), "generation": name, **frame})
             if not answer.ended:
-                await asyncio.sleep(FRAME_SECONDS)
+                await asyncio.sleep(seconds)
     await send(await database_sync_to_async(_final_frame)(generation, user))
 
 
-class _Place:
-    """What this socket has been sent so far."""
-
-    def __init__(self) -> None:
-        self.state: dict[str, Any] = {}
-        self.epoch = -1
-        self.seq = -1
-        self.blocks = 0
-
-    def advance(self, answer: LiveAnswer) -> list[dict[str, Any]]:
-        frames = []
-        state = {
-            "type": "status",
-            "status": answer.status,
-            "position": answer.place.position if answer.place else None,
-            "wait_seconds": answer.place.wait_seconds if answer.place else None,
-            "note": answer.note,
-        }
-        if state != self.state and not answer.ended:
-            self.state = state
-            frames.append(state)
-        if answer.text and (answer.epoch, answer.seq) != (self.epoch, self.seq):
-            frames.append(self._text(answer))
-        return frames
-
-    def _text(self, answer: LiveAnswer) -> dict[str, Any]:
-        blocks, open_html = answer.render()
-        kind = "append" if answer.epoch == self.epoch else "snapshot"
-        start = self.blocks if kind == "append" else 0
-        self.epoch, self.seq, self.blocks = answer.epoch, answer.seq, len(blocks)
-        return {"type": kind, "seq": answer.seq, "html": "".join(blocks[start:]), "open": open_html}
+def _state(answer: LiveAnswer) -> dict[str, Any]:
+    place = answer.place
+    return {
+        "status": answer.status,
+        "position": place.position if place else None,
+        "wait_seconds": place.wait_seconds if place else None,
+        "note": answer.note,
+        # A place of an older selector has neither.
+        "follows": getattr(place, "follows", False),
+        "faster": getattr(place, "faster", ""),
+    }
 
 
 def _final_frame(generation: Generation, user: User) -> dict[str, Any]:

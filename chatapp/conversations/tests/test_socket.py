@@ -1,6 +1,7 @@
 """The socket through the real ASGI application: a session cookie, an Origin, real streams."""
 
 import asyncio
+import itertools
 import json
 import threading
 from typing import Any
@@ -14,8 +15,10 @@ from django.test import Client
 from chatapp.accounts.models import User
 from chatapp.asgi import application
 from chatapp.conversations import consumers, events, services
+from chatapp.conversations.markdown import render_markdown
 from chatapp.conversations.models import Generation, Message, Status
 from chatapp.conversations.tests.conftest import Ask
+from chatapp.conversations.tests.page import Page
 from chatapp.conversations.workers.inference import InferenceWorker
 from tests.sockets import SocketClient
 
@@ -48,8 +51,9 @@ async def frames_until_final(socket: SocketClient) -> list[dict[str, Any]]:
     return frames
 
 
-async def subscribe(socket: SocketClient, generation: Generation) -> None:
-    await socket.send(json.dumps({"type": "subscribe", "generation": str(generation.id), "seq": 0}))
+async def subscribe(socket: SocketClient, generation: Generation, **changes: Any) -> None:
+    frame = {"type": "subscribe", "generation": str(generation.id), "seq": 0, "protocol": 2}
+    await socket.send(json.dumps(frame | changes))
 
 
 def start_slot(worker: InferenceWorker) -> threading.Thread:
@@ -67,18 +71,40 @@ async def test_an_answer_streams_and_ends_with_its_rendering(alice: User, ask: A
     slot = start_slot(worker)
     frames = await frames_until_final(socket)
     await asyncio.to_thread(slot.join)
-    kinds = [frame["type"] for frame in frames]
-    assert kinds.count("snapshot") == 1
-    assert kinds.count("append") >= 2
-    assert kinds[-1] == "final"
-    final = frames[-1]
-    assert final["status"] == "complete"
-    assert 'data-status="complete"' in final["html"]
-    assert all(f"t{number:06}" in final["html"] for number in range(100))
-    texts = [frame for frame in frames if frame["type"] in {"snapshot", "append"}]
-    live = "".join(frame["html"] for frame in texts) + texts[-1]["open"]
-    shown = [number for number in range(100) if f"t{number:06}" in live]
-    assert shown == list(range(len(shown)))
+    page = Page()
+    for frame in frames:
+        page.apply(frame)
+    assert page.resets == 1
+    assert page.frames >= 4
+    assert frames[-1]["status"] == "complete"
+    assert 'data-status="complete"' in page.final
+    message = await Message.objects.aget(id=generation.message_id)
+    assert message.text.split() == [f"t{number:06}" for number in range(100)]
+    assert page.html == render_markdown(message.text, message_id=message.id)
+    await socket.disconnect()
+
+
+async def test_a_page_from_before_protocol_2_gets_the_whole_text(
+    alice: User, ask: Ask, worker: InferenceWorker
+) -> None:
+    generation = await database_sync_to_async(ask)(alice, "rate=40 tokens=120")
+    socket = await opened(alice)
+    await subscribe(socket, generation, protocol=None)
+    slot = start_slot(worker)
+    frames = await frames_until_final(socket)
+    await asyncio.to_thread(slot.join)
+    texts = [frame for frame in frames if frame["type"] not in {"status", "final"}]
+    assert {frame["type"] for frame in texts} == {"snapshot"}
+    assert [frame["open"] for frame in texts] == [""] * len(texts)
+    assert all(old["html"][:-5] in new["html"] for old, new in itertools.pairwise(texts))
+    assert all(f"t{number:06}" in frames[-1]["html"] for number in range(120))
+    await socket.disconnect()
+
+
+async def test_a_ping_is_answered(alice: User) -> None:
+    socket = await opened(alice)
+    await socket.send('{"type": "ping"}')
+    assert await socket.next_frame() == {"type": "pong"}
     await socket.disconnect()
 
 
@@ -169,6 +195,9 @@ async def test_a_host_that_is_not_ours_is_refused(alice: User) -> None:
         '{"type": "subscribe"}',
         '{"type": "shout", "generation": "7b0f6a9c-3f0e-4f5b-9a53-0f4f5b9a5300"}',
         '{"type": "subscribe", "generation": 7}',
+        '{"type": "subscribe", "generation": "7b0f6a9c-3f0e-4f5b-9a53-0f4f5b9a5300", "seq": -1}',
+        '{"type": "subscribe", "generation": "7b0f6a9c-3f0e-4f5b-9a53-0f4f5b9a5300", "seq": "1"}',
+        '{"type": "subscribe", "generation": "7b0f6a9c-3f0e-4f5b-9a53-0f4f5b9a5300", "protocol": true}',
         '{"type": "subscribe", "generation": "A-1"}',
         '{"type": "__class__", "generation": "7b0f6a9c-3f0e-4f5b-9a53-0f4f5b9a5300"}',
         '{"type": ["subscribe"], "generation": "7b0f6a9c-3f0e-4f5b-9a53-0f4f5b9a5300"}',

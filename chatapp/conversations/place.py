@@ -1,0 +1,82 @@
+"""What one follower of an answer has been sent, and the frame that brings it up to date.
+
+A page of protocol 2 holds the HTML of the answer's unsettled tail as one string. A frame says how much of it stays
+and what follows; both sides count UTF-16 code units, as JavaScript does. So only what is new is sent, whatever way
+the HTML was made, and a follower that was slow gets one larger frame.
+"""
+
+from typing import Any, Protocol
+
+from chatapp.conversations.streams.live_answer import LiveAnswer
+
+Frame = dict[str, Any]
+
+
+class Place(Protocol):
+    def advance(self, answer: LiveAnswer) -> Frame | None:
+        """The frame with all text that this follower lacks; None when it lacks none."""
+
+
+class TailPlace:
+    """Protocol 2. `seq` is what the page shows already, from an earlier socket or from the server's own rendering."""
+
+    def __init__(self, seq: int) -> None:
+        self._shows = seq
+        self._epoch = -1
+        self._settled = 0
+        self._tail = ""
+
+    def advance(self, answer: LiveAnswer) -> Frame | None:
+        if not answer.text or (answer.epoch == self._epoch and answer.seq == self._shows):
+            return None
+        if self._epoch == -1 and answer.seq == self._shows:
+            return None  # The page came back and missed nothing. It is sent the whole when something new comes.
+        blocks, open_html = answer.render()
+        reset = answer.epoch != self._epoch
+        if reset:
+            self._settled, self._tail = 0, ""
+        settled = "".join(blocks[self._settled :])
+        html = settled + open_html
+        kept = _common_prefix(self._tail, html)
+        frame: Frame = {
+            "type": "text",
+            "seq": answer.seq,
+            "keep": _utf16_length(html[:kept]),
+            "html": html[kept:],
+        }
+        if settled:
+            frame["settled"] = _utf16_length(settled)
+        if reset:
+            frame["reset"] = True
+        self._shows, self._epoch, self._settled, self._tail = answer.seq, answer.epoch, len(blocks), open_html
+        return frame
+
+
+class WholePlace:
+    """Protocol 1, for pages from before protocol 2: the whole answer, and so only rarely."""
+
+    def __init__(self) -> None:
+        self._shown: tuple[int, int] | None = None
+
+    def advance(self, answer: LiveAnswer) -> Frame | None:
+        if not answer.text or self._shown == (answer.epoch, answer.seq):
+            return None
+        self._shown = answer.epoch, answer.seq
+        blocks, open_html = answer.render()
+        return {"type": "snapshot", "seq": answer.seq, "html": "".join(blocks) + open_html, "open": ""}
+
+
+def _common_prefix(old: str, new: str) -> int:
+    """By halves rather than by characters: the comparison of slices is the machine's own."""
+    low, high = 0, min(len(old), len(new))
+    while low < high:
+        middle = (low + high + 1) // 2
+        if old[low:middle] == new[low:middle]:
+            low = middle
+        else:
+            high = middle - 1
+    return low
+
+
+def _utf16_length(text: str) -> int:
+    return len(text) if text.isascii() else len(text.encode("utf-16-le")) // 2
