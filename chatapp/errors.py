@@ -22,6 +22,14 @@ PROBLEMS: dict[str, Problem] = {
     "conversation_busy": Problem(409, "This conversation is still being answered. Wait for the answer or stop it."),
     "exists": Problem(409, "{what} already exists. Choose another name."),
     "queue_full": Problem(503, "All workers are busy. Try again in {seconds} seconds."),
+    "user_queue_full": Problem(
+        429, "{limit} of your questions are waiting already. Stop one, or try again in {seconds} seconds."
+    ),
+    "conversation_full": Problem(
+        409, "{limit} questions are waiting in this conversation already. Wait for an answer, or stop one of them."
+    ),
+    "not_waiting": Problem(409, "This answer is not waiting any more."),
+    "no_faster_model": Problem(409, "No faster model is free now. The answer keeps its place in the queue."),
     "rate_limited": Problem(429, "Too many requests. Try again in {seconds} seconds."),
     "file_too_large": Problem(413, "The file is larger than the limit of {limit}."),
     "file_type": Problem(415, "{name} is not a .txt, .md, .pdf or .docx file. Convert it and upload it again."),

@@ -3,6 +3,7 @@ import uuid
 from django.conf import settings
 from django.db import models
 from django.db.models import Q
+from django.db.models.functions import Now
 
 from chatapp.fields import ConfidentialTextField
 from chatapp.inference.models import ModelVersion, Route, RouteRule
@@ -49,7 +50,7 @@ class Message(models.Model):
     parent = models.ForeignKey("self", null=True, on_delete=models.CASCADE, related_name="children")
     role = models.CharField(max_length=16, choices=MessageRole)
     text = ConfidentialTextField(blank=True)
-    created_at = models.DateTimeField(auto_now_add=True)
+    created_at = models.DateTimeField(db_default=Now(), help_text="By the database's clock: it orders the branches.")
 
     class Meta:
         ordering = ["created_at", "id"]
@@ -64,6 +65,14 @@ class Status(models.TextChoices):
     FAILED = "failed"
     BLOCKED = "blocked"
     RETRACTED = "retracted"
+
+
+class Priority(models.IntegerChoices):
+    """Lower is served first, whatever waits behind it."""
+
+    INTERACTIVE = 0
+    API = 1
+    BATCH = 2
 
 
 LIVE = (Status.QUEUED, Status.ANSWERING)
@@ -99,10 +108,20 @@ class Generation(models.Model):
     max_tokens = models.PositiveIntegerField()
     sampling = models.JSONField(default=dict)
     stop = models.JSONField(default=list)
-    priority = models.PositiveSmallIntegerField(default=0, help_text="Lower is served first.")
+    priority = models.PositiveSmallIntegerField(choices=Priority, default=Priority.INTERACTIVE)
+    follows = models.ForeignKey(
+        "self",
+        null=True,
+        on_delete=models.SET_NULL,
+        related_name="+",
+        help_text="The answer above the question, when it was still live: it must end before this one is claimed.",
+    )
     status = models.CharField(max_length=16, choices=Status, default=Status.QUEUED)
     attempt = models.PositiveIntegerField(default=0)
     losses = models.PositiveSmallIntegerField(default=0, help_text="Attempts whose worker was lost.")
+    seat = models.PositiveSmallIntegerField(
+        null=True, help_text="1 to USER_CONCURRENT_ANSWERS: which of the user's answers that may run at once this is."
+    )
     lease_owner = models.CharField(max_length=200, blank=True)
     lease_until = models.DateTimeField(null=True)
     stop_requested = models.BooleanField(default=False)
@@ -113,7 +132,7 @@ class Generation(models.Model):
     prompt_tokens = models.PositiveIntegerField(default=0)
     completion_tokens = models.PositiveIntegerField(default=0)
     input_verdicts = models.JSONField(default=list)
-    created_at = models.DateTimeField(auto_now_add=True)
+    created_at = models.DateTimeField(db_default=Now(), help_text="By the database's clock, as the deadline is.")
     deadline_at = models.DateTimeField()
     claimed_at = models.DateTimeField(null=True)
     first_token_at = models.DateTimeField(null=True)
@@ -124,6 +143,14 @@ class Generation(models.Model):
             models.Index(fields=["priority", "created_at"], condition=Q(status="queued"), name="generation_queue"),
             models.Index(fields=["lease_until"], condition=Q(status="answering"), name="generation_leases"),
             models.Index(fields=["user", "-created_at"], name="generation_of_user"),
+            models.Index(
+                fields=["user", "claimed_at"], condition=Q(claimed_at__isnull=False), name="generation_served"
+            ),
+        ]
+        constraints = [
+            models.UniqueConstraint(
+                fields=["user", "seat"], condition=Q(status="answering"), name="one_answer_per_seat"
+            ),
         ]
 
     @property

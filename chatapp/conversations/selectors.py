@@ -12,7 +12,7 @@ from django.db.models.functions import Now
 
 from chatapp.accounts.models import User
 from chatapp.conversations.models import CachedAnswer, Conversation, Generation, Message, Origin, Source, Status
-from chatapp.conversations.queue import QueuePlace, find_place
+from chatapp.conversations.queue import QueuePlace, find_places
 from chatapp.errors import ChatappError
 from chatapp.inference.models import AnswerOutcome
 
@@ -149,26 +149,27 @@ def list_path(message: Message) -> list[Message]:
 
 def load_live_states(generation_ids: Sequence[UUID]) -> dict[UUID, tuple[Generation, QueuePlace | None]]:
     """For the hub, whose callers have checked their rights: states of answers, without those that are gone."""
-    columns = ("status", "attempt", "checkpoint", "checkpoint_seq", "priority", "created_at", "route_id")
-    found = Generation.objects.filter(id__in=generation_ids).only(*columns)
-    return {generation.id: (generation, find_place(generation)) for generation in found}
+    columns = ("status", "attempt", "checkpoint", "checkpoint_seq")
+    found = list(Generation.objects.filter(id__in=generation_ids).only(*columns))
+    places = find_places([generation.id for generation in found if generation.status == Status.QUEUED])
+    return {generation.id: (generation, places.get(generation.id)) for generation in found}
 
 
 def _turns(path: list[Message], children: dict[UUID | None, list[UUID]]) -> list[Turn]:
     sources: dict[UUID, list[Source]] = defaultdict(list)
     for source in Source.objects.filter(message__in=path).select_related("document_version", "chunk"):
         sources[source.message_id].append(source)
-    turns = []
-    for message in path:
-        generation = getattr(message, "generation", None)
-        place = find_place(generation) if generation is not None else None
-        turns.append(
-            Turn(
-                message=message,
-                generation=generation,
-                sources=sources[message.id],
-                siblings=children[message.parent_id],
-                queue=place,
-            ),
+    runs: dict[UUID, Generation] = {
+        message.id: message.generation for message in path if hasattr(message, "generation")
+    }
+    places = find_places([run.id for run in runs.values() if run.status == Status.QUEUED])
+    return [
+        Turn(
+            message=message,
+            generation=runs.get(message.id),
+            sources=sources[message.id],
+            siblings=children[message.parent_id],
+            queue=places.get(runs[message.id].id) if message.id in runs else None,
         )
-    return turns
+        for message in path
+    ]

@@ -69,6 +69,15 @@ def load_route(name: str) -> Route:
     return route
 
 
+def load_asked_route(name: str) -> Route:
+    """With its rules only: what a question is stored by. Raises ChatappError("model_unavailable")."""
+    rules = Prefetch("rules", RouteRule.objects.select_related("version"))
+    route = Route.objects.prefetch_related(rules).filter(name=name).first()
+    if route is None:
+        raise ChatappError("model_unavailable")
+    return route
+
+
 def _whole_routes() -> QuerySet[Route]:
     arms = Prefetch("arms", RouteArm.objects.order_by("starts_at").select_related("version"))
     rules = Prefetch("rules", RouteRule.objects.select_related("version"))

@@ -7,7 +7,9 @@ from tests.architecture.sources import ROOT, Module, modules
 
 # Each with its reason.
 MAY_QUERY = {
-    "chatapp/conversations/queue.py": "the queue of record: one statement claims, others read the place in it",
+    "chatapp/conversations/queue/admission.py": "the queue of record: how many wait",
+    "chatapp/conversations/queue/claims.py": "the queue of record: one statement claims",
+    "chatapp/conversations/queue/places.py": "the queue of record: one statement tells where each stands",
     "chatapp/inference/health.py": "the selectors of what workers say of versions",
     "chatapp/inference/presence.py": "a worker's heartbeat, the only write to its row",
     "chatapp/inference/usage.py": "the selectors of usage: sums over outcomes and side work",

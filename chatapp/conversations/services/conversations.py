@@ -34,7 +34,7 @@ def suggest_title(*, conversation: Conversation, title: str) -> None:
 def delete_conversation(*, user: User, conversation_id: UUID) -> None:
     """Deletes everything of it; a running answer is stopped, and its late writes find no row."""
     with transaction.atomic():
-        conversation = lock_conversation(get_conversation_for(user, conversation_id))
+        conversation = lock_conversation(user=user, conversation_id=conversation_id)
         running = Generation.objects.filter(message__conversation=conversation)
         for generation_id in running.values_list("id", flat=True):
             transaction.on_commit(partial(events.discard_stream, generation_id))
@@ -49,12 +49,15 @@ def open_conversation(*, user: User, conversation_id: UUID | None, title: str) -
     Conversation.objects.bulk_create(
         [Conversation(id=conversation_id, owner=user, title=title_of(title))], ignore_conflicts=True
     )
-    return lock_conversation(get_conversation_for(user, conversation_id))
+    return lock_conversation(user=user, conversation_id=conversation_id)
 
 
-def lock_conversation(conversation: Conversation) -> Conversation:
-    """Two posts into one conversation follow each other."""
-    return Conversation.objects.select_for_update().get(id=conversation.id)
+def lock_conversation(*, user: User, conversation_id: UUID) -> Conversation:
+    """Two posts into one conversation follow each other. Raises ChatappError("not_found")."""
+    conversation = Conversation.objects.select_for_update().filter(owner=user, id=conversation_id).first()
+    if conversation is None:
+        raise ChatappError("not_found")
+    return conversation
 
 
 def set_choice(*, conversation: Conversation, choice: str | None) -> None:

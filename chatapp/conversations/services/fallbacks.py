@@ -16,7 +16,7 @@ from chatapp.conversations.models import NO_MODEL, Generation, Status
 from chatapp.conversations.queue import list_stranded
 from chatapp.conversations.services.generations import FinishedAnswer, end_generation, held_row, record_aftermath
 from chatapp.inference import routing
-from chatapp.inference.models import ModelVersion
+from chatapp.inference.models import ModelVersion, Route
 from chatapp.inference.selectors import list_served_versions, load_route
 
 # Longer than a worker takes to come back after a restart of its process; known problems are not waited out.
@@ -25,9 +25,12 @@ STRANDED_AFTER = timedelta(seconds=20)
 
 def find_fallback(generation: Generation) -> ModelVersion | None:
     """What comes after the generation's version; None at the end, and when the caller named the version."""
+    return None if generation.is_pinned else _next_version(generation, load_route(generation.route_id))
+
+
+def _next_version(generation: Generation, route: Route) -> ModelVersion | None:
     if generation.is_pinned or generation.version is None:
         return None
-    route = load_route(generation.route_id)
     first = generation.fallback_from or generation.version
     tried = routing.tried_before(route, started_from=first, version=generation.version)
     return routing.next_fallback(route, tried=tried, started_from=first)
@@ -76,7 +79,8 @@ def rescue_stranded() -> int:
 
 def _rescue(generation: Generation, served: Collection[UUID]) -> None:
     first = generation.fallback_from or generation.version
-    while (following := find_fallback(generation)) is not None:
+    route = load_route(generation.route_id)
+    while (following := _next_version(generation, route)) is not None:
         generation.version, generation.fallback_from = following, first
         if following.id in served:
             generation.save(update_fields=["version", "fallback_from"])
@@ -87,5 +91,5 @@ def _rescue(generation: Generation, served: Collection[UUID]) -> None:
 
 def safe_ending(generation: Generation) -> FinishedAnswer:
     """No version can answer: what the route says then, kept as the answer's text."""
-    text = routing.safe_answer(load_route(generation.route_id))
+    text = routing.safe_answer(generation.route)
     return FinishedAnswer(status=Status.FAILED, text=text, error_code=NO_MODEL, finish_reason="error")

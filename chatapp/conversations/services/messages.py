@@ -6,12 +6,13 @@ from uuid import UUID
 
 from django.conf import settings
 from django.db import transaction
+from django.db.models import Case, Value, When
 
 from chatapp.accounts.models import User
-from chatapp.conversations.models import Conversation, Generation, Message, MessageRole, Origin
+from chatapp.conversations.models import Conversation, Generation, Message, MessageRole, Origin, Priority
 from chatapp.conversations.queue import refuse_when_full
-from chatapp.conversations.selectors import get_conversation_for, get_turn_for
-from chatapp.conversations.services.asking import API, ask, queue_answer
+from chatapp.conversations.selectors import get_turn_for
+from chatapp.conversations.services.asking import ask, queue_answer
 from chatapp.conversations.services.conversations import lock_conversation, open_conversation, set_choice, title_of
 from chatapp.conversations.text import clean_text
 from chatapp.errors import ChatappError
@@ -32,8 +33,8 @@ def post_message(
 
     It goes below `leaf_id`, the last message that the page shows, or below the newest one when that is not known here.
     The conversation is made when the id is unknown; `choice` is kept with it (see `set_choice`). Raises ChatappError:
-    message_empty, message_too_long, queue_full, conversation_busy, not_found (the conversation or the message id is
-    another person's).
+    message_empty, message_too_long, queue_full, user_queue_full, conversation_full, not_found (the conversation or the
+    message id is another person's). Below an answer that is still live it waits for the end of that.
     """
     text = _checked(text)
     with transaction.atomic():
@@ -41,6 +42,7 @@ def post_message(
         known = _known_generation(conversation, message_id)
         if known is not None:
             return known
+        refuse_when_full(user_id=user.id, conversation_id=conversation.id)
         set_choice(conversation=conversation, choice=choice)
         return ask(conversation=conversation, parent=_leaf(conversation, leaf_id), message_id=message_id, text=text)
 
@@ -59,6 +61,7 @@ def edit_message(*, user: User, message_id: UUID, new_id: UUID, text: str, choic
         known = _known_generation(conversation, new_id)
         if known is not None:
             return known
+        refuse_when_full(user_id=user.id, conversation_id=conversation.id)
         set_choice(conversation=conversation, choice=choice)
         return ask(conversation=conversation, parent=edited.parent, message_id=new_id, text=text)
 
@@ -72,15 +75,16 @@ def regenerate(*, user: User, message_id: UUID, choice: str | None = None) -> Ge
             raise ChatappError("invalid", detail="only an answer can be generated again.")
         if old.is_live:
             raise ChatappError("conversation_busy")
-        refuse_when_full()
         conversation = open_conversation(user=user, conversation_id=turn.message.conversation_id, title="")
+        refuse_when_full(user_id=user.id, conversation_id=conversation.id)
         set_choice(conversation=conversation, choice=choice)
         question = turn.message.parent
-        decision = active_policies().check_input(question.text if question else "")
+        policies = active_policies()
         return queue_answer(
             conversation=conversation,
             question=question,
-            decision=decision,
+            decision=policies.check_input(question.text if question else ""),
+            policies=policies,
             collections=old.collections,
             max_tokens=old.max_tokens,
             sampling=old.sampling,
@@ -100,6 +104,7 @@ def post_api_chat(
     max_tokens: int | None,
     sampling: Mapping[str, Any],
     stop: Sequence[str],
+    priority: Priority = Priority.API,
 ) -> Generation:
     """A chat request of the API. With `conversation_id` the stored history counts and only the last message is new.
 
@@ -111,13 +116,14 @@ def post_api_chat(
         raise ChatappError("invalid", detail="the last message must have the role user.")
     text = _checked(messages[-1]["content"])
     with transaction.atomic():
+        refuse_when_full(user_id=user.id, conversation_id=conversation_id)
         if conversation_id is None:
             conversation = Conversation.objects.create(
                 owner=user, title=title_of(text), origin=Origin.API, route_id=route
             )
             leaf = _store_history(conversation, messages[:-1])
         else:
-            conversation = lock_conversation(get_conversation_for(user, conversation_id))
+            conversation = lock_conversation(user=user, conversation_id=conversation_id)
             leaf = _leaf(conversation, None)
         set_choice(conversation=conversation, choice=choice)
         return ask(
@@ -131,7 +137,7 @@ def post_api_chat(
             max_tokens=max_tokens,
             sampling=dict(sampling),
             stop=list(stop),
-            priority=API,
+            priority=priority,
         )
 
 
@@ -145,9 +151,10 @@ def _checked(text: str) -> str:
 
 
 def _leaf(conversation: Conversation, leaf_id: UUID | None) -> Message | None:
-    messages = conversation.messages.order_by("created_at", "id")
-    shown = messages.filter(id=leaf_id).first() if leaf_id else None
-    return shown or messages.last()
+    """What the page shows last, else the newest message; with its generation."""
+    messages = conversation.messages.select_related("generation")
+    shown = Case(When(id=leaf_id, then=1), default=0) if leaf_id else Value(0)
+    return messages.order_by(shown, "created_at", "id").last()
 
 
 def _known_generation(conversation: Conversation, message_id: UUID) -> Generation | None:

@@ -77,12 +77,6 @@ def test_a_long_message_is_refused_by_a_sentence_that_names_the_limit(alice: Use
     assert Message.objects.count() == 0
 
 
-def test_nothing_is_posted_behind_a_running_answer(alice: User, ask: Ask) -> None:
-    conversation_id = ask(alice).message.conversation_id
-    post = {"text": "Next", "message_id": uuid4(), "conversation_id": conversation_id}
-    assert code_of(services.post_message, user=alice, **post) == "conversation_busy"
-
-
 def test_a_full_queue_refuses_at_once(alice: User, ask: Ask, settings: Any) -> None:
     ask(alice)
     settings.QUEUE_MAX_GENERATIONS = 1

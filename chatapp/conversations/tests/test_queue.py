@@ -11,10 +11,11 @@ from django.utils import timezone
 from chatapp.accounts.models import User
 from chatapp.conversations import services
 from chatapp.conversations.models import Generation, Status
-from chatapp.conversations.queue import claim_next, find_place
+from chatapp.conversations.queue import claim_next
 from chatapp.conversations.services import FinishedAnswer, finish_generation, renew_lease
 from chatapp.conversations.tests.conftest import Ask
 from chatapp.inference.models import ModelVersion, Provider, Route
+from tests.people import make_person
 
 
 def claim(version: ModelVersion, worker: str = "w") -> Generation:
@@ -36,12 +37,6 @@ def test_a_claim_sets_attempt_lease_and_version(alice: User, ask: Ask, scripted:
     assert is_empty(scripted)
 
 
-def test_fair_between_users_before_age(alice: User, bob: User, ask: Ask, scripted: ModelVersion) -> None:
-    first, second = ask(alice), ask(alice)
-    third = ask(bob)
-    assert [claim(scripted).id for _ in range(3)] == [first.id, third.id, second.id]
-
-
 def test_a_worker_claims_only_versions_that_it_serves(alice: User, ask: Ask, scripted: ModelVersion) -> None:
     other = ModelVersion.objects.create(name="other", provider=Provider.LLAMA_CPP, context_tokens=1024)
     ask(alice)
@@ -49,12 +44,6 @@ def test_a_worker_claims_only_versions_that_it_serves(alice: User, ask: Ask, scr
     Route.objects.update(version=other)
     assert is_empty(scripted)
     assert claim(other).version == other
-
-
-def test_the_place_in_the_queue_counts_from_one(alice: User, bob: User, ask: Ask, scripted: ModelVersion) -> None:
-    places = [find_place(ask(person)) for person in (alice, bob, alice)]
-    assert [place.position for place in places] == [1, 2, 3]
-    assert find_place(claim(scripted)) is None
 
 
 def test_a_zombie_writes_nothing(alice: User, ask: Ask, scripted: ModelVersion) -> None:
@@ -90,8 +79,8 @@ def test_nothing_past_its_deadline_is_claimed_and_the_sweep_fails_it(
 
 
 @pytest.mark.django_db(transaction=True)
-def test_two_workers_never_claim_the_same(alice: User, ask: Ask, scripted: ModelVersion) -> None:
-    asked = {ask(alice).id for _ in range(12)}
+def test_two_workers_never_claim_the_same(ask: Ask, scripted: ModelVersion) -> None:
+    asked = {ask(make_person(f"person-{number}")).id for number in range(12)}
     claimed: list[object] = []
 
     def work() -> None:

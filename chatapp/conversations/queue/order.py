@@ -1,0 +1,66 @@
+"""The order in which waiting generations are claimed, as SQL: the claim takes its first row, places count along it.
+
+Priority comes first. Within one, users take turns: a user's n-th waiting generation, counted on from those of theirs
+that run, ranks with the other users' n-th; among equals those go first whose user was served longest ago, then the
+older ones. What a user may not start, because too many of theirs run, comes after everything else.
+"""
+
+# Which version answers is resolved when the answer is claimed, so that a change of the route reaches everything still
+# queued: the version that the caller named or a fallback put there, else that of the rule that the question met, else
+# the arm that the user's draw falls in, else the route's own. The last condition is the data policy once more, though
+# no route is stored that breaks it: what came by a route that keeps text in the company, or began on a version that
+# does, is never claimed for one to which text leaves.
+RESOLVED = """
+    FROM conversations_generation AS queued
+    JOIN inference_route AS route ON route.name = queued.route_id
+    LEFT JOIN inference_routerule AS rule ON rule.id = queued.rule_id
+    LEFT JOIN inference_routearm AS arm
+      ON arm.route_id = route.name AND queued.draw >= arm.starts_at AND queued.draw < arm.ends_at
+    LEFT JOIN inference_modelversion AS began ON began.id = queued.fallback_from_id
+    JOIN inference_modelversion AS version
+      ON version.id = COALESCE(queued.version_id, rule.version_id, arm.version_id, route.version_id)
+"""
+KEEPS_POLICY = """
+    (NOT version.may_leave_company OR route.may_leave_company AND COALESCE(began.may_leave_company, true))
+"""
+# `follows`: the answer above is still live, so this one cannot be claimed; it ranks behind what the user can be given.
+# Nobody waits for the answers of a disabled account: they lie until their deadline.
+RANKED = f"""
+waiting AS (
+    SELECT queued.id, queued.user_id, queued.priority, queued.created_at, queued.route_id, queued.is_pinned,
+      queued.follows_id, version.id AS resolved_id,
+      route.may_leave_company AND version.may_leave_company AND COALESCE(began.may_leave_company, true) AS may_leave,
+      COALESCE(above.status IN ('queued', 'answering'), false) AS follows, above.claimed_at AS above_claimed_at
+    {RESOLVED}
+    JOIN accounts_user AS asker ON asker.id = queued.user_id AND asker.is_active
+    LEFT JOIN conversations_generation AS above ON above.id = queued.follows_id
+    WHERE queued.status = 'queued' AND queued.deadline_at > now() AND {KEEPS_POLICY}
+),
+askers AS (
+    SELECT one.user_id,
+      (SELECT count(*) FROM conversations_generation AS running
+       WHERE running.user_id = one.user_id AND running.status = 'answering') AS running,
+      (SELECT max(served.claimed_at) FROM conversations_generation AS served
+       WHERE served.user_id = one.user_id AND served.status <> 'queued') AS served_at
+    FROM (SELECT DISTINCT user_id FROM waiting) AS one
+)"""  # noqa: S608 - of constants
+
+
+def ranked(where: str = "true") -> str:
+    """Common table expressions, the last of them `ranked`: what waits and meets `where`, with each one's `turn`.
+
+    Needs the parameter `limit`. `where` is SQL of this package.
+    """
+    return f"""{RANKED},
+ranked AS (
+    SELECT waiting.*, askers.served_at, askers.running + row_number() OVER (
+        PARTITION BY waiting.user_id ORDER BY waiting.follows, waiting.priority, waiting.created_at, waiting.id
+      ) AS turn
+    FROM waiting JOIN askers ON askers.user_id = waiting.user_id
+    WHERE {where}
+)"""  # noqa: S608 - of constants
+
+
+ORDER = """
+    ranked.turn > %(limit)s, ranked.priority, ranked.turn, ranked.served_at NULLS FIRST, ranked.created_at, ranked.id
+"""

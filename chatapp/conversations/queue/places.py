@@ -1,0 +1,144 @@
+"""Where waiting generations stand: position and expected wait, for any number of them in one statement."""
+
+from collections.abc import Collection
+from dataclasses import dataclass
+from typing import Any
+from uuid import UUID
+
+from django.conf import settings
+from django.db import connection
+
+from chatapp.conversations.queue.order import ORDER, ranked
+from chatapp.inference.models import ModelVersion
+from chatapp.inference.selectors import WORKER_ALIVE
+from chatapp.inference.sizes import smallest_below
+
+RECENT_ANSWERS = 100
+# Two versions compete when some live worker serves both: then what waits for one can go before what waits for the
+# other. `pace` is how long an answer of the route takes, else any answer; `others` are versions of the route that a
+# worker with a free slot serves while none has one for the version that the generation waits for.
+_PLACES = f"""
+WITH serving AS (
+    SELECT worker.name, worker.slots, worker.slots > worker.busy AS is_free, able.modelversion_id AS version_id
+    FROM inference_worker AS worker
+    JOIN (SELECT worker_id, modelversion_id FROM inference_worker_serves
+          UNION SELECT worker_id, modelversion_id FROM inference_worker_loaded) AS able ON able.worker_id = worker.name
+    WHERE worker.kind = 'inference' AND worker.ready AND worker.seen_at > now() - make_interval(secs => %(alive)s)
+),
+{ranked()},
+competing AS (
+    SELECT one.version_id, other.version_id AS rival_id
+    FROM serving AS one JOIN serving AS other ON other.name = one.name
+    UNION SELECT resolved_id, resolved_id FROM waiting
+),
+placed AS (
+    SELECT ranked.id, competing.version_id, 1 + count(*) FILTER (WHERE NOT ranked.follows) OVER (
+        PARTITION BY competing.version_id ORDER BY {ORDER} ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING
+      ) AS position
+    FROM ranked JOIN competing ON competing.rival_id = ranked.resolved_id
+),
+recent AS (
+    SELECT latest.duration_seconds, answered.route_id
+    FROM (SELECT generation_id, duration_seconds FROM inference_answeroutcome
+          WHERE NOT is_cached AND duration_seconds IS NOT NULL
+          ORDER BY created_at DESC LIMIT {RECENT_ANSWERS}) AS latest
+    LEFT JOIN conversations_generation AS answered ON answered.id = latest.generation_id
+)
+SELECT ranked.id, placed.position, ranked.turn, ranked.resolved_id,
+  CASE WHEN ranked.follows THEN ranked.follows_id END AS follows_id,
+  extract(epoch FROM now() - ranked.above_claimed_at) AS above_seconds,
+  COALESCE((SELECT avg(duration_seconds) FROM recent WHERE recent.route_id = ranked.route_id),
+           (SELECT avg(duration_seconds) FROM recent)) AS pace,
+  (SELECT sum(slots) FROM serving WHERE serving.version_id = ranked.resolved_id) AS slots,
+  CASE WHEN NOT ranked.follows AND NOT ranked.is_pinned AND ranked.turn <= %(limit)s
+    AND NOT EXISTS (SELECT FROM serving WHERE serving.version_id = ranked.resolved_id AND is_free)
+  THEN ARRAY(
+    SELECT other.id
+    FROM (SELECT version_id FROM inference_route WHERE name = ranked.route_id
+          UNION SELECT version_id FROM inference_routearm WHERE route_id = ranked.route_id
+          UNION SELECT version_id FROM inference_routefallback WHERE route_id = ranked.route_id
+          UNION SELECT version_id FROM inference_routerule
+          WHERE route_id = ranked.route_id AND task IN ('', 'chat')) AS known
+    JOIN inference_modelversion AS other ON other.id = known.version_id
+    WHERE (ranked.may_leave OR NOT other.may_leave_company)
+      AND EXISTS (SELECT FROM serving WHERE serving.version_id = other.id AND is_free)
+  ) END AS others
+FROM ranked JOIN placed ON placed.id = ranked.id AND placed.version_id = ranked.resolved_id
+WHERE ranked.user_id IN (SELECT user_id FROM ranked WHERE id = ANY(%(ids)s))
+"""  # noqa: S608 - of constants
+
+
+@dataclass(frozen=True, slots=True)
+class QueuePlace:
+    """`position` counts from 1; `wait_seconds` is None while no recent answer tells how long one takes.
+
+    `follows`: the answer above in the conversation must end first; the position is that after its end, the wait
+    counts from now. `faster` names the smaller version of the route that could answer now, "" when there is none.
+    """
+
+    position: int
+    wait_seconds: int | None
+    follows: bool = False
+    faster: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class _Row:
+    id: UUID
+    position: int
+    turn: int
+    version_id: UUID
+    follows_id: UUID | None
+    above_seconds: float | None
+    pace: float | None
+    slots: int | None
+    others: list[UUID] | None
+
+
+def find_places(generation_ids: Collection[UUID]) -> dict[UUID, QueuePlace]:
+    """Those of them that wait and may be claimed, now or after the answer above."""
+    if not generation_ids:
+        return {}
+    parameters: dict[str, Any] = {
+        "ids": list(generation_ids),
+        "limit": settings.USER_CONCURRENT_ANSWERS,
+        "alive": WORKER_ALIVE.total_seconds(),
+    }
+    with connection.cursor() as cursor:
+        cursor.execute(_PLACES, parameters)
+        rows = {row[0]: _Row(*row) for row in cursor.fetchall()}
+    asked = [rows[key] for key in generation_ids if key in rows]
+    versions = _versions_of(asked)
+    return {row.id: _place(row, rows, versions) for row in asked}
+
+
+def _versions_of(rows: Collection[_Row]) -> dict[UUID, ModelVersion]:
+    """Asked for only where another version could answer."""
+    ids = {key for row in rows if row.others for key in (row.version_id, *row.others)}
+    return ModelVersion.objects.in_bulk(ids) if ids else {}
+
+
+def _place(row: _Row, rows: dict[UUID, _Row], versions: dict[UUID, ModelVersion]) -> QueuePlace:
+    wait = _wait_seconds(row, rows)
+    faster = smallest_below(versions[row.version_id], [versions[key] for key in row.others]) if row.others else None
+    return QueuePlace(
+        position=row.position,
+        wait_seconds=None if wait is None else max(1, round(wait)),
+        follows=row.follows_id is not None,
+        faster=faster.name if faster else "",
+    )
+
+
+def _wait_seconds(row: _Row, rows: dict[UUID, _Row]) -> float | None:
+    """Until the claim: the slots of all, the seats of the user, and what the answer above still takes."""
+    if row.pace is None or not row.slots:
+        return None
+    pace, limit = float(row.pace), settings.USER_CONCURRENT_ANSWERS
+    in_line = max(pace * row.position / row.slots, pace * (row.turn - limit) / limit)
+    if row.follows_id is None:
+        return in_line
+    above = rows.get(row.follows_id)
+    if above is None:  # It runs.
+        return max(0.0, pace - float(row.above_seconds or 0)) + in_line
+    before = _wait_seconds(above, rows)
+    return None if before is None else before + pace + in_line
