@@ -12,5 +12,6 @@ urlpatterns = [
     path("c/<uuid:conversation_id>/messages/<uuid:message_id>/regenerate/", views.regenerate, name="regenerate"),
     path("conversations/", views.conversations, name="conversations"),
     path("generations/<uuid:generation_id>/stop/", views.stop, name="stop_generation"),
+    path("generations/<uuid:generation_id>/switch/", views.switch_model, name="switch_model"),
     path("messages/", views.post_message, name="post_message"),
 ]

@@ -16,6 +16,7 @@ from chatapp.accounts.models import User
 from chatapp.conversations import selectors, services
 from chatapp.conversations.forms import EditForm, MessageForm, TitleForm, parse, parse_choice, parse_leaf
 from chatapp.conversations.rendering import group_by_day, render_turn, render_turns
+from chatapp.conversations.streams.tail import read_tails
 from chatapp.errors import ChatappError
 from chatapp.inference.models import Route
 from chatapp.inference.selectors import list_choices
@@ -40,6 +41,7 @@ def _list_response(request: HttpRequest) -> HttpResponse:
 
 
 def _thread(user: User, conversation_id: UUID, turns: list[selectors.Turn]) -> dict[str, Any]:
+    read_tails(turn.generation for turn in turns if turn.generation)
     return {
         "conversation_id": conversation_id,
         "thread": render_turns(turns, user=user),
@@ -136,7 +138,9 @@ def post_message(request: HttpRequest) -> HttpResponse:
 @login_required
 def message(request: HttpRequest, conversation_id: UUID, message_id: UUID) -> HttpResponse:
     user = cast("ChatRequest", request).user
-    return HttpResponse(render_turn(_own_turn(user, conversation_id, message_id), user=user))
+    turn = _own_turn(user, conversation_id, message_id)
+    read_tails([turn.generation] if turn.generation else [])
+    return HttpResponse(render_turn(turn, user=user))
 
 
 @require_POST
@@ -171,6 +175,14 @@ def edit(request: HttpRequest, conversation_id: UUID, message_id: UUID) -> HttpR
 @login_required
 def stop(request: HttpRequest, generation_id: UUID) -> HttpResponse:
     services.request_stop(user=cast("ChatRequest", request).user, generation_id=generation_id)
+    return HttpResponse(status=204)
+
+
+@require_POST
+@login_required
+def switch_model(request: HttpRequest, generation_id: UUID) -> HttpResponse:
+    """The page hears of the new place from the answer's next status frame."""
+    services.switch_model(user=cast("ChatRequest", request).user, generation_id=generation_id)
     return HttpResponse(status=204)
 
 
