@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 import structlog
+from django.conf import settings
 from django.db import close_old_connections
 
 from chatapp.conversations import services
@@ -13,11 +14,19 @@ from chatapp.conversations.pipeline.fallback import answer_by_first_able
 from chatapp.conversations.pipeline.grounding import ground
 from chatapp.conversations.pipeline.measuring import measure
 from chatapp.conversations.pipeline.prompts import NOT_FOUND, SEARCH_DOWN, read_history
-from chatapp.conversations.pipeline.reply import HandedOverError, LeaseLostError, ModelSource, Reply
+from chatapp.conversations.pipeline.reply import (
+    DrainedError,
+    HandedOverError,
+    LeaseLostError,
+    ModelSource,
+    Reply,
+)
 from chatapp.conversations.pipeline.side_work import request_side_work
 from chatapp.conversations.pipeline.writing import is_scripted, write_answer
 from chatapp.conversations.services import FinishedAnswer
+from chatapp.database import AWAY, try_patiently
 from chatapp.inference.engine import EngineError
+from chatapp.metrics import count_fault
 from chatapp.moderation.policy import PolicySet, active_policies
 from chatapp.retrieval.embedding import EmbeddingError
 from chatapp.retrieval.intent import is_about_the_company
@@ -27,31 +36,86 @@ log = structlog.get_logger(__name__)
 
 def generate_reply(reply: Reply, model_for: ModelSource) -> None:
     """Answers one claimed generation to its terminal commit. Never raises: what goes wrong becomes its status."""
-    generation = reply.generation
+    try:
+        finished = _end(reply, model_for)
+        if finished is not None and _commit(reply, finished):
+            _follow_up(reply, finished)
+    except AWAY as error:
+        # The lease runs out; what was shown stays in the stream for the sweeper.
+        log.warning("answer_given_up", generation=str(reply.generation.id), reason=type(error).__name__)
+    finally:
+        close_old_connections()
+
+
+def leave(reply: Reply) -> None:
+    """The worker has no more time, or no database, for this answer: hands it back, or ends it with the text shown.
+
+    Raises one of AWAY after DATABASE_PATIENCE_SECONDS.
+    """
+    count_fault("drained" if reply.drained else "database_away")
+    if (finished := _departure(reply)) is not None and _commit(reply, finished):
+        services.record_aftermath(reply.generation.id)
+
+
+def _end(reply: Reply, model_for: ModelSource) -> FinishedAnswer | None:
+    """None when there is nothing to commit: the answer is another one's affair."""
+    name = str(reply.generation.id)
     try:
         reply.live.fence()
-        finished = _answer(reply, model_for)
+        return _answer(reply, model_for)
     except HandedOverError:
-        log.info("handed_over", generation=str(generation.id), attempt=generation.attempt)
-        return
+        log.info("handed_over", generation=name, attempt=reply.generation.attempt)
     except LeaseLostError:
-        log.warning("lease_lost", generation=str(generation.id), attempt=generation.attempt)
-        return
+        log.warning("lease_lost", generation=name, attempt=reply.generation.attempt)
+        count_fault("lease_lost")
+    except DrainedError:
+        leave(reply)
+    except AWAY as error:
+        log.warning("database_away", generation=name, reason=type(error).__name__)
+        leave(reply)
     except EngineError as error:
-        log.warning("engine_failed", generation=str(generation.id), reason=str(error))
-        finished = _broken(reply, "model_error")
+        if not reply.drained:
+            log.warning("engine_failed", generation=name, reason=str(error))
+            return _broken(reply, "model_error")
+        leave(reply)
     except Exception:
-        log.exception("answer_failed", generation=str(generation.id))
-        finished = _broken(reply, "internal")
+        log.exception("answer_failed", generation=name)
+        return _broken(reply, "internal")
     finally:
         reply.end_stream()  # Also when the lease was lost: the slot is free within a step.
-    if services.finish_generation(generation, finished):
+    return None
+
+
+def _departure(reply: Reply) -> FinishedAnswer | None:
+    """None when it was handed back. Without a shutdown this counts as a loss, so that no answer goes round for ever."""
+    generation, is_loss = reply.generation, not reply.drained
+    if reply.text or reply.stopped or (is_loss and generation.losses + 1 >= services.MAX_LOSSES):
+        return _broken(reply, "worker_drained" if reply.drained else "database_away")
+    try_patiently(lambda: services.hand_back(generation, is_loss=is_loss), seconds=settings.DATABASE_PATIENCE_SECONDS)
+    log.info("handed_back", generation=str(generation.id), attempt=generation.attempt)
+    return None
+
+
+def _commit(reply: Reply, finished: FinishedAnswer) -> bool:
+    """The terminal commit, tried until the database takes it; the reply to one that it took may have been lost."""
+    generation = reply.generation
+    committed, was_tried = try_patiently(
+        lambda: services.finish_generation(generation, finished), seconds=settings.DATABASE_PATIENCE_SECONDS
+    )
+    if committed or (was_tried and services.has_ended(generation, finished.status)):
         reply.live.end(finished.status)
-        services.record_aftermath(generation.id)
-        remember_answer(generation, reply.cache_key, finished)
-        measure(generation, finished, reply.stream)
-        request_side_work(generation, finished)
-    close_old_connections()
+        return True
+    return False
+
+
+def _follow_up(reply: Reply, finished: FinishedAnswer) -> None:
+    """What may be late or lost: usage, outcome, cache, metrics, title."""
+    generation = reply.generation
+    patience = settings.DATABASE_PATIENCE_SECONDS
+    try_patiently(lambda: services.record_aftermath(generation.id), seconds=patience)
+    remember_answer(generation, reply.cache_key, finished)
+    measure(generation, finished, reply.stream)
+    request_side_work(generation, finished)
 
 
 def _answer(reply: Reply, model_for: ModelSource) -> FinishedAnswer:
@@ -84,7 +148,7 @@ def _declines(reply: Reply, history: Sequence[Message], policies: PolicySet) -> 
         reply.preface = SEARCH_DOWN
         nothing_found = False
     services.store_sources(generation, reply.passages)
-    reply.renew(at_once=True)
+    reply.renew()
     return nothing_found
 
 

@@ -27,7 +27,7 @@ def answer_by_first_able(reply: Reply, write: Callable[[], FinishedAnswer]) -> F
         except RequestError:
             raise
         except EngineError as error:
-            if reply.text or reply.stopped:
+            if reply.text or reply.stopped or reply.drained:
                 raise
             log.warning(
                 "version_failed", generation=str(reply.generation.id), version=reply.version.name, reason=str(error)

@@ -1,22 +1,21 @@
-"""One attempt at one answer: what it has shown, its lease, its way to be stopped."""
+"""One attempt at one answer: what it has shown, its lease, its ways to be ended."""
 
+import threading
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from datetime import datetime
 
 from django.conf import settings
-from django.db import close_old_connections
 from django.utils import timezone
 
-from chatapp.conversations import services
 from chatapp.conversations.models import Generation
+from chatapp.conversations.services import Checkpoint
 from chatapp.conversations.streams.flusher import LiveWriter
 from chatapp.inference.engine import ChatModel, Stream
 from chatapp.inference.models import ModelVersion
 from chatapp.retrieval.search import Passage
 
-CHECKPOINT_SECONDS = 1.0
 PIECE_SECONDS = 0.25
 
 
@@ -28,9 +27,13 @@ class HandedOverError(Exception):
     """The generation is queued again, for a worker that serves its next version: write nothing more."""
 
 
+class DrainedError(Exception):
+    """The worker shuts down and has no more time for this answer."""
+
+
 @dataclass
 class Reply:
-    """One attempt at one answer. `stop` may be called from another thread at any time."""
+    """One attempt at one answer. Its thread writes it; a keeper's thread renews its lease; any thread may end it."""
 
     generation: Generation
     live: LiveWriter
@@ -38,11 +41,17 @@ class Reply:
     preface: str = ""  # Goes before the first words, so that a failure before them has shown nothing.
     first_token_at: datetime | None = None
     stopped: bool = False
+    drained: bool = False
+    is_lost: bool = False
     stream: Stream | None = None
     passages: list[Passage] = field(default_factory=list)
     cache_key: str = ""  # Under which the answer may be given again; see cache.py.
-    renewed: float = field(default_factory=time.monotonic)
+    held_at: float = field(default_factory=time.monotonic)  # When the lease was last proven in Postgres.
     deadline: float = field(default_factory=lambda: time.monotonic() + settings.ANSWER_DEADLINE_SECONDS)
+    _progressed: bool = False
+    _stored: int = 0  # Characters of the last checkpoint.
+    _may_resync: bool = False
+    _shown: threading.Lock = field(default_factory=threading.Lock)  # Text and seq change together.
 
     @property
     def version(self) -> ModelVersion:
@@ -53,17 +62,32 @@ class Reply:
 
     def stop(self) -> None:
         self.stopped = True
-        if self.stream is not None:
-            self.stream.cancel()
+        self.end_stream()
+
+    def lose(self) -> None:
+        """The lease is gone, or cannot be proven: its thread ends without writing."""
+        self.is_lost = True
+        self.end_stream()
+
+    def drain(self, *, silent_only: bool) -> None:
+        """Ends the answer for a shutdown; `silent_only`: if it has shown nothing, and then it will not."""
+        with self._shown:
+            if silent_only and self.text:
+                return
+            self.drained = True
+        self.end_stream()
 
     def show(self, cleared: str) -> None:
-        """Text that the policy has cleared goes out; from here on it counts as seen."""
+        """Text that the policy has cleared goes out; from here on it counts as seen. Raises DrainedError."""
         if not cleared:
             return
-        self.first_token_at = self.first_token_at or timezone.now()
-        cleared, self.preface = self.preface + cleared, ""
-        self.text += cleared
-        self.live.append(cleared)
+        with self._shown:
+            if self.drained and not self.text:
+                raise DrainedError
+            self.first_token_at = self.first_token_at or timezone.now()
+            cleared, self.preface = self.preface + cleared, ""
+            self.text += cleared
+            self.live.append(cleared)
 
     def end_stream(self) -> None:
         """Whatever became of it, the engine works for it no longer."""
@@ -73,10 +97,10 @@ class Reply:
     def pieces(self, stream: Stream) -> Iterator[str]:
         """The stream's text; the lease is renewed by the engine's progress, not by a timer beside a hung decode.
 
-        Ends when the stream has, or at the answer's deadline. Raises LeaseLostError, EngineError.
+        Ends when the stream has, or at the answer's deadline. Raises LeaseLostError, DrainedError, EngineError.
         """
         self.stream, progress = stream, -1
-        if self.stopped:
+        if self.stopped or self.drained:
             stream.cancel()
         while (piece := stream.next_piece(PIECE_SECONDS)) is not None:
             yield piece
@@ -85,22 +109,36 @@ class Reply:
             if stream.progress > progress:
                 progress = stream.progress
                 self.renew()
-
-    def renew(self, *, at_once: bool = False) -> None:
-        """About once a second: checkpoint and lease in one write. Call it only when there was progress.
-
-        Raises LeaseLostError.
-        """
-        if not at_once and time.monotonic() - self.renewed < CHECKPOINT_SECONDS:
-            return
-        self.renewed = time.monotonic()
-        seq = self.live.seq
-        stop = services.renew_lease(self.generation, text=self.text, seq=seq, first_token_at=self.first_token_at)
-        close_old_connections()
-        if stop is None or self.live.fenced:
+        if self.is_lost:
             raise LeaseLostError
-        if self.live.lost:
+        if self.drained and stream.finish_reason == "cancelled" and not self.stopped:
+            raise DrainedError
+
+    def renew(self) -> None:
+        """There was progress: the keeper may prolong the lease. Raises LeaseLostError, DrainedError."""
+        self._progressed = True
+        if self.is_lost or self.live.fenced:
+            raise LeaseLostError
+        if self.drained and not self.text:
+            raise DrainedError
+        if self._may_resync:
+            self._may_resync = False
             self.live.resync(self.text)
+
+    def take_checkpoint(self) -> Checkpoint | None:
+        """For the keeper: what to store, None when there was no progress since the last time."""
+        if not self._progressed:
+            return None
+        self._progressed = False
+        with self._shown:
+            text = self.text if len(self.text) > self._stored else None
+            return Checkpoint(self.generation, text, self.live.seq, self.first_token_at)
+
+    def confirm(self, checkpoint: Checkpoint, *, stop: bool) -> None:
+        """For the keeper: the lease was proven, the checkpoint stored."""
+        self.held_at = time.monotonic()
+        self._stored = len(checkpoint.text) if checkpoint.text is not None else self._stored
+        self._may_resync = self._may_resync or self.live.lost
         if stop and not self.stopped:
             self.stop()
 

@@ -109,7 +109,7 @@ def _finished(reply: Reply, stream: Stream, guard: OutputGuard) -> FinishedAnswe
 
 
 def _cited(reply: Reply, so_far: FinishedAnswer) -> FinishedAnswer:
-    reply.renew(at_once=True)  # Embedding the sentences may take a while on a busy machine.
+    reply.renew()  # Embedding the sentences may take a while on a busy machine.
     try:
         answer = cite_sentences(reply.text, reply.passages, question=_question_of(reply.generation))
     except EmbeddingError as error:

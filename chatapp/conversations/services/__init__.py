@@ -1,6 +1,6 @@
 """Writes of the conversations app.
 
-What people do is in `messages`, what workers do in `generations` and `fallbacks`, repair in `sweeper`.
+What people do is in `messages`, what workers do in `generations`, `leases` and `fallbacks`, repair in `sweeper`.
 """
 
 from chatapp.conversations.services.cached_answers import purge_cached_answers, store_cached_answer
@@ -9,23 +9,29 @@ from chatapp.conversations.services.fallbacks import fall_back, find_fallback, h
 from chatapp.conversations.services.generations import (
     FinishedAnswer,
     finish_generation,
+    has_ended,
     record_aftermath,
-    renew_lease,
     request_stop,
     store_sources,
 )
+from chatapp.conversations.services.leases import MAX_LOSSES, Checkpoint, hand_back, renew_lease, renew_leases
 from chatapp.conversations.services.messages import edit_message, post_api_chat, post_message, regenerate
 from chatapp.conversations.services.summaries import store_summary
 from chatapp.conversations.services.sweeper import sweep_generations
+from chatapp.conversations.services.waiting import switch_model
 
 __all__ = [
+    "MAX_LOSSES",
+    "Checkpoint",
     "FinishedAnswer",
     "delete_conversation",
     "edit_message",
     "fall_back",
     "find_fallback",
     "finish_generation",
+    "hand_back",
     "hand_over",
+    "has_ended",
     "post_api_chat",
     "post_message",
     "purge_cached_answers",
@@ -33,6 +39,7 @@ __all__ = [
     "regenerate",
     "rename_conversation",
     "renew_lease",
+    "renew_leases",
     "request_stop",
     "safe_ending",
     "store_cached_answer",
@@ -40,4 +47,5 @@ __all__ = [
     "store_summary",
     "suggest_title",
     "sweep_generations",
+    "switch_model",
 ]

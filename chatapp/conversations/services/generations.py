@@ -2,10 +2,9 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 from uuid import UUID
 
-from django.conf import settings
 from django.db import transaction
 from django.db.models import QuerySet
 from django.db.models.functions import Now
@@ -44,7 +43,9 @@ def request_stop(*, user: User, generation_id: UUID) -> Generation:
     """
     generation = get_generation_for(user, generation_id)
     queued = Generation.objects.filter(id=generation.id, status=Status.QUEUED)
-    if not queued.update(status=Status.STOPPED, finish_reason="stop", finished_at=Now()):
+    if queued.update(status=Status.STOPPED, finish_reason="stop", finished_at=Now()):
+        transaction.on_commit(events.wake_workers)  # What follows it may be claimed now.
+    else:
         Generation.objects.filter(id=generation.id, status=Status.ANSWERING).update(stop_requested=True)
         transaction.on_commit(lambda: events.publish_stop(generation_id))
     return get_generation_for(user, generation_id)
@@ -55,19 +56,9 @@ def held_row(generation: Generation) -> QuerySet[Generation]:
     return Generation.objects.filter(id=generation.id, attempt=generation.attempt, status=Status.ANSWERING)
 
 
-def renew_lease(generation: Generation, *, text: str, seq: int, first_token_at: datetime | None) -> bool | None:
-    """Stores the text shown so far (through stream entry `seq`) and prolongs the lease.
-
-    Returns whether a stop was asked for; None when the lease is lost and the worker must write no more.
-    """
-    mine = held_row(generation)
-    held = mine.update(
-        checkpoint=text,
-        checkpoint_seq=seq,
-        first_token_at=first_token_at,
-        lease_until=Now() + timedelta(seconds=settings.LEASE_SECONDS),
-    )
-    return mine.values_list("stop_requested", flat=True).first() if held else None
+def has_ended(generation: Generation, status: Status) -> bool:
+    """Whether this attempt ended so: a commit may have happened though its reply was lost."""
+    return Generation.objects.filter(id=generation.id, attempt=generation.attempt, status=status).exists()
 
 
 def store_sources(generation: Generation, passages: Sequence[Passage]) -> None:

@@ -11,9 +11,10 @@ from chatapp.conversations import events
 from chatapp.conversations.models import Generation, Status
 from chatapp.conversations.services.fallbacks import rescue_stranded
 from chatapp.conversations.services.generations import FinishedAnswer, end_generation, record_aftermath
+from chatapp.conversations.services.leases import MAX_LOSSES
 from chatapp.conversations.streams.reaper import StreamUnavailableError, fence_and_read
+from chatapp.metrics import count_fault
 
-MAX_LOSSES = 2
 DEADLINE_GRACE = timedelta(seconds=30)
 log = structlog.get_logger(__name__)
 
@@ -45,6 +46,7 @@ def _repair(generation: Generation) -> None:
     except StreamUnavailableError:
         shown, proven = generation.checkpoint, False
     log.warning("lease_expired", generation=str(generation.id), attempt=generation.attempt, shown=len(shown))
+    count_fault("worker_lost")
     losses = generation.losses + 1
     if shown or not proven or generation.stop_requested:
         status = Status.STOPPED if generation.stop_requested else Status.INTERRUPTED
@@ -55,4 +57,5 @@ def _repair(generation: Generation) -> None:
         )
         transaction.on_commit(events.wake_workers)
     else:
+        count_fault("quarantined")
         end_generation(generation, FinishedAnswer(status=Status.FAILED, text="", error_code="worker_lost"))

@@ -3,16 +3,15 @@
 import threading
 import time
 from concurrent.futures import wait
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from functools import lru_cache
 from uuid import UUID
 
 import structlog
 from django.conf import settings
-from django.db import DatabaseError, close_old_connections
+from django.db import DatabaseError, close_old_connections, connection
 from redis.exceptions import RedisError
 
-from chatapp.conversations import events
 from chatapp.conversations.models import Generation
 from chatapp.conversations.pipeline.answer import generate_reply
 from chatapp.conversations.pipeline.reply import Reply
@@ -20,6 +19,9 @@ from chatapp.conversations.queue import claim_next, has_queued
 from chatapp.conversations.streams.entries import CONTROL_CHANNEL
 from chatapp.conversations.streams.flusher import Flusher
 from chatapp.conversations.streams.redis import blocking_client
+from chatapp.conversations.workers.drain import drain
+from chatapp.conversations.workers.leases import LeaseKeeper
+from chatapp.database import AWAY
 from chatapp.inference.engine import ChatModel, EngineError
 from chatapp.inference.gpus import measure_gpus
 from chatapp.inference.health import list_routed_versions
@@ -44,36 +46,57 @@ class InferenceWorker:
         self.draining = threading.Event()
         self.warm = threading.Event()
         self.replies: dict[UUID, Reply] = {}
+        self.leases = LeaseKeeper(self.replies)
+        self._slots = threading.BoundedSemaphore(settings.INFERENCE_SLOTS)
 
     def start(self) -> None:
         """Claims nothing before the embedder is warm: a lease would run out while it loads."""
-        for target in (self._beat, self._listen, self._warm_up):
+        for target in (self._beat, self._listen, self._warm_up, self._drain):
             threading.Thread(target=target, name=target.__name__.strip("_"), daemon=True).start()
 
     def answer_all(self) -> None:
-        """One slot: claims and answers until the queue is empty or the worker drains."""
+        """Fills one slot, if one is free: claims and answers until the queue is empty or the worker drains."""
+        if not self._slots.acquire(blocking=False):
+            return  # Those that are busy look again when they are done.
         try:
-            while self.warm.is_set() and not self.draining.is_set():
-                generation = claim_next(worker=self.name, version_ids=[v.id for v in self._served()])
-                if generation is None:
-                    return
+            while (generation := self._claim()) is not None:
                 self.answer(generation)
         finally:
+            self._slots.release()
             close_old_connections()
+
+    def _claim(self) -> Generation | None:
+        if self.draining.is_set() or not self.warm.is_set():
+            return None
+        try:
+            return claim_next(worker=self.name, version_ids=[version.id for version in self._served()])
+        except AWAY as error:
+            log.warning("claim_failed", reason=type(error).__name__)
+            connection.close()
+            return None
 
     def answer(self, generation: Generation) -> None:
         reply = Reply(generation, self.flusher.writer(generation.id, generation.attempt))
         self.replies[generation.id] = reply
+        if self.draining.is_set():  # It was claimed in the very moment.
+            reply.drain(silent_only=True)
         with ExitStack() as in_use:
             in_use.callback(self.replies.pop, generation.id, None)
             generate_reply(reply, lambda reply: self._model_for(reply, in_use))
 
+    def drain(self) -> None:
+        """Claims no more and lets go of what is claimed; returns when no answer is left here."""
+        self.draining.set()
+        drain(self.replies)
+
     def close(self) -> None:
         """After Celery's slots have ended: what is in the flusher goes out, the engines are freed."""
-        self.draining.set()
+        self.drain()
+        self.leases.close()
         self.flusher.close()
         self.pool.close()
-        forget_presence(WorkerKind.INFERENCE)
+        with suppress(*AWAY):
+            forget_presence(WorkerKind.INFERENCE)
 
     def _model_for(self, reply: Reply, in_use: ExitStack) -> ChatModel:
         """Stays loaded until `in_use` is left."""
@@ -124,11 +147,19 @@ class InferenceWorker:
                     self._report()
                     measure_gpus()
                 if self.warm.is_set() and len(self.replies) < settings.INFERENCE_SLOTS and has_queued():
-                    events.wake_workers()
-            except DatabaseError as error:
+                    self._answer_unannounced()
+            except (DatabaseError, *AWAY) as error:
                 log.warning("heartbeat_failed", reason=type(error).__name__)
             finally:
                 close_old_connections()
+
+    def _answer_unannounced(self) -> None:
+        """Without Celery, whose messages Redis may have lost or cannot carry now."""
+        threading.Thread(target=self.answer_all, name="slot", daemon=True).start()
+
+    def _drain(self) -> None:
+        self.draining.wait()
+        drain(self.replies)
 
     def _tend(self) -> None:
         self.pool.tend(
