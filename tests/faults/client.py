@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 import httpx
+import psycopg
 
 from tests.stack import Stack
 
@@ -77,13 +78,13 @@ class Reader(threading.Thread):
 
 
 def wait(seconds: float, probe: Callable[[], Any]) -> Any:
-    """The first truthy answer; a web process that is away counts as none."""
+    """The first truthy answer; a web process or a database that is away counts as none."""
     deadline = time.monotonic() + seconds
     while time.monotonic() < deadline:
         try:
             if found := probe():
                 return found
-        except httpx.TransportError:
+        except (httpx.TransportError, psycopg.OperationalError):
             pass
         time.sleep(0.1)
     raise AssertionError(f"nothing came within {seconds} s")
