@@ -16,7 +16,7 @@ SEAT_CONSTRAINT = "one_answer_per_seat"
 _CLAIM = f"""
 WITH {ranked("waiting.resolved_id = ANY(%(versions)s) AND NOT waiting.follows")}
 UPDATE conversations_generation AS claimed
-SET status = 'answering', attempt = attempt + 1, lease_owner = %(worker)s, claimed_at = now(),
+SET status = 'answering', attempt = attempt + 1, lease_owner = %(worker)s, claimed_at = statement_timestamp(),
     lease_until = now() + make_interval(secs => %(lease)s), version_id = next.resolved_id, checkpoint = '',
     checkpoint_seq = 0, seat = next.seat
 FROM (

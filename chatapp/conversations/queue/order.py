@@ -1,8 +1,9 @@
 """The order in which waiting generations are claimed, as SQL: the claim takes its first row, places count along it.
 
 Priority comes first. Within one, users take turns: a user's n-th waiting generation, counted on from those of theirs
-that run, ranks with the other users' n-th; among equals those go first whose user was served longest ago, then the
-older ones. What a user may not start, because too many of theirs run, comes after everything else.
+that run, ranks with the other users' n-th. Among equals that goes first which has fewer of its own user before it, then
+whose user was served longest ago, then whose user has waited longest. What a user may not start, because too many of
+theirs run, comes after all else. So places foretell the claims, but for users who wait in several priorities at once.
 """
 
 # Which version answers is resolved when the answer is claimed, so that a change of the route reaches everything still
@@ -47,20 +48,21 @@ askers AS (
 
 
 def ranked(where: str = "true") -> str:
-    """Common table expressions, the last of them `ranked`: what waits and meets `where`, with each one's `turn`.
+    """Common table expressions, the last of them `ranked`: what waits and meets `where`, as ORDER needs it.
 
     Needs the parameter `limit`. `where` is SQL of this package.
     """
     return f"""{RANKED},
 ranked AS (
-    SELECT waiting.*, askers.served_at, askers.running + row_number() OVER (
-        PARTITION BY waiting.user_id ORDER BY waiting.follows, waiting.priority, waiting.created_at, waiting.id
-      ) AS turn
-    FROM waiting JOIN askers ON askers.user_id = waiting.user_id
-    WHERE {where}
+    SELECT own.*, askers.served_at, askers.running + own.nth AS turn
+    FROM (SELECT *, row_number() OVER own AS nth, first_value(created_at) OVER own AS since
+          FROM waiting WHERE {where}
+          WINDOW own AS (PARTITION BY user_id ORDER BY follows, priority, created_at, id)) AS own
+    JOIN askers ON askers.user_id = own.user_id
 )"""  # noqa: S608 - of constants
 
 
 ORDER = """
-    ranked.turn > %(limit)s, ranked.priority, ranked.turn, ranked.served_at NULLS FIRST, ranked.created_at, ranked.id
+    ranked.turn > %(limit)s, ranked.priority, ranked.turn, ranked.nth, ranked.served_at NULLS FIRST,
+    ranked.since, ranked.user_id
 """

@@ -46,7 +46,7 @@ recent AS (
 )
 SELECT ranked.id, placed.position, ranked.turn, ranked.resolved_id,
   CASE WHEN ranked.follows THEN ranked.follows_id END AS follows_id,
-  extract(epoch FROM now() - ranked.above_claimed_at) AS above_seconds,
+  extract(epoch FROM statement_timestamp() - ranked.above_claimed_at) AS above_seconds,
   COALESCE((SELECT avg(duration_seconds) FROM recent WHERE recent.route_id = ranked.route_id),
            (SELECT avg(duration_seconds) FROM recent)) AS pace,
   (SELECT sum(slots) FROM serving WHERE serving.version_id = ranked.resolved_id) AS slots,
@@ -122,11 +122,19 @@ def _place(row: _Row, rows: dict[UUID, _Row], versions: dict[UUID, ModelVersion]
     wait = _wait_seconds(row, rows)
     faster = smallest_below(versions[row.version_id], [versions[key] for key in row.others]) if row.others else None
     return QueuePlace(
-        position=row.position,
+        position=_position(row, rows),
         wait_seconds=None if wait is None else max(1, round(wait)),
         follows=row.follows_id is not None,
         faster=faster.name if faster else "",
     )
+
+
+def _position(row: _Row, rows: dict[UUID, _Row]) -> int:
+    """What the row follows is counted before it while it waits too, and will be gone by then."""
+    above = row
+    while above.follows_id in rows:
+        above = rows[above.follows_id]
+    return row.position if above is row else max(1, row.position - (above.follows_id is None))
 
 
 def _wait_seconds(row: _Row, rows: dict[UUID, _Row]) -> float | None:
@@ -134,9 +142,10 @@ def _wait_seconds(row: _Row, rows: dict[UUID, _Row]) -> float | None:
     if row.pace is None or not row.slots:
         return None
     pace, limit = float(row.pace), settings.USER_CONCURRENT_ANSWERS
-    in_line = max(pace * row.position / row.slots, pace * (row.turn - limit) / limit)
+    for_a_seat = pace * (row.turn - limit) / limit
     if row.follows_id is None:
-        return in_line
+        return max(pace * row.position / row.slots, for_a_seat)
+    in_line = max(pace * (_position(row, rows) - 1) / row.slots, for_a_seat)  # The answer above frees a slot.
     above = rows.get(row.follows_id)
     if above is None:  # It runs.
         return max(0.0, pace - float(row.above_seconds or 0)) + in_line
