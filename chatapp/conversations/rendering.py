@@ -16,6 +16,7 @@ from chatapp.conversations.bylines import byline_of
 from chatapp.conversations.markdown import render_markdown
 from chatapp.conversations.models import NO_MODEL, Conversation, MessageRole, Source, Status
 from chatapp.conversations.notices import notice_of
+from chatapp.conversations.queue import QueuePlace
 from chatapp.conversations.selectors import Turn
 
 
@@ -60,6 +61,7 @@ def _answer_context(turn: Turn) -> dict[str, object]:
         "generation": generation,
         "status": status.value,
         "is_live": bool(generation and generation.is_live),
+        "place": _place(turn.queue) if turn.queue else "",
         "body": _body(turn, known=known),
         "notice": notice_of(status, error, turn.text),
         "text_is_notice": status in {Status.BLOCKED, Status.RETRACTED} or error == NO_MODEL,
@@ -68,6 +70,14 @@ def _answer_context(turn: Turn) -> dict[str, object]:
         "cited": [SourceView(s, _document_url(s)) for s in turn.sources if s.cited],
         "uncited": [SourceView(s, _document_url(s)) for s in turn.sources if not s.cited],
     }
+
+
+def _place(place: QueuePlace) -> str:
+    """The words of js/place.js."""
+    parts = [] if place.follows else [f"number {place.position} in the queue"]
+    if (seconds := place.wait_seconds) is not None:
+        parts.append(f"about {seconds} s" if seconds < 90 else f"about {round(seconds / 60)} min")
+    return ", ".join(parts)
 
 
 def _body(turn: Turn, *, known: set[int] | None) -> SafeString:

@@ -1,14 +1,18 @@
-// One answer on the page: what a frame of the socket changes in its <article>.
+// One answer on the page: what a frame of the socket, or the answer fetched anew, changes in its <article>.
 import { announce, announceInTitle } from "./announce.js";
 import { showContext } from "./context.js";
 import { addCopyButtons } from "./copy.js";
+import { notifyReady } from "./notify.js";
+import { showPlace } from "./place.js";
+import { LiveText, adoptBody } from "./text.js";
 
 /**
- * @typedef {{generation: string, status: string, position: number | null, wait_seconds: number | null, note: string}} StatusFrame
- * @typedef {{generation: string, seq: number, html: string, open: string}} TextFrame
- * @typedef {{generation: string, status: string, html: string}} FinalFrame
+ * @typedef {{generation: string, status: string} & import("./place.js").Place} StatusFrame
+ * @typedef {{generation: string} & import("./text.js").TextFrame} TextFrame
+ * @typedef {{generation: string, status: string} & import("./text.js").FinalFrame} FinalFrame
  */
 
+/** @type {WeakMap<HTMLElement, LiveText>} */ const texts = new WeakMap();
 const ENDINGS = {
   complete: "Answer ready",
   stopped: "Answer stopped",
@@ -17,7 +21,7 @@ const ENDINGS = {
   blocked: "Answer withheld",
 };
 
-/** @returns {HTMLElement[]} the answers that are not finished */
+/** @returns {HTMLElement[]} the answers that are not finished, first the one that runs or comes next */
 export function findLive() {
   return [...document.querySelectorAll(".answer:is([data-status=queued], [data-status=answering])")];
 }
@@ -29,51 +33,72 @@ export function findAnswer(generation) {
 
 /** @param {HTMLElement} answer @param {StatusFrame} frame */
 export function showStatus(answer, frame) {
-  const queued = frame.status === "queued";
-  const text = frame.note || (queued ? "Waiting for a free place" : "Thinking");
+  const text = showPlace(answer, frame);
   if (answer.dataset.status !== frame.status) announce(text);
   answer.dataset.status = frame.status;
-  const line = answer.querySelector("[data-progress]");
-  if (!line) return;
-  line.querySelector("[data-progress-text]").textContent = text;
-  const place = line.querySelector("[data-queue]");
-  place.hidden = frame.position === null;
-  place.textContent = frame.position === null ? "" : describePlace(frame.position, frame.wait_seconds);
 }
 
-/** @param {number} position @param {number | null} seconds */
-function describePlace(position, seconds) {
-  const wait = seconds === null ? "" : `, about ${seconds < 90 ? `${seconds} s` : `${Math.round(seconds / 60)} min`}`;
-  return `number ${position} in the queue${wait}`;
+/** @param {HTMLElement} answer @param {TextFrame} frame @returns {boolean} whether it fits; if not, subscribe again */
+export function showText(answer, frame) {
+  const body = answer.querySelector("[data-body]");
+  if (!texts.has(answer)) texts.set(answer, new LiveText(body));
+  const fits = texts.get(answer).apply(frame);
+  if (fits) answer.dataset.seq = String(frame.seq);
+  addCopyButtons(body);
+  return fits;
 }
 
-/** @param {HTMLElement} answer @param {TextFrame} frame @param {boolean} replaces */
-export function showText(answer, frame, replaces) {
-  const closed = answer.querySelector("[data-closed]");
-  const open = answer.querySelector("[data-open]");
-  if (!closed || !open) return;
-  if (replaces) closed.innerHTML = frame.html;
-  else if (frame.html) closed.insertAdjacentHTML("beforeend", frame.html);
-  if (frame.html) addCopyButtons(closed);
-  open.innerHTML = frame.open;
-  answer.dataset.seq = String(frame.seq);
-}
-
-/** @param {HTMLElement} answer @param {FinalFrame} frame */
+/** @param {HTMLElement} answer @param {FinalFrame} frame @returns {boolean} as for showText */
 export function showFinal(answer, frame) {
-  replaceAnswer(answer, frame.html);
-  const ending = ENDINGS[frame.status] ?? "Answer ready";
-  announce(ending);
-  announceInTitle(ending);
+  const fits = texts.get(answer)?.holds(frame) ?? frame.kept === undefined;
+  if (fits) end(answer, parseArticle(frame.html), frame);
+  return fits;
 }
 
-/** @param {HTMLElement} answer @param {string} html the whole <article>, rendered and sanitised by the server */
-export function replaceAnswer(answer, html) {
+/** @param {string} html a whole <article>, rendered and sanitised by the server @returns {HTMLElement} */
+export function parseArticle(html) {
   const template = document.createElement("template");
   template.innerHTML = html;
-  const fresh = /** @type {HTMLElement} */ (template.content.firstElementChild);
+  return /** @type {HTMLElement} */ (template.content.firstElementChild);
+}
+
+/**
+ * What the server renders now, against what the page shows: an end is taken over, what has ended already stays.
+ *
+ * @param {HTMLElement} answer @param {HTMLElement} fresh
+ * @param {boolean} alone no socket brings text and state, so both are taken from here
+ */
+export function catchUp(answer, fresh, alone = false) {
+  if (!isLive(answer) && (isLive(fresh) || answer.dataset.status === fresh.dataset.status)) return;
+  if (!isLive(fresh)) end(answer, fresh);
+  else if (alone) takeOver(answer, fresh);
+}
+
+/** @param {HTMLElement} answer */
+const isLive = (answer) => ["queued", "answering"].includes(answer.dataset.status);
+
+/** @param {HTMLElement} answer @param {HTMLElement} fresh */
+function takeOver(answer, fresh) {
+  if (answer.dataset.status !== fresh.dataset.status) announce(fresh.querySelector("[data-progress-text]").textContent);
+  answer.dataset.status = fresh.dataset.status;
+  const line = fresh.querySelector("[data-progress]");
+  answer.querySelector("[data-progress]").replaceWith(line);
+  htmx.process(line);
+  const html = fresh.querySelector("[data-body]").innerHTML;
+  showText(answer, { generation: "", seq: Number(fresh.dataset.seq), reset: true, keep: 0, html });
+}
+
+/** @param {HTMLElement} answer @param {HTMLElement} fresh @param {Partial<FinalFrame>} frame */
+function end(answer, fresh, frame = {}) {
+  const wasLive = isLive(answer);
+  adoptBody(fresh, answer, frame);
   answer.replaceWith(fresh);
   htmx.process(fresh);
   addCopyButtons(fresh);
   showContext();
+  if (!wasLive) return;
+  const ending = ENDINGS[fresh.dataset.status] ?? "Answer ready";
+  announce(ending);
+  announceInTitle(ending);
+  notifyReady(ending);
 }

@@ -6,4 +6,5 @@ import "./context.js";
 import "./copy.js";
 import "./follow.js";
 import "./live.js";
+import "./notify.js";
 import "./title.js";

@@ -1,6 +1,4 @@
 // Writing and sending. A message keeps its id until the server has it, so sending again never doubles it.
-import { announce } from "./announce.js";
-import { findLive } from "./answer.js";
 import { follow } from "./follow.js";
 import { uuid4 } from "./uuid.js";
 
@@ -67,11 +65,9 @@ document.addEventListener(
     if (!(id instanceof HTMLInputElement)) return;
     id.value ||= uuid4();
     if (submitted !== form) return;
-    const waits = findLive().length > 0;
-    if (text.value.trim() && !waits) return;
+    if (text.value.trim()) return;
     event.preventDefault();
     event.stopImmediatePropagation();
-    if (waits) announce("Wait for the answer, or stop it first.");
     text.focus();
   },
   { capture: true },

@@ -1,79 +1,108 @@
-// Running answers: subscribed over the socket, polled while there is none.
-import { findAnswer, findLive, replaceAnswer, showFinal, showStatus, showText } from "./answer.js";
+// Running answers: subscribed over the socket; while there is none, the page asks for them and for what is new.
+import { catchUp, findAnswer, findLive, parseArticle, showFinal, showStatus, showText } from "./answer.js";
 import { Socket } from "./socket.js";
+import { changed, refresh, refreshList } from "./thread.js";
 
-const PATIENCE = 5_000;
+const PATIENCE = 4_000;
 const POLL = 2_000;
+const REFRESH_EVERY = 5; // Polls; the whole branch costs more than a running answer.
 const NOTICE_AFTER = 2_000;
+const STOP_AGAIN = 3_000;
 const offline = document.getElementById("offline");
+const main = document.getElementById("content");
 /** @type {Set<string>} */ const subscribed = new Set();
 let lostAt = Date.now();
+let wasLost = false;
+let answered = false;
+let polls = 0;
 
 const socket = new Socket("/ws/", {
   opened() {
+    if (wasLost) refresh();
+    wasLost = false;
     lostAt = Infinity;
+    main.toggleAttribute("data-connected", true);
     offline.hidden = true;
     subscribed.clear();
     subscribe();
   },
   lost() {
+    wasLost = true;
+    answered = false;
+    polls = 0;
     if (lostAt === Infinity) lostAt = Date.now();
+    main.removeAttribute("data-connected");
   },
   received: dispatch,
   signedOut: () => location.reload(),
+  waiting: () => findLive().length > 0,
 });
 
 /** @param {any} frame */
 function dispatch(frame) {
   if (frame.type === "reload") return refreshList();
+  if (frame.type === "changed") return changed(frame);
   const answer = frame.generation ? findAnswer(frame.generation) : null;
   if (!answer) return;
   if (frame.type === "status") showStatus(answer, frame);
-  else if (frame.type === "snapshot" || frame.type === "append") showText(answer, frame, frame.type === "snapshot");
+  else if (frame.type === "text") showText(answer, frame) || subscribeTo(frame.generation, 0);
+  else if (frame.type === "snapshot" || frame.type === "append") showText(answer, renewed(frame));
   else if (frame.type === "final") {
-    subscribed.delete(frame.generation);
-    showFinal(answer, frame);
+    if (showFinal(answer, frame)) subscribed.delete(frame.generation);
+    else subscribeTo(frame.generation, 0);
   } else if (frame.type === "error") poll(answer);
 }
 
-function refreshList() {
-  if (document.querySelector("#conversations :is(form, :popover-open)")) return; // Somebody renames, or has a menu open.
-  htmx.ajax("GET", "/conversations/", { target: "#conversations", swap: "outerHTML" });
+/** A frame of protocol 1, from a server that has not been renewed yet, as one of protocol 2. @param {any} frame */
+function renewed({ generation, type, seq, html, open }) {
+  return { generation, seq, keep: 0, html: html + open, settled: html.length, reset: type === "snapshot" };
+}
+
+/** @param {string} generation @param {number} seq the entry up to which the page shows it */
+function subscribeTo(generation, seq) {
+  if (socket.send({ type: "subscribe", generation, seq, protocol: 2 })) subscribed.add(generation);
 }
 
 function subscribe() {
-  const live = findLive();
-  if (live.length) socket.connect();
-  for (const answer of live) {
-    const { generation, seq } = answer.dataset;
-    if (subscribed.has(generation)) continue;
-    if (socket.send({ type: "subscribe", generation, seq: Number(seq) })) subscribed.add(generation);
+  for (const { dataset } of findLive()) {
+    if (!subscribed.has(dataset.generation)) subscribeTo(dataset.generation, Number(dataset.seq));
   }
 }
 
-/** @param {HTMLElement} answer */
+/** @param {HTMLElement} answer @returns {Promise<boolean>} whether the server answered */
 async function poll(answer) {
   const response = await fetch(answer.dataset.messageUrl, { headers: { "HX-Request": "true" } }).catch(() => null);
   if (response?.redirected) location.reload(); // To the sign-in page: the session is over.
-  else if (response?.ok) replaceAnswer(answer, await response.text());
+  else if (response?.ok) catchUp(answer, parseArticle(await response.text()), !socket.isOpen);
+  return response !== null && response.status < 500;
+}
+
+async function ask() {
+  const due = polls++ % REFRESH_EVERY === 0;
+  const answers = await Promise.all([...findLive().map(poll), ...(due ? [refresh()] : [])]);
+  if (answers.length > 0) answered = answers.every(Boolean);
 }
 
 setInterval(() => {
-  const live = findLive();
   const lostFor = Date.now() - lostAt;
-  offline.hidden = live.length === 0 || lostFor < NOTICE_AFTER || lostAt === Infinity;
-  if (!socket.isOpen && lostFor > PATIENCE) live.forEach(poll);
+  if (!socket.isOpen && lostFor > PATIENCE && !document.hidden) ask();
+  offline.hidden = socket.isOpen || answered || lostFor < NOTICE_AFTER;
 }, POLL);
 
+/** @param {HTMLElement} answer */
+function stop(answer) {
+  const { generation } = answer.dataset;
+  const post = () => htmx.ajax("POST", `/generations/${generation}/stop/`, { source: answer, swap: "none" });
+  if (!socket.send({ type: "stop", generation })) post();
+  // The connection may be dead without the browser knowing it.
+  else setTimeout(() => findLive().some((live) => live.dataset.generation === generation) && post(), STOP_AGAIN);
+}
+
 document.addEventListener("click", (event) => {
-  if (!event.target.closest("[data-stop]")) return;
-  for (const answer of findLive()) {
-    const { generation } = answer.dataset;
-    if (!socket.send({ type: "stop", generation })) {
-      htmx.ajax("POST", `/generations/${generation}/stop/`, { source: answer, swap: "none" });
-    }
-  }
+  const button = /** @type {Element} */ (event.target).closest("[data-stop]");
+  const answer = button && (button.closest(".answer") ?? findLive()[0]);
+  if (answer) stop(/** @type {HTMLElement} */ (answer));
 });
 
-document.addEventListener("htmx:after:swap", subscribe);
-subscribe();
+for (const swapped of ["htmx:after:swap", "thread:merged"]) document.addEventListener(swapped, subscribe);
+socket.connect();

@@ -1,9 +1,14 @@
-// The page's websocket: one connection, opened when it is needed, found again when it is lost.
+// The page's websocket: one connection, found again when it is lost, and given up when nobody answers on it.
 
 const FIRST_DELAY = 500;
 const LONGEST_DELAY = 15_000;
+const RESTART_DELAY = 1_500;
+const LOOK = 2_000;
+const QUIET = 8_000; // After so long without a frame, while some are due, the page asks whether anybody is there.
+const PATIENCE = 8_000; // Nobody is, when the question stays unanswered for so long: a half-open connection.
+const ABNORMAL = 1006;
+const RESTART = 1012;
 const SIGNED_OUT = 4401;
-const FINAL_CODES = new Set([4400, SIGNED_OUT]);
 
 /**
  * @typedef {object} Handlers
@@ -11,19 +16,23 @@ const FINAL_CODES = new Set([4400, SIGNED_OUT]);
  * @property {() => void} lost
  * @property {(frame: any) => void} received
  * @property {() => void} signedOut
+ * @property {() => boolean} waiting whether frames are due
  */
 
 export class Socket {
   /** @type {WebSocket | null} */ #socket = null;
   #failures = 0;
+  #heardAt = 0;
+  #askedAt = 0;
   /** @type {number | undefined} */ #timer;
 
   /** @param {string} path @param {Handlers} handlers */
   constructor(path, handlers) {
     this.url = new URL(path, location.href.replace(/^http/, "ws")).href;
     this.handlers = handlers;
-    addEventListener("online", () => this.#retryNow());
-    document.addEventListener("visibilitychange", () => document.hidden || this.#retryNow());
+    addEventListener("online", () => this.#comeBack());
+    document.addEventListener("visibilitychange", () => document.hidden || this.#comeBack());
+    setInterval(() => this.#look(), LOOK);
   }
 
   get isOpen() {
@@ -32,12 +41,18 @@ export class Socket {
 
   connect() {
     if (this.#socket || this.#timer) return;
+    this.#askedAt = 0;
     this.#socket = new WebSocket(this.url);
     this.#socket.onopen = () => {
       this.#failures = 0;
+      this.#heardAt = Date.now();
       this.handlers.opened();
     };
-    this.#socket.onmessage = (event) => this.handlers.received(JSON.parse(event.data));
+    this.#socket.onmessage = (event) => {
+      this.#heardAt = Date.now();
+      this.#askedAt = 0;
+      this.handlers.received(JSON.parse(event.data));
+    };
     this.#socket.onclose = (event) => this.#closed(event.code);
   }
 
@@ -48,15 +63,47 @@ export class Socket {
     return true;
   }
 
+  #look() {
+    if (!this.isOpen) return;
+    const now = Date.now();
+    if (this.#askedAt) {
+      if (now - this.#askedAt >= PATIENCE) this.#abandon();
+    } else if (!this.handlers.waiting()) {
+      this.#heardAt = now;
+    } else if (now - this.#heardAt >= QUIET) {
+      this.#ask();
+    }
+  }
+
+  #ask() {
+    if (this.send({ type: "ping" })) this.#askedAt = Date.now();
+  }
+
+  /** The closing handshake of a dead connection would take minutes. */
+  #abandon() {
+    this.#socket.onclose = this.#socket.onmessage = null;
+    this.#socket.close();
+    this.#closed(ABNORMAL);
+  }
+
   /** @param {number} code */
   #closed(code) {
     this.#socket = null;
     this.handlers.lost();
-    if (code === SIGNED_OUT) this.handlers.signedOut();
-    if (FINAL_CODES.has(code)) return;
+    if (code === SIGNED_OUT) {
+      this.handlers.signedOut();
+      return;
+    }
     const ceiling = Math.min(LONGEST_DELAY, FIRST_DELAY * 2 ** this.#failures++);
-    // Full jitter: after a restart of the server its pages do not all come back at once.
-    this.#timer = setTimeout(() => this.#retryNow(), ceiling * (0.3 + 0.7 * Math.random()));
+    // With jitter: after a restart of the server its pages do not all come back at once.
+    const delay = code === RESTART ? RESTART_DELAY * Math.random() : ceiling * (0.3 + 0.7 * Math.random());
+    this.#timer = setTimeout(() => this.#retryNow(), delay);
+  }
+
+  /** The network or the reader is back: the connection may have died unseen. */
+  #comeBack() {
+    if (this.isOpen) this.#ask();
+    else this.#retryNow();
   }
 
   #retryNow() {
