@@ -11,7 +11,13 @@ from tests.faults.table import Table
 
 _TABLE = pytest.StashKey[Table]()
 # Small, so that a few answers fill it; titles would be written by the same slots as the answers.
-ENVIRONMENT = {"CHATAPP_TITLES": "0", "CHATAPP_SUMMARIES": "0", "INFERENCE_SLOTS": "8", "QUEUE_MAX_GENERATIONS": "30"}
+ENVIRONMENT = {
+    "CHATAPP_TITLES": "0",
+    "CHATAPP_SUMMARIES": "0",
+    "INFERENCE_SLOTS": "8",
+    "QUEUE_MAX_GENERATIONS": "30",
+    "ANSWER_MAX_TOKENS": "4000",
+}
 
 
 class Prove(Protocol):

@@ -3,7 +3,7 @@
 from tests.faults.client import TERMINAL, wait
 from tests.faults.person import Answer, Person, Sent
 from tests.faults.scene import Scene
-from tests.faults.watching import numbers_in
+from tests.faults.watching import Shown, numbers_in
 
 STATES = {"queued", "answering", *TERMINAL}
 MAX_CONNECTIONS = 60
@@ -55,14 +55,14 @@ def i4_page_equals_database(scene: Scene) -> None:
     """I4 what the page shows after a reload equals what it showed live and equals the database."""
     for person, sent in scene.all_sent():
         stored = numbers_in(scene.wait_status(sent, *TERMINAL)["text"])
-        wait(_SETTLE_SECONDS, lambda sent=sent: sent.shown.ended)
+        _wait_ended(sent.shown)
         assert sent.shown.numbers == stored
         for answer in _reload(person, sent):
             assert answer.numbers == stored
         for page in person.pages:
-            if sent.generation in page.answers:
-                wait(_SETTLE_SECONDS, lambda page=page, sent=sent: page.answers[sent.generation].ended)
-                assert page.answers[sent.generation].numbers == stored
+            if shown := page.answers.get(sent.generation):
+                _wait_ended(shown)
+                assert shown.numbers == stored
 
 
 def i5_nothing_seen_is_lost(scene: Scene) -> None:
@@ -96,7 +96,7 @@ def i7_only_the_owner(scene: Scene) -> None:
 def i8_a_plain_word(scene: Scene) -> None:
     """I8 the user saw a plain state word (queued n / answering / interrupted, retry / stopped / failed: reason)."""
     for person, sent in scene.all_sent():
-        wait(_SETTLE_SECONDS, lambda sent=sent: sent.shown.ended)
+        _wait_ended(sent.shown)
         state = scene.stored(sent)["status"]
         assert set(sent.shown.states) <= STATES
         assert sent.shown.states[-1] == state
@@ -107,9 +107,7 @@ def i8_a_plain_word(scene: Scene) -> None:
 
 def i9_counted(scene: Scene, *kinds: str) -> None:
     """I9 an audit row or metric records the fault's class."""
-    for kind in kinds:
-        before = scene.counted.get(kind, 0)
-        wait(_SETTLE_SECONDS, lambda kind=kind, before=before: scene.count_faults().get(kind, 0) > before)
+    wait(_SETTLE_SECONDS, lambda: all(scene.has_counted(kind) for kind in kinds))
 
 
 def i10_the_next_message_works(scene: Scene) -> None:
@@ -118,6 +116,10 @@ def i10_the_next_message_works(scene: Scene) -> None:
     assert numbers_in(scene.wait_status(sent, "complete")["text"]) == list(range(5))
     wait(_SETTLE_SECONDS, lambda: sent.shown.final)
     assert sent.shown.numbers == list(range(5))
+
+
+def _wait_ended(shown: Shown) -> None:
+    wait(_SETTLE_SECONDS, lambda: shown.ended)
 
 
 def _reload(person: Person, sent: Sent) -> list[Answer]:

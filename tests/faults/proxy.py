@@ -24,6 +24,8 @@ class Proxy:
         self.rate = 0.0
         self.lose_reply_to = b""
         self.refuses = False
+        self.swallows = False
+        self.dropped = 0
         self._passing = asyncio.Event()
         self._passing.set()
         self._connections: set[asyncio.Task[None]] = set()
@@ -40,11 +42,20 @@ class Proxy:
         self._call(self._cancel)
 
     def hang(self) -> None:
-        """Half-open: every connection stays, and nothing passes, until `restore`."""
+        """Nothing passes until `restore`; then all that was held does."""
         self._call(self._passing.clear)
 
+    def swallow(self) -> None:
+        """Half-open until `restore`, which ends it: nothing passes, and neither side hears of the other's end.
+
+        `dropped` counts connections that the target has given up meanwhile.
+        """
+        self.swallows = True
+
     def restore(self) -> None:
-        self.refuses, self.delay, self.rate, self.lose_reply_to = False, 0.0, 0.0, b""
+        if self.swallows:
+            self._call(self._cancel)
+        self.refuses, self.swallows, self.delay, self.rate, self.lose_reply_to = False, False, 0.0, 0.0, b""
         self._call(self._passing.set)
 
     def close(self) -> None:
@@ -56,9 +67,11 @@ class Proxy:
 
     def _call(self, action: Callable[[], object]) -> None:
         """Runs it in the proxy's thread, and returns when it is done."""
-        done = threading.Event()
-        self._loop.call_soon_threadsafe(lambda: (action(), done.set()))
-        assert done.wait(10), "the proxy's loop hangs"
+
+        async def act() -> None:
+            action()
+
+        asyncio.run_coroutine_threadsafe(act(), self._loop).result(10)
 
     def _cancel(self) -> None:
         for connection in self._connections:
@@ -102,9 +115,7 @@ class Proxy:
     async def _send_up(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         marked = False
         while piece := await reader.read(_PIECE):
-            await self._pause()
-            writer.write(piece)
-            await writer.drain()
+            await self._pass(piece, writer)
             marked = marked or (self.lose_reply_to != b"" and self.lose_reply_to in piece)
             if marked and b"COMMIT" in piece:
                 self.lose_reply_to = b""
@@ -113,13 +124,17 @@ class Proxy:
 
     async def _send_down(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         while piece := await reader.read(_SMALL_BUFFER // 4 if self.rate else _PIECE):
-            await self._pause()
             if self.rate:
                 await asyncio.sleep(len(piece) / self.rate)
-            writer.write(piece)
-            await writer.drain()
+            await self._pass(piece, writer)
+        if self.swallows:
+            self.dropped += 1
+            await asyncio.Event().wait()
 
-    async def _pause(self) -> None:
+    async def _pass(self, piece: bytes, writer: asyncio.StreamWriter) -> None:
         if self.delay:
             await asyncio.sleep(self.delay)
         await self._passing.wait()
+        if not self.swallows:
+            writer.write(piece)
+            await writer.drain()

@@ -3,6 +3,7 @@
 import re
 from collections.abc import Callable
 from contextlib import suppress
+from pathlib import Path
 from typing import Any
 
 import httpx
@@ -69,14 +70,26 @@ class Scene:
         found: dict[str, Any] = wait(seconds, probe)
         return found
 
+    def wait_attempt(self, sent: Sent, attempt: int, seconds: float = 120) -> None:
+        wait(seconds, lambda: self.stored(sent)["attempt"] >= attempt)
+
     def wait_shown(self, sent: Sent, tokens: int, seconds: float = 60) -> None:
         wait(seconds, lambda: len(sent.shown.numbers) >= tokens)
 
     def count_faults(self) -> dict[str, float]:
         return {kind: float(count) for kind, count in _FAULTS.findall(self._metrics())}
 
+    def has_counted(self, kind: str) -> bool:
+        """Whether `chatapp_faults_total` of the kind has risen since the fault began."""
+        return self.count_faults().get(kind, 0) > self.counted.get(kind, 0)
+
     def count_busy_slots(self) -> float:
         return float(_BUSY.findall(self._metrics())[0])
+
+    def memory_of(self, role: str) -> int:
+        """Resident memory in KB."""
+        status = Path(f"/proc/{self.stack.pids[role]}/status").read_text()
+        return int(re.findall(r"VmRSS:\s+(\d+)", status)[0])
 
     def wait_for(self, probe: Callable[[], Any], seconds: float = 60) -> Any:
         return wait(seconds, probe)

@@ -62,7 +62,7 @@ def test_a_frozen_worker_is_given_up_and_its_late_writes_change_nothing(scene: S
     again = scene.alice.retry(sent)
     assert scene.stack.pids["inference"] == frozen
     scene.stack.kill("inference", signal.SIGCONT)
-    scene.wait_for(lambda: scene.count_faults()["lease_lost"] > scene.counted["lease_lost"])
+    scene.wait_for(lambda: scene.has_counted("lease_lost"))
     scene.wait_shown(again, 5)
     scene.alice.stop(again)
     assert scene.stored(sent) == ended
@@ -73,7 +73,7 @@ def test_a_frozen_worker_is_given_up_and_its_late_writes_change_nothing(scene: S
 def test_an_answer_that_kills_two_workers_fails_and_its_neighbour_is_answered(scene: Scene, prove: Prove) -> None:
     poison = scene.alice.send("rate=200 tokens=5 prefill=100")
     for attempt in (1, 2):
-        scene.wait_for(lambda attempt=attempt: scene.stored(poison)["attempt"] == attempt, 120)
+        scene.wait_attempt(poison, attempt)
         scene.stack.wait_restarted("inference", scene.stack.kill("inference"), 120)
     neighbour = scene.bob.send("rate=200 tokens=20")
     ended = scene.wait_status(poison, "failed", "interrupted", "complete")

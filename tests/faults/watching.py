@@ -5,7 +5,6 @@ import json
 import random
 import re
 import threading
-import time
 from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any
@@ -13,7 +12,7 @@ from typing import Any
 from websockets.exceptions import ConnectionClosed, InvalidHandshake
 from websockets.sync.client import ClientConnection, connect
 
-from tests.faults.client import TERMINAL
+from tests.faults.client import TERMINAL, wait
 
 _TAG = re.compile(r"<[^>]*>")
 _NUMBER = re.compile(r"\bt(\d{6})\b")
@@ -114,6 +113,12 @@ class Watcher(threading.Thread):
             self._subscribe(self._socket, generation)
         return shown
 
+    def wait_shown(self, generation: str, tokens: int) -> None:
+        wait(90, lambda: len(self.answers[generation].numbers) >= tokens)
+
+    def wait_opened(self, times: int) -> None:
+        wait(60, lambda: self.opened >= times)
+
     def leave(self) -> None:
         self._leaving.set()
         if self._socket is not None:
@@ -161,10 +166,3 @@ class Watcher(threading.Thread):
         shown = self.answers[generation]
         shown.apply(frame)
         self.longest[generation] = max(self.longest.get(generation, 0), len(shown.numbers))
-
-
-def wait_until(probe: Any, complaint: str, seconds: float = 60) -> None:
-    deadline = time.monotonic() + seconds
-    while not probe():
-        assert time.monotonic() < deadline, complaint
-        time.sleep(0.1)
