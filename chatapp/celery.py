@@ -1,8 +1,11 @@
 """The Celery application. Postgres is the queue of record: a message here only says that there is work."""
 
+import inspect
 import os
+from typing import Any
 
-from celery import Celery
+import structlog
+from celery import Celery, Task
 from kombu import Queue
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "chatapp.settings")
@@ -23,7 +26,28 @@ TASKS = {
     ),
 }
 
-app = Celery("chatapp")
+log = structlog.get_logger(__name__)
+
+
+class VersionedTask(Task):  # type: ignore[type-arg]
+    """Takes messages of older and of newer code, as there are at a deploy.
+
+    What an older one lacks has a default; what a newer one adds is ignored. One whose payload `v` (1 when it says
+    nothing) is newer than this code understands is left: Postgres holds the work, and newer workers find it there.
+    """
+
+    payload_version = 1
+
+    def __call__(self, *args: Any, v: int = 1, **kwargs: Any) -> Any:
+        if v > self.payload_version:
+            log.warning("newer_payload", task=self.name, version=v)
+            return None
+        known = inspect.signature(self.run).parameters
+        places = [one for one in known.values() if one.kind is one.POSITIONAL_OR_KEYWORD]
+        return self.run(*args[: len(places)], **{name: value for name, value in kwargs.items() if name in known})
+
+
+app = Celery("chatapp", task_cls=VersionedTask)
 
 
 def configure() -> None:

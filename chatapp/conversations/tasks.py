@@ -16,7 +16,7 @@ def answer_queued() -> None:
 
 
 @app.task(expires=60)
-def do_side_work(task: str, generation_id: str, tries: int) -> None:
+def do_side_work(task: str, generation_id: str, tries: int = 0) -> None:
     from chatapp.conversations.workers.inference import current_worker
     from chatapp.conversations.workers.side_work import do_side_work
 

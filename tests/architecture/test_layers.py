@@ -15,6 +15,7 @@ MAY_QUERY = {
     "chatapp/inference/usage.py": "the selectors of usage: sums over outcomes and side work",
 }
 MAY_USE_LAYER = {
+    "chatapp/channel_layer.py": "the layer itself: it bounds every wait",
     "chatapp/conversations/events.py": "the one place where events leave",
     "chatapp/conversations/consumers.py": "a consumer joins the group that events.py names",
 }

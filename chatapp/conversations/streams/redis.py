@@ -16,15 +16,22 @@ def redis_client() -> Any:
     return Redis.from_url(
         settings.REDIS_URL,
         decode_responses=True,
-        socket_timeout=5,
-        socket_connect_timeout=2,
+        socket_timeout=2,
+        socket_connect_timeout=1,
         retry=Retry(NoBackoff(), 0),
     )
 
 
 def blocking_client() -> Any:
-    """For a thread that waits on a subscription."""
-    return Redis.from_url(settings.REDIS_URL, decode_responses=True, socket_timeout=None, health_check_interval=30)
+    """For a thread that waits on a subscription, a second at a time; a server that hangs for longer is left."""
+    return Redis.from_url(
+        settings.REDIS_URL,
+        decode_responses=True,
+        socket_timeout=10,
+        socket_connect_timeout=2,
+        health_check_interval=5,
+        retry=Retry(NoBackoff(), 0),
+    )
 
 
 def async_client() -> Any:

@@ -12,6 +12,7 @@ from django.conf import settings
 from django.db import DatabaseError, close_old_connections, connection
 from redis.exceptions import RedisError
 
+from chatapp.conversations import services
 from chatapp.conversations.models import Generation
 from chatapp.conversations.pipeline.answer import generate_reply
 from chatapp.conversations.pipeline.reply import Reply
@@ -33,6 +34,7 @@ from chatapp.inference.selectors import has_ready_worker, list_chat_versions, se
 from chatapp.retrieval.embedding import EmbeddingError, embed_query
 
 HEARTBEAT_SECONDS = 3.0
+SWEEP_SECONDS = 5.0
 PIPELINE_PATIENCE_SECONDS = 15
 log = structlog.get_logger(__name__)
 
@@ -51,7 +53,7 @@ class InferenceWorker:
 
     def start(self) -> None:
         """Claims nothing before the embedder is warm: a lease would run out while it loads."""
-        for target in (self._beat, self._listen, self._warm_up, self._drain):
+        for target in (self._beat, self._listen, self._warm_up, self._drain, self._sweep):
             threading.Thread(target=target, name=target.__name__.strip("_"), daemon=True).start()
 
     def answer_all(self) -> None:
@@ -160,6 +162,16 @@ class InferenceWorker:
     def _drain(self) -> None:
         self.draining.wait()
         drain(self.replies)
+
+    def _sweep(self) -> None:
+        """Beat may be dead, or Redis, which carries its messages; several sweepers do not disturb each other."""
+        while not self.draining.wait(SWEEP_SECONDS):
+            try:
+                services.sweep_generations()
+            except (DatabaseError, *AWAY) as error:
+                log.warning("sweep_failed", reason=type(error).__name__)
+            finally:
+                close_old_connections()
 
     def _tend(self) -> None:
         self.pool.tend(

@@ -1,0 +1,70 @@
+"""Wake-ups never hold anybody up, and losing them loses nothing."""
+
+import threading
+
+import pytest
+from redis.exceptions import ConnectionError as RedisConnectionError
+
+from chatapp.accounts.models import User
+from chatapp.conversations import events
+from chatapp.conversations.announcer import Announcer
+from chatapp.conversations.models import Generation, Status
+from chatapp.conversations.streams.redis import redis_client
+from chatapp.conversations.tests.conftest import Ask
+from chatapp.conversations.tests.waiting import until
+from chatapp.conversations.workers.inference import InferenceWorker
+from chatapp.inference.models import WorkerKind
+from chatapp.metrics import FAULTS
+
+
+def lost() -> float:
+    return FAULTS.labels(kind="redis_lost")._value.get()
+
+
+def test_who_announces_does_not_wait_and_what_does_not_fit_is_counted() -> None:
+    released, before = threading.Event(), lost()
+    announcer = Announcer(limit=1)
+    announcer.announce("first", lambda: released.wait(timeout=60))
+    until(announcer._calls.empty)
+    announcer.announce("second", released.set)
+    announcer.announce("third", released.set)
+    assert lost() - before == 1
+    released.set()
+    until(announcer._calls.empty)
+
+
+def test_a_broker_that_refuses_does_not_end_it() -> None:
+    def refuse() -> None:
+        raise RedisConnectionError
+
+    done, before, announcer = threading.Event(), lost(), Announcer()
+    announcer.announce("refused", refuse)
+    announcer.announce("taken", done.set)
+    assert done.wait(timeout=30)
+    assert lost() - before == 1
+
+
+def test_a_wake_up_arrives_also_after_redis_has_lost_everything() -> None:
+    events.wake_workers()
+    until(lambda: redis_client().llen("inference"))
+    redis_client().flushdb()
+    events.wake_workers()
+    until(lambda: redis_client().llen("inference"))
+
+
+@pytest.mark.django_db(transaction=True)
+def test_without_any_wake_up_a_worker_finds_the_question_and_the_dead(
+    alice: User, ask: Ask, worker: InferenceWorker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(events, "wake_workers", lambda: None)
+    monkeypatch.setattr("chatapp.conversations.workers.inference.SWEEP_SECONDS", 0.2)
+    monkeypatch.setattr("chatapp.conversations.workers.inference.embed_query", lambda _: None)
+    monkeypatch.setattr("chatapp.conversations.workers.inference.has_ready_worker", lambda _: bool(WorkerKind))
+    dead = ask(alice)
+    Generation.objects.filter(id=dead.id).update(
+        status=Status.ANSWERING, attempt=1, lease_until=dead.created_at, claimed_at=dead.created_at, stop_requested=True
+    )
+    asked = ask(alice)
+    worker.start()
+    until(lambda: Generation.objects.get(id=asked.id).status == Status.COMPLETE)
+    until(lambda: Generation.objects.get(id=dead.id).status == Status.STOPPED)
