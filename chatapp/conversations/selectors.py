@@ -76,13 +76,14 @@ def get_thread_for(user: User, conversation_id: UUID, leaf_id: UUID | None = Non
 
     Raises ChatappError("not_found") when the conversation or the leaf is not the user's.
     """
-    conversation = get_conversation_for(user, conversation_id)
-    messages = {message.id: message for message in conversation.messages.select_related(*_OF_A_TURN)}
+    own = Message.objects.filter(conversation_id=conversation_id, conversation__owner=user)
+    messages = {message.id: message for message in own.select_related(*_OF_A_TURN)}
+    if not messages:
+        get_conversation_for(user, conversation_id)
+        return []
     children: dict[UUID | None, list[UUID]] = defaultdict(list)
     for message in messages.values():
         children[message.parent_id].append(message.id)
-    if not messages:
-        return []
     if leaf_id is not None and leaf_id not in messages:
         raise ChatappError("not_found")
     at: UUID | None = leaf_id or next(reversed(messages))

@@ -32,10 +32,10 @@ def ask(
     question = Message(conversation=conversation, parent=parent, role=MessageRole.USER, text=kept)
     if message_id is not None:
         question.id = message_id
-    question.save(force_insert=True)
     return queue_answer(
         conversation=conversation,
         question=question,
+        is_new=True,
         decision=decision,
         policies=policies,
         follows=above if above is not None and above.is_live else None,
@@ -49,6 +49,7 @@ def queue_answer(
     question: Message | None,
     decision: Decision,
     policies: PolicySet,
+    is_new: bool = False,
     follows: Generation | None = None,
     version: ModelVersion | None = None,
     route: str | None = None,
@@ -60,19 +61,21 @@ def queue_answer(
 ) -> Generation:
     """Rules are decided here, by the question as it was posted; which version that means is resolved by the claim.
 
-    Raises ChatappError: model_unavailable, model_not_allowed.
+    A question that `is_new` is stored with its answer. Raises ChatappError: model_unavailable, model_not_allowed.
     """
     blocked = decision.action == Action.BLOCK
     taken = load_asked_route(route or conversation.route_id or Route.DEFAULT)
     if version is not None:
         _refuse_leaving(version, taken)
     now = Now()
-    answer = Message.objects.create(
+    answer = Message(
         conversation=conversation,
         parent=question,
         role=MessageRole.ASSISTANT,
         text=SAFE_TEXT if blocked else "",
+        created_at=now + timedelta(microseconds=1),  # Messages of one statement have one time else, and no order.
     )
+    Message.objects.bulk_create([question, answer] if question is not None and is_new else [answer])
     generation = Generation.objects.create(
         message=answer,
         user_id=conversation.owner_id,

@@ -57,7 +57,7 @@ def edit_message(*, user: User, message_id: UUID, new_id: UUID, text: str, choic
         edited = get_turn_for(user, message_id).message
         if edited.role != MessageRole.USER:
             raise ChatappError("invalid", detail="only your own messages can be edited.")
-        conversation = open_conversation(user=user, conversation_id=edited.conversation_id, title="")
+        conversation = lock_conversation(user=user, conversation_id=edited.conversation_id)
         known = _known_generation(conversation, new_id)
         if known is not None:
             return known
@@ -75,7 +75,7 @@ def regenerate(*, user: User, message_id: UUID, choice: str | None = None) -> Ge
             raise ChatappError("invalid", detail="only an answer can be generated again.")
         if old.is_live:
             raise ChatappError("conversation_busy")
-        conversation = open_conversation(user=user, conversation_id=turn.message.conversation_id, title="")
+        conversation = lock_conversation(user=user, conversation_id=turn.message.conversation_id)
         refuse_when_full(user_id=user.id, conversation_id=conversation.id)
         set_choice(conversation=conversation, choice=choice)
         question = turn.message.parent

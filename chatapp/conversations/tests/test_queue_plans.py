@@ -76,5 +76,5 @@ def test_a_question_costs_few_statements(
 ) -> None:
     post = {"user": alice, "text": "Hello?", "conversation_id": uuid4()}
     services.post_message(**post, message_id=uuid4())
-    with django_assert_max_num_queries(14):
+    with django_assert_max_num_queries(13):
         services.post_message(**post, message_id=uuid4())
