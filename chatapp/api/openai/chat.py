@@ -11,7 +11,7 @@ from chatapp.api.openai.answers import Answer, shape_completion
 from chatapp.api.openai.schemas import ChatRequest
 from chatapp.api.openai.streaming import AnswerStream
 from chatapp.conversations import services
-from chatapp.conversations.models import Generation
+from chatapp.conversations.models import Generation, Priority
 from chatapp.conversations.streams.hub import get_hub
 from chatapp.inference.engine.sampling import parse_sampling
 from chatapp.inference.models import Route
@@ -48,6 +48,7 @@ def accept_chat(user: User, body: ChatRequest) -> Generation:
         max_tokens=body.token_limit,
         sampling=body.sampling,
         stop=body.stops,
+        priority=Priority.BATCH if body.chatapp.priority == "batch" else Priority.API,
     )
 
 
