@@ -42,6 +42,7 @@ PROBLEMS: dict[str, Problem] = {
         502, "The model could not answer. Try again; if it fails again, tell your administrator."
     ),
     "interrupted": Problem(503, "The answer was interrupted. Send the request again."),
+    "database_away": Problem(503, "The database does not answer now. Try again in {seconds} seconds."),
     "internal": Problem(500, "Something went wrong here. It has been logged; try again or tell your administrator."),
     "model_unknown": Problem(404, "There is no model version named {name}."),
     "model_unavailable": Problem(503, "The model is not available now. Try again in a minute."),

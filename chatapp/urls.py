@@ -12,3 +12,5 @@ urlpatterns = [
     path("console/", include("chatapp.console.urls")),
     path("", include("chatapp.conversations.urls")),
 ]
+
+handler500 = "chatapp.middleware.handle_server_error"

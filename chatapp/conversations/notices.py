@@ -17,6 +17,7 @@ class Notice:
 _FAILURES = {
     "empty_answer": "The model ended without writing anything. Try again, or ask in other words.",
     "queue_timeout": "Nobody could start this answer in time: all workers were busy. Try again.",
+    "database_away": "The database went away before the model could write anything, twice. Try again.",
     "worker_lost": "The model stopped before it could write anything. Try again.",
 }
 _FAILED = "The model could not answer. Try again in a minute; if it stays so, tell your administrator."
