@@ -41,6 +41,7 @@ PROBLEMS: dict[str, Problem] = {
     "generation_failed": Problem(
         502, "The model could not answer. Try again; if it fails again, tell your administrator."
     ),
+    "restarting": Problem(503, "The server restarts. The answer goes on as generation {generation}: read it there."),
     "interrupted": Problem(503, "The answer was interrupted. Send the request again."),
     "database_away": Problem(503, "The database does not answer now. Try again in {seconds} seconds."),
     "internal": Problem(500, "Something went wrong here. It has been logged; try again or tell your administrator."),

@@ -18,6 +18,7 @@ class Options:
     demo_password: str | None
     models: tuple[str, ...]
     inference_slots: int
+    drain_seconds: int
 
     @property
     def local_host(self) -> str:
@@ -40,6 +41,7 @@ def read_options() -> Options:
         demo_password=read_variable("CHATAPP_DEMO_PASSWORD"),
         models=tuple(models) or DEFAULT_MODELS,
         inference_slots=_read_number("INFERENCE_SLOTS", default=4, lowest=1, highest=1024),
+        drain_seconds=_read_number("DRAIN_SECONDS", default=6, lowest=0, highest=3600),
     )
 
 

@@ -10,16 +10,12 @@ from chatapp.runtime.linux import yield_to_others
 from chatapp.runtime.options import Options
 from chatapp.runtime.process import Program
 
-DRAIN_SECONDS = 10
+LEAVE_SECONDS = 6  # What a program gets to end itself, after the drain of its answers.
 _PIPELINE_THREADS = 4
 
 
 def list_programs(options: Options, *, home: Path) -> list[Program]:
-    web = (
-        *("uvicorn", "chatapp.asgi:application", "--host", options.host, "--port", str(options.port)),
-        *("--lifespan", "off", "--no-access-log", "--no-server-header", "--ws-max-size", "65536"),
-        *("--timeout-graceful-shutdown", str(DRAIN_SECONDS - 2)),
-    )
+    web = ("chatapp.web", "--host", options.host, "--port", str(options.port))
     inference = _worker("inference", queues="inference", threads=options.inference_slots)
     pipeline = _worker("pipeline", queues="lookup,pipeline", threads=_PIPELINE_THREADS)
     beat = (

@@ -8,7 +8,7 @@ from chatapp.runtime.embedded import Services
 from chatapp.runtime.instance import Instance, remove_instance, write_instance
 from chatapp.runtime.options import Options
 from chatapp.runtime.process import Process, ProcessError, Program, stop_all
-from chatapp.runtime.programs import DRAIN_SECONDS
+from chatapp.runtime.programs import LEAVE_SECONDS
 from chatapp.runtime.readiness import ask_readiness
 from chatapp.runtime.stages import Stage, run_stages
 from chatapp.runtime.stop import StopFlag
@@ -44,8 +44,9 @@ class Supervisor:
                 time.sleep(_LOOK_SECONDS)
         finally:
             progress.say("Stopping")
-            for name in stop_all([watched.process for watched in self._programs], seconds=DRAIN_SECONDS):
-                progress.say(f"{name} did not stop within {DRAIN_SECONDS} s and was killed")
+            patience = self._options.drain_seconds + LEAVE_SECONDS
+            for name in stop_all([watched.process for watched in self._programs], seconds=patience):
+                progress.say(f"{name} did not stop within {patience} s and was killed")
             remove_instance()
 
     def _start_programs(self, programs: list[Program]) -> None:

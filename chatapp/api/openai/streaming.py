@@ -3,7 +3,8 @@
 import asyncio
 import json
 from collections.abc import AsyncIterator, Iterator
-from typing import Any
+from typing import Any, ClassVar
+from weakref import WeakSet
 
 from channels.db import database_sync_to_async
 
@@ -13,6 +14,7 @@ from chatapp.conversations import services
 from chatapp.conversations.models import Generation
 from chatapp.conversations.streams.hub import get_hub
 from chatapp.conversations.streams.live_answer import LiveAnswer
+from chatapp.errors import ChatappError
 from chatapp.problems import openai_error, problem_body
 
 HEARTBEAT_SECONDS = 10.0
@@ -23,6 +25,8 @@ DONE = "data: [DONE]\n\n"
 class AnswerStream:
     """An async iterable of events. Django calls `close` when the response is over, however it ended."""
 
+    running: ClassVar[WeakSet["AnswerStream"]] = WeakSet()
+
     def __init__(self, *, user: User, generation: Generation, model: str, include_usage: bool) -> None:
         self.user = user
         self.generation = generation
@@ -30,13 +34,19 @@ class AnswerStream:
         self.include_usage = include_usage
         self.sent = ""
         self.ended = False
+        self.leaving = False
+        self._waiting: asyncio.Task[int] | None = None
+        self.running.add(self)
 
     async def __aiter__(self) -> AsyncIterator[str]:
         yield self._chunk({"role": "assistant", "content": ""})
         async with get_hub().follow(self.generation) as live:
             async for event in self._follow(live):
                 yield event
-        self.ended = True
+        self.ended = True  # Also for the answer that goes on without its reader.
+        if self.leaving:
+            yield _problem(ChatappError("restarting", generation=self.generation.id))
+            return
         answer = await database_sync_to_async(Answer)(self.user, self.generation)
         for event in self._last_events(answer):
             yield event
@@ -47,11 +57,33 @@ class AnswerStream:
             self.ended = True
             services.request_stop(user=self.user, generation_id=self.generation.id)
 
+    @classmethod
+    def leave_all(cls) -> None:
+        """The web process shuts down."""
+        for stream in list(cls.running):
+            stream.leave()
+
+    def leave(self) -> None:
+        """Ends the stream with a problem now; its answer goes on."""
+        self.leaving = True
+        if self._waiting is not None:
+            self._waiting.cancel()
+
+    async def _changed(self, live: LiveAnswer, version: int) -> int:
+        """The live answer's new version; the same when the stream has to leave. Raises TimeoutError."""
+        self._waiting = asyncio.ensure_future(live.changed(version))
+        try:
+            return await asyncio.wait_for(self._waiting, HEARTBEAT_SECONDS)
+        except asyncio.CancelledError:
+            if self.leaving:
+                return version
+            raise
+
     async def _follow(self, live: LiveAnswer) -> AsyncIterator[str]:
         version, epoch, last = -1, live.epoch, False
-        while not last:
+        while not last and not self.leaving:
             try:
-                version = await asyncio.wait_for(live.changed(version), HEARTBEAT_SECONDS)
+                version = await self._changed(live, version)
             except TimeoutError:
                 yield HEARTBEAT
                 continue
@@ -65,7 +97,7 @@ class AnswerStream:
     def _last_events(self, answer: Answer) -> Iterator[str]:
         """What the database holds is the answer: the rest of it, or why there is none."""
         if (problem := answer.problem) is not None:
-            yield _event({**problem_body(problem), "error": openai_error(problem)})
+            yield _problem(problem)
             return
         self.model = answer.model or self.model
         if answer.text.startswith(self.sent) and len(answer.text) > len(self.sent):
@@ -98,6 +130,10 @@ class AnswerStream:
                 **fields,
             }
         )
+
+
+def _problem(problem: ChatappError) -> str:
+    return _event({**problem_body(problem), "error": openai_error(problem)})
 
 
 def _event(data: dict[str, Any]) -> str:
