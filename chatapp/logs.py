@@ -1,10 +1,23 @@
-"""One JSON line per event on standard error; message text and credentials are never logged."""
+"""One JSON line per event on standard error; message text and credentials are never logged.
 
+A thread of its own writes them: whoever logs waits for no disk and no reader, and hears of none that fails. Lines that
+do not fit into its queue are dropped and counted.
+"""
+
+import atexit
 import logging
 import logging.config
-from typing import Any
+import queue
+from contextlib import suppress
+from logging.handlers import QueueHandler, QueueListener
+from typing import Any, TextIO
 
 import structlog
+
+from chatapp.metrics import count_fault
+
+MAX_WAITING_LINES = 10_000
+LAST_LINES_SECONDS = 2.0
 
 SHARED: list[structlog.typing.Processor] = [
     structlog.contextvars.merge_contextvars,
@@ -20,6 +33,38 @@ class NoProbes(logging.Filter):
 
     def filter(self, record: logging.LogRecord) -> bool:
         return getattr(getattr(record, "request", None), "path", "") != "/readyz"
+
+
+class NeverBlocking(QueueHandler):
+    """Formats in the caller's thread, where its context is."""
+
+    def enqueue(self, record: logging.LogRecord) -> None:
+        try:
+            self.queue.put_nowait(record)
+        except queue.Full:
+            count_fault("log_dropped")
+
+
+class NeverFailing(logging.StreamHandler[TextIO]):
+    def handleError(self, record: logging.LogRecord) -> None:  # noqa: ARG002, N802 - logging's own name for it
+        count_fault("log_dropped")
+
+
+class Writer(QueueListener):
+    def close(self) -> None:
+        """At the end of the process: what waits is written, unless nobody takes it."""
+        with suppress(queue.Full):
+            self.enqueue_sentinel()
+        if self._thread is not None:
+            self._thread.join(LAST_LINES_SECONDS)
+
+
+def make_handler(stream: TextIO | None = None) -> logging.Handler:
+    lines: queue.Queue[Any] = queue.Queue(MAX_WAITING_LINES)
+    writer = Writer(lines, NeverFailing(stream))
+    writer.start()
+    atexit.register(writer.close)
+    return NeverBlocking(lines)
 
 
 def configure(overrides: dict[str, Any]) -> None:
@@ -39,7 +84,7 @@ def configure(overrides: dict[str, Any]) -> None:
                 },
             },
             "filters": {"probes": {"()": NoProbes}},
-            "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": "json"}},
+            "handlers": {"stderr": {"()": make_handler, "formatter": "json"}},
             "root": {"handlers": ["stderr"], "level": "INFO"},
             "loggers": {
                 "django.request": {"filters": ["probes"]},

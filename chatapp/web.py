@@ -36,6 +36,7 @@ def configure(*, host: str, port: int) -> uvicorn.Config:
         port=port,
         lifespan="off",
         access_log=False,
+        log_config=None,  # As all others' its lines go through chatapp.logs.
         server_header=False,
         ws_max_size=65536,
         timeout_graceful_shutdown=SHUTDOWN_SECONDS,
