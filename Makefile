@@ -1,5 +1,5 @@
 .DEFAULT_GOAL := help
-.PHONY: help run test test-fast test-faults check bench clean install install-dev
+.PHONY: help run test test-fast test-faults soak check bench clean install install-dev
 
 # The versions are tried together on Python 3.11; any newer one may do.
 PYTHON ?= $(shell command -v python3.11 || command -v python3)
@@ -25,6 +25,10 @@ test-fast: install-dev ## Run the tests that need no model, no browser and no ru
 test-faults: install-dev ## Run only the tests that kill processes of the running product
 	@$(VENV)/python -m chatapp.inference.artifacts $(TEST_MODEL)
 	@$(VENV)/python -m pytest -m faults
+
+soak: install-dev ## Let random faults happen under load for SOAK_MINUTES=20, and say what leaked
+	@$(VENV)/python -m chatapp.inference.artifacts $(TEST_MODEL)
+	@SOAK_MINUTES=$${SOAK_MINUTES:-20} $(VENV)/python -m pytest tests/faults/test_soak.py
 
 check: install-dev ## Run lint, types, template and migration checks
 	@$(VENV)/ruff check .

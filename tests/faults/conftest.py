@@ -57,11 +57,16 @@ def scene(_people: Scene) -> Iterator[Scene]:
 
 
 @pytest.fixture
-def prove(request: pytest.FixtureRequest, scene: Scene) -> Prove:
+def table(request: pytest.FixtureRequest) -> Table:
+    return request.config.stash[_TABLE]
+
+
+@pytest.fixture
+def prove(request: pytest.FixtureRequest, scene: Scene, table: Table) -> Prove:
     """Asserts I1 to I10 after the fault; `counted` are the kinds of `chatapp_faults_total` that must have risen."""
 
     def prove(*counted: str) -> None:
-        request.config.stash[_TABLE].prove(scene, _faults_of(request.node), counted)
+        table.prove(scene, _faults_of(request.node), counted)
 
     return prove
 

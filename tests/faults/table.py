@@ -4,6 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from tests.faults import invariants
+from tests.faults.elsewhere import ELSEWHERE
 from tests.faults.scene import Scene
 
 CHECKS: dict[str, Callable[[Scene], None]] = {
@@ -35,6 +36,7 @@ class Row:
 class Table:
     def __init__(self) -> None:
         self.rows: dict[str, Row] = {}
+        self.notes: list[str] = []
 
     def prove(self, scene: Scene, faults: tuple[str, ...], counted: tuple[str, ...]) -> None:
         """Asserts every invariant, all of them even when one does not hold, and writes down which did."""
@@ -61,6 +63,7 @@ class Table:
 
     def lines(self) -> list[str]:
         wide = max(len(fault) for fault in self.rows)
-        return [f"{'fault':{wide}}  tries  invariants held"] + [
-            f"{fault:{wide}}  {row.tries:5}  {row.describe()}" for fault, row in sorted(self.rows.items())
-        ]
+        here = [(fault, f"{row.tries:5}  {row.describe()}") for fault, row in self.rows.items()]
+        there = [(fault, f"    -  see {', '.join(paths)}") for fault, paths in ELSEWHERE.items()]
+        told = [f"{fault:{wide}}  {what}" for fault, what in sorted([*here, *there])]
+        return [f"{'fault':{wide}}  tries  invariants held", *told, *self.notes]

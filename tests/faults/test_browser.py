@@ -1,0 +1,62 @@
+"""Faults as a person at a real browser sees them: nothing to repair, nothing to reload."""
+
+import re
+from collections.abc import Iterator
+
+import pytest
+from playwright.sync_api import expect, sync_playwright
+
+from tests.e2e.browser import ANSWER_MS, FLAGS, User, at_browser, find_chromium, numbered
+from tests.faults.conftest import Prove
+from tests.faults.scene import Scene
+
+pytestmark = pytest.mark.faults
+_AWAY = re.compile(r"WebSocket|ERR_CONNECTION|Failed to load resource")
+
+
+@pytest.fixture
+def alice(scene: Scene) -> Iterator[User]:
+    """The browser complains of the server that is away, and of nothing else."""
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=find_chromium(), args=FLAGS)
+        with at_browser(browser, scene.stack) as user:
+            user.sign_in("alice")
+            yield user
+            assert [complaint for complaint in user.complaints if not _AWAY.search(complaint)] == []
+        browser.close()
+
+
+def words(user: User) -> list[str]:
+    return re.findall(r"t\d{6}", user.answers.last.inner_text())
+
+
+@pytest.mark.fault("F16")
+def test_the_page_shows_every_word_when_web_dies_in_mid_answer(scene: Scene, alice: User, prove: Prove) -> None:
+    alice.order("rate=20 tokens=240")
+    alice.wait_text("t000020")
+    scene.stack.wait_restarted("web", scene.stack.kill("web"))
+    expect(alice.answers.last).to_have_attribute("data-status", "complete", timeout=2 * ANSWER_MS)
+    assert words(alice) == numbered(240)
+    alice.page.reload()
+    assert words(alice) == numbered(240)
+    prove()
+
+
+@pytest.mark.fault("F01")
+def test_the_page_keeps_the_words_and_offers_a_retry_when_the_worker_dies(
+    scene: Scene, alice: User, prove: Prove
+) -> None:
+    alice.order("rate=20 tokens=2000")
+    alice.wait_text("t000020")
+    scene.stack.wait_restarted("inference", scene.stack.kill("inference"))
+    expect(alice.answers.last).to_have_attribute("data-status", "interrupted", timeout=ANSWER_MS)
+    kept = words(alice)
+    assert kept == numbered(len(kept))
+    assert len(kept) > 20
+    alice.page.reload()
+    assert words(alice) == kept
+    alice.page.get_by_test_id("retry").click()
+    alice.wait_text("t000005")
+    alice.page.get_by_test_id("stop").click()
+    expect(alice.answers.last).to_have_attribute("data-status", "stopped", timeout=ANSWER_MS)
+    prove("worker_lost")
