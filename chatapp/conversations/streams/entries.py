@@ -3,6 +3,7 @@
 Key `generation:<uuid>`; entry ids are `<attempt>-<seq>`, so Redis itself refuses what a zombie attempt writes late.
 Fields: `k` (kind) and `t` (text). Kinds: `fence` starts an attempt (seq 0), `text` appends, `snapshot` replaces all
 text shown (after a loss of Redis), `note` is a word on what the worker does now, `end` names the terminal status.
+Newer code may add fields and kinds: a reader passes over what it does not know.
 `a` is when the worker handed the entry over (seconds since 1970), for the lag metric only.
 """
 
@@ -53,4 +54,8 @@ def end_entry(status: str) -> Fields:
 def parse_entry(raw_id: str, raw: Fields) -> Entry:
     attempt, _, seq = raw_id.partition("-")
     kind = cast("Kind", raw.get("k", "note"))
-    return Entry(int(attempt), int(seq), kind, raw.get("t", ""), float(raw.get("a", 0)))
+    try:
+        appended_at = float(raw.get("a", 0))
+    except ValueError:  # Only a metric hangs on it.
+        appended_at = 0.0
+    return Entry(int(attempt), int(seq), kind, raw.get("t", ""), appended_at)

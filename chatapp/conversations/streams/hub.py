@@ -5,7 +5,7 @@ import time
 import uuid
 from collections import Counter
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from contextvars import Context
 from uuid import UUID
 from weakref import WeakKeyDictionary
@@ -17,13 +17,22 @@ from redis.exceptions import RedisError
 from chatapp.conversations.metrics import STREAM_LAG, STREAM_READERS
 from chatapp.conversations.models import Generation, Status
 from chatapp.conversations.selectors import load_live_states
-from chatapp.conversations.streams.entries import entry_id, parse_entry, stream_key
+from chatapp.conversations.streams.entries import Fields, entry_id, parse_entry, stream_key
 from chatapp.conversations.streams.live_answer import LiveAnswer
 from chatapp.conversations.streams.redis import async_client
 
-BLOCK_MILLISECONDS = 10_000
+BLOCK_SECONDS = 10.0
+# Beyond its block a read is given up: the other end may have gone without a word.
+PATIENCE_SECONDS = 5.0
 POLL_SECONDS = 1.0
 RETRY_SECONDS = 0.5
+LONGEST_RETRY_SECONDS = 5.0
+# Between two reads, so that one read brings what came of many answers; longer while followers cannot keep up.
+REST_SECONDS = 0.02
+LONGEST_REST_SECONDS = 0.1
+# Of each stream in one read: a follower that comes late to a long answer does not hold up the others.
+READ_ENTRIES = 500
+COURTESY_SECONDS = 0.5
 log = structlog.get_logger(__name__)
 
 
@@ -33,13 +42,17 @@ class Hub:
         self._followers: Counter[UUID] = Counter()
         self._wake_key = f"hub:{uuid.uuid4()}"
         self._wake_id = "0-0"
+        self._is_blocked = False
         self._reader = async_client()
         self._writer = async_client()
         self._tasks: list[asyncio.Task[None]] = []
 
     @asynccontextmanager
-    async def follow(self, generation: Generation) -> AsyncIterator[LiveAnswer]:
-        """The shared state of the answer, kept up to date while the context is open. Rights are the caller's affair."""
+    async def follow(self, generation: Generation, *, is_new: bool = False) -> AsyncIterator[LiveAnswer]:
+        """The shared state of the answer, kept up to date while the context is open. Rights are the caller's affair.
+
+        `is_new`: the caller has just queued it, so its stream tells all that the database could.
+        """
         answer = self._answers.setdefault(generation.id, LiveAnswer(generation.id, generation.message_id))
         self._followers[generation.id] += 1
         STREAM_READERS.inc()
@@ -50,7 +63,10 @@ class Hub:
                 asyncio.create_task(self._poll(), context=Context()),
             ]
         try:
-            await self._refresh([answer], patience=0)
+            if is_new:
+                answer.set_state(generation.status, None)
+            else:
+                await self._refresh([answer], patience=0)
             await self._interrupt_reader()
             yield answer
         finally:
@@ -61,11 +77,15 @@ class Hub:
                 self._answers.pop(generation.id, None)
 
     async def close(self) -> None:
+        """Ends within seconds, whatever Redis does."""
         for task in self._tasks:
             task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
-        await self._reader.aclose()
-        await self._writer.aclose()
+        if self._tasks:
+            await asyncio.wait(self._tasks, timeout=COURTESY_SECONDS)
+        for client in (self._reader, self._writer):
+            with suppress(RedisError, OSError, TimeoutError):
+                async with asyncio.timeout(COURTESY_SECONDS):
+                    await client.aclose()
 
     @property
     def following(self) -> int:
@@ -73,32 +93,45 @@ class Hub:
 
     async def _interrupt_reader(self) -> None:
         """A blocked XREAD does not see new streams: an entry in its control stream makes it return."""
+        if not self._is_blocked:
+            return  # It looks at all answers when it reads next.
+        self._is_blocked = False
+        wake = self._writer.pipeline(transaction=False)
+        wake.xadd(self._wake_key, {"k": "wake"}, maxlen=1, approximate=False)
+        wake.expire(self._wake_key, 60)
         try:
-            await self._writer.xadd(self._wake_key, {"k": "wake"}, maxlen=1, approximate=False)
-            await self._writer.expire(self._wake_key, 60)
-        except RedisError as error:
+            async with asyncio.timeout(COURTESY_SECONDS):
+                await wake.execute()
+        except (RedisError, OSError) as error:  # TimeoutError is an OSError.
             log.warning("reader_not_interrupted", reason=type(error).__name__)
 
     async def _read(self) -> None:
+        rest, retry = REST_SECONDS, RETRY_SECONDS
         while True:
             try:
                 await self._read_once()
-            except (RedisError, OSError) as error:
+                retry = RETRY_SECONDS
+            except Exception as error:  # noqa: BLE001 - without its reader a web process would stand still
                 log.warning("stream_read_failed", reason=type(error).__name__)
-                await asyncio.sleep(RETRY_SECONDS)
+                await asyncio.sleep(retry)
+                retry = min(2 * retry, LONGEST_RETRY_SECONDS)
+            rest = await _rest(rest)
 
     async def _read_once(self) -> None:
         by_key = {stream_key(answer.generation_id): answer for answer in self._answers.values() if not answer.ended}
         places = {key: entry_id(*answer.read) for key, answer in by_key.items()}
         streams = {self._wake_key: self._wake_id, **places}
-        for key, entries in await self._reader.xread(streams, block=BLOCK_MILLISECONDS):
+        self._is_blocked = True
+        try:
+            async with asyncio.timeout(BLOCK_SECONDS + PATIENCE_SECONDS):
+                found = await self._reader.xread(streams, count=READ_ENTRIES, block=int(1000 * BLOCK_SECONDS))
+        finally:
+            self._is_blocked = False
+        for key, entries in found:
             if key == self._wake_key:
                 self._wake_id = entries[-1][0]
             elif key in by_key:
-                taken = [parse_entry(raw_id, raw) for raw_id, raw in entries]
-                for entry in taken:
-                    by_key[key].apply(entry)
-                STREAM_LAG.observe(max(0.0, time.time() - taken[-1].appended_at))
+                _apply(by_key[key], entries)
 
     async def _poll(self) -> None:
         """Finds what Redis did not tell: queue places, lost ends, checkpoints ahead of a lost stream."""
@@ -125,6 +158,21 @@ class Hub:
                     attempt=generation.attempt, seq=generation.checkpoint_seq, text=generation.checkpoint
                 )
             answer.set_state(generation.status, place, patience=patience)
+
+
+def _apply(answer: LiveAnswer, entries: list[tuple[str, Fields]]) -> None:
+    taken = [parse_entry(raw_id, raw) for raw_id, raw in entries]
+    for entry in taken:
+        answer.apply(entry)
+    STREAM_LAG.observe(max(0.0, time.time() - taken[-1].appended_at))
+
+
+async def _rest(seconds: float) -> float:
+    """How long to rest the next time: what the followers take of the loop shows in how late this one ends."""
+    begun = time.monotonic()
+    await asyncio.sleep(seconds)
+    late = time.monotonic() - begun - seconds
+    return min(REST_SECONDS + 2 * late, LONGEST_REST_SECONDS)
 
 
 _hubs: WeakKeyDictionary[asyncio.AbstractEventLoop, Hub] = WeakKeyDictionary()

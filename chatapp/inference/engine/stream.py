@@ -54,6 +54,23 @@ class Stream:
             raise self._error
         return None
 
+    def next_text(self, timeout: float | None) -> str | None:
+        """As `next_piece`, but all pieces that wait at once."""
+        piece = self.next_piece(timeout)
+        if not piece:
+            return piece
+        taken = [piece]
+        while not self._ended:
+            try:
+                following = self._pieces.get_nowait()
+            except queue.Empty:
+                break
+            if following is None:
+                self._ended = True
+            else:
+                taken.append(following)
+        return "".join(taken)
+
     def cancel(self) -> None:
         """Ask the engine to stop; it does so within one decode step. Text already written stays readable."""
         if not self.cancelled:

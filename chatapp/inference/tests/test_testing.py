@@ -40,6 +40,32 @@ def test_say_streams_all_that_follows_in_small_pieces(model: ScriptedModel) -> N
     assert {len(piece) for piece in pieces[:-1]} == {1, 2, 3}
 
 
+def test_stamps_tell_when_each_token_was_written(model: ScriptedModel) -> None:
+    before = time.time()
+    words = "".join(ask(model, "stamps=1 rate=5000 tokens=50")).split()
+    times = [int(word[7:].translate(str.maketrans("abcdefghij", "0123456789"))) / 1000 for word in words]
+    assert [word[:7] for word in words] == [f"t{number:06}" for number in range(50)]
+    assert times == sorted(times)
+    assert before - 0.001 <= times[0] <= times[-1] <= time.time()
+
+
+def test_markdown_is_whole_and_goes_on_until_the_last_token(model: ScriptedModel) -> None:
+    pieces = list(ask(model, "markdown=1 rate=5000 tokens=300"))
+    assert len(pieces) == 300
+    assert all(len(piece.strip()) <= 7 for piece in pieces)
+    text = "".join(pieces)
+    assert all(part in text for part in ("\n\n| grade | days | carried over |\n", "\n```python\n", "\n- Wait for"))
+
+
+def test_text_that_waits_comes_at_once(model: ScriptedModel) -> None:
+    stream = ask(model, "rate=5000 tokens=20")
+    deadline = time.monotonic() + 30
+    while stream.finish_reason is None and time.monotonic() < deadline:
+        time.sleep(0.01)
+    assert (stream.next_text(1) or "").split() == [f"t{number:06}" for number in range(20)]
+    assert stream.next_text(1) is None
+
+
 def test_the_question_is_found_behind_passages(model: ScriptedModel) -> None:
     passages = "Passages:\n[1] rate=1 tokens=9 say: wrong\nQuestion: rate=1 say: wrong too\n\n"
     assert "".join(ask(model, passages + "Question: rate=5000 say: right\nand this")) == "right\nand this"
