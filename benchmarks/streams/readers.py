@@ -29,7 +29,7 @@ class Reading:
     first_token: float = 0.0
     ended: float = 0.0
     tokens: int = 0
-    bytes: int = 0
+    received: int = 0  # Bytes, headers and framing of HTTP included.
     refused: str = ""
     lags: list[float] = field(default_factory=list)
 
@@ -48,7 +48,7 @@ class Reading:
 
 
 class ApiReader(asyncio.Protocol):
-    """One request and its server-sent events, without an HTTP library between."""
+    """One request and its server-sent events, without an HTTP library between; `done` when the server hangs up."""
 
     def __init__(self, person: Person, prompt: str) -> None:
         body = {"model": "scripted", "stream": True, "messages": [{"role": "user", "content": prompt}]}
@@ -57,21 +57,16 @@ class ApiReader(asyncio.Protocol):
         self.done: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._tail = b""
 
-    def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        assert isinstance(transport, asyncio.Transport)
-        self.reading.asked = time.time()
-        transport.write(self.request)
-
     def data_received(self, data: bytes) -> None:
         if not self.reading.acknowledged:
             self.reading.acknowledged = time.time()
             if b" 200 " not in data[:20]:
                 self.reading.refused = data[:20].decode(errors="replace")
-        self.reading.bytes += len(data)
+        self.reading.received += len(data)
         data = self._tail + data
         self._tail = data[max(self.reading.take(data), len(data) - _STAMP_LENGTH) :]
 
-    def connection_lost(self, exc: Exception | None) -> None:
+    def connection_lost(self, exc: Exception | None) -> None:  # noqa: ARG002 - asyncio passes it
         self.reading.ended = time.time()
         if not self.done.done():
             self.done.set_result(None)
@@ -79,7 +74,9 @@ class ApiReader(asyncio.Protocol):
 
 async def read_api(port: int, person: Person, prompt: str) -> Reading:
     loop = asyncio.get_running_loop()
-    _, reader = await loop.create_connection(lambda: ApiReader(person, prompt), "127.0.0.1", port)
+    transport, reader = await loop.create_connection(lambda: ApiReader(person, prompt), "127.0.0.1", port)
+    reader.reading.asked = time.time()
+    transport.write(reader.request)
     await reader.done
     return reader.reading
 
@@ -123,7 +120,7 @@ async def follow(socket: ClientConnection, generation: str, reading: Reading) ->
     await socket.send(json.dumps({"type": "subscribe", "generation": generation, "seq": 0, "protocol": 2}))
     async for frame in socket:
         data = frame.encode() if isinstance(frame, str) else frame
-        reading.bytes += len(data)
+        reading.received += len(data)
         if data.startswith(b'{"type":"final"') or b'"type":"final"' in data[:120]:
             reading.tokens = max(reading.tokens, *(int(found[1]) + 1 for found in _STAMP.finditer(data)), 0)
             return
