@@ -5,6 +5,7 @@ import { showContext } from "./context.js";
 import { addCopyButtons } from "./copy.js";
 
 const AGAIN = 200;
+const LEAVING = 500;
 const thread = () => /** @type {HTMLElement} */ (document.getElementById("thread"));
 let swaps = 0;
 /** @type {Promise<boolean> | null} */ let running = null;
@@ -13,7 +14,8 @@ let wanted = false;
 /** @param {{conversation: string, message: string | null}} frame */
 export function changed(frame) {
   if (frame.conversation === thread().dataset.conversation) {
-    if (frame.message === null || !document.getElementById(`message-${frame.message}`)) refresh();
+    if (frame.message === null) setTimeout(showGone, LEAVING); // The page that deleted it has left by then.
+    else if (!document.getElementById(`message-${frame.message}`)) refresh();
   }
   const listed = document.querySelector(`#conversation-${CSS.escape(frame.conversation)}`);
   const isNewest = listed !== null && listed === document.querySelector("#conversations .conversation");

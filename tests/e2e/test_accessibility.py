@@ -2,9 +2,10 @@
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
-from playwright.sync_api import Browser
+from playwright.sync_api import Browser, expect
 
-from tests.e2e.browser import DESKTOP, PHONE, Scheme, User, at_browser
+from tests.e2e.browser import ANSWER_MS, DESKTOP, PHONE, Scheme, User, at_browser
+from tests.e2e.sockets import Sockets
 from tests.stack import Stack
 
 pytestmark = pytest.mark.e2e
@@ -79,3 +80,28 @@ def test_an_answered_conversation(
             user.page.get_by_role("button", name="Menu", exact=True).click()
             user.page.get_by_test_id("new-chat").wait_for()
             assert_sound(user)
+
+
+def test_a_running_conversation(browser: Browser, scripted_stack: Stack, size: tuple[int, int], scheme: Scheme) -> None:
+    """An answer that runs, follow-ups that wait for it, the offer of a smaller model, a lost connection, stops."""
+    with at_browser(browser, scripted_stack, size=size, scheme=scheme) as user:
+        sockets = Sockets(user.page)
+        user.sign_in("alice")
+        user.order("rate=15 tokens=2000")
+        user.answers.first.get_by_text("t000003").wait_for(timeout=ANSWER_MS)
+        for text in ("rate=400 say: two", "rate=400 say: three"):
+            waiting = user.ask(text)
+        generation = waiting.get_attribute("data-generation")
+        sockets.withheld = {"status"}
+        state = {"generation": generation, "status": "queued", "note": "", "follows": False, "faster": "small"}
+        sockets.say(type="status", position=3, wait_seconds=40, **state)
+        expect(waiting.get_by_test_id("switch-model")).to_be_visible()
+        user.page.locator("#offline").evaluate("banner => { banner.hidden = false; }")
+        user.page.get_by_test_id("composer").fill("the next one")
+        assert_sound(user)
+        for answer in (user.answers.nth(2), user.answers.nth(1)):
+            answer.get_by_test_id("cancel-queued").click()
+            expect(answer).to_have_attribute("data-status", "stopped", timeout=ANSWER_MS)
+        user.page.get_by_test_id("stop").click()
+        user.wait_settled()
+        assert_sound(user)

@@ -4,7 +4,7 @@ import re
 from uuid import uuid4
 
 import pytest
-from playwright.sync_api import WebSocketRoute, expect
+from playwright.sync_api import expect
 
 from tests.e2e.browser import ANSWER_MS, User, numbered
 
@@ -41,30 +41,6 @@ def test_stop_keeps_what_was_written(alice: User) -> None:
     alice.page.reload()
     assert words(alice) == shown
     expect(alice.page.get_by_test_id("send")).to_be_visible()
-
-
-def test_a_cut_socket_is_found_again_and_no_word_is_lost_or_doubled(alice: User) -> None:
-    cuts: list[WebSocketRoute] = []
-
-    def pass_on(route: WebSocketRoute) -> None:
-        cuts.append(route)
-        route.connect_to_server()
-
-    alice.page.route_web_socket("**/ws/", pass_on)
-    alice.order("rate=25 tokens=200")
-    for mark in ("t000020", "t000060"):
-        alice.wait_text(mark)
-        cuts[-1].close(code=1012)
-    alice.wait_settled()
-    assert len(cuts) >= 3
-    assert words(alice) == numbered(200)
-
-
-def test_without_any_socket_the_page_asks_for_the_answer(alice: User) -> None:
-    alice.page.route_web_socket("**/ws/", lambda route: route.close(code=1011))
-    alice.order("rate=40 tokens=80")
-    alice.wait_settled()
-    assert words(alice) == numbered(80)
 
 
 def test_markdown_arrives_rendered_and_inert(alice: User) -> None:

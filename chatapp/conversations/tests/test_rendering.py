@@ -1,3 +1,5 @@
+import re
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 from uuid import uuid4
@@ -8,6 +10,7 @@ from django.utils import timezone
 from chatapp.accounts.models import User
 from chatapp.conversations.models import Conversation, ConversationSummary, Generation, Message, Source, Status
 from chatapp.conversations.notices import notice_of
+from chatapp.conversations.queue import QueuePlace
 from chatapp.conversations.rendering import group_by_day, render_turn
 from chatapp.conversations.selectors import Turn, get_turn_for
 from chatapp.conversations.tests.conftest import Ask
@@ -44,6 +47,31 @@ def test_a_live_answer_shows_its_checkpoint_and_its_place(alice: User, ask: Ask)
     assert "<p>So <em>far</em></p>" in answering
     assert 'data-seq="7"' in answering
     assert 'data-testid="regenerate"' not in answering
+
+
+@pytest.mark.parametrize(
+    "place, words",
+    [
+        (QueuePlace(position=2, wait_seconds=None), "number 2 in the queue"),
+        (QueuePlace(position=1, wait_seconds=89), "number 1 in the queue, about 89 s"),
+        (QueuePlace(position=1, wait_seconds=300), "number 1 in the queue, about 5 min"),
+        (QueuePlace(position=1, wait_seconds=7, follows=True), ">about 7 s<"),
+    ],
+)
+def test_the_place_in_words(alice: User, ask: Ask, place: QueuePlace, words: str) -> None:
+    turn = replace(get_turn_for(alice, ask(alice).message_id), queue=place)
+    html = render_turn(turn, user=alice)
+    assert words in html
+    assert ("Answered after the one above" in html) == place.follows
+
+
+def test_the_smaller_model_is_offered_by_its_name(alice: User, ask: Ask) -> None:
+    turn = get_turn_for(alice, ask(alice).message_id)
+    button = r'<button[^>]*data-testid="switch-model"[^>]*\bhidden>'
+    assert re.search(button, render_turn(turn, user=alice))
+    offered = render_turn(replace(turn, queue=QueuePlace(1, None, faster="small <b>")), user=alice)
+    assert not re.search(button, offered)
+    assert "<span data-faster>small &lt;b&gt;</span>" in offered
 
 
 def test_blocked_text_is_a_notice_and_not_the_body(alice: User, ask: Ask) -> None:

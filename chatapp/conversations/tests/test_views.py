@@ -1,5 +1,6 @@
 """The pages as a browser asks for them: whole and as fragments, by their owner and by others."""
 
+import re
 from typing import Any
 from uuid import UUID, uuid4
 
@@ -10,6 +11,7 @@ from django.urls import reverse
 from chatapp.accounts.models import User
 from chatapp.conversations.models import Conversation, Generation, Message, Status
 from chatapp.conversations.tests.conftest import Ask
+from chatapp.runtime.files import CHECKOUT
 
 pytestmark = pytest.mark.django_db
 HTMX = {"HX-Request": "true"}
@@ -44,6 +46,7 @@ def urls_of(generation: Generation) -> dict[str, str]:
         "regenerate": reverse("regenerate", args=[conversation, answer.id]),
         "edit": reverse("edit_message", args=[conversation, answer.parent.id]),
         "stop": reverse("stop_generation", args=[generation.id]),
+        "switch": reverse("switch_model", args=[generation.id]),
     }
 
 
@@ -58,6 +61,16 @@ def test_the_page_obeys_its_own_content_security_policy(alice: User) -> None:
     policy = signed_in(alice).get("/")["Content-Security-Policy"]
     assert "script-src 'self'" in policy
     assert "unsafe" not in policy
+
+
+def test_the_page_names_every_module_that_it_needs(alice: User) -> None:
+    page = signed_in(alice).get("/").content.decode()
+    needed, found = ["chat"], set[str]()
+    while needed:
+        found.add(name := needed.pop())
+        source = (CHECKOUT / "static" / "js" / f"{name}.js").read_text()
+        needed += set(re.findall(r'(?:import|from) "\./([\w-]+)\.js"', source)) - found
+    assert set(re.findall(r'rel="modulepreload" href="/static/js/([\w-]+)\.js"', page)) == found
 
 
 @pytest.mark.usefixtures("scripted")
@@ -198,6 +211,37 @@ def test_stop_without_a_socket(alice: User, ask: Ask) -> None:
     assert generation.status == Status.STOPPED
 
 
+def test_a_follow_up_is_added_below_a_running_answer_and_says_what_it_waits_for(alice: User, ask: Ask) -> None:
+    first = ask(alice)
+    Generation.objects.filter(id=first.id).update(status=Status.ANSWERING)
+    fields = {"conversation": first.message.conversation_id, "leaf": first.message_id}
+    html = send(signed_in(alice), "and then?", **fields).content.decode()
+    assert html.count("<article") == 2
+    assert "Answered after the one above" in html
+    assert 'data-testid="cancel-queued"' in html
+
+
+def test_the_button_of_the_smaller_model_is_there_and_refuses_in_a_sentence_when_none_is_free(
+    alice: User, ask: Ask
+) -> None:
+    generation = ask(alice)
+    client, urls = signed_in(alice), urls_of(generation)
+    assert urls["switch"] in client.get(urls["message"]).content.decode()
+    refused = client.post(urls["switch"], headers=HTMX)
+    assert refused.status_code == 409
+    assert b'data-code="no_faster_model"' in refused.content
+    finish(generation)
+    assert b'data-code="not_waiting"' in client.post(urls["switch"], headers=HTMX).content
+
+
+def test_the_smaller_model_answers_when_asked_to(alice: User, ask: Ask, monkeypatch: pytest.MonkeyPatch) -> None:
+    generation = ask(alice)
+    asked: list[Any] = []
+    monkeypatch.setattr("chatapp.conversations.services.switch_model", lambda **given: asked.append(given))
+    assert signed_in(alice).post(urls_of(generation)["switch"], headers=HTMX).status_code == 204
+    assert asked == [{"user": alice, "generation_id": generation.id}]
+
+
 def test_rename_and_its_limits(alice: User, ask: Ask) -> None:
     client, url = signed_in(alice), urls_of(ask(alice))["rename"]
     assert b'name="title"' in client.get(url, headers=HTMX).content
@@ -223,7 +267,9 @@ def test_deleting_another_conversation_leaves_the_page(alice: User, ask: Ask) ->
     assert "delete me" not in html
 
 
-@pytest.mark.parametrize("name", ["conversation", "rename", "delete", "message", "regenerate", "edit", "stop"])
+@pytest.mark.parametrize(
+    "name", ["conversation", "rename", "delete", "message", "regenerate", "edit", "stop", "switch"]
+)
 @pytest.mark.parametrize("method", ["get", "post"])
 def test_a_colleague_is_told_the_same_as_for_what_never_existed(
     alice: User, mallory: User, ask: Ask, name: str, method: str
