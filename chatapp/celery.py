@@ -47,7 +47,7 @@ class VersionedTask(Task):  # type: ignore[type-arg]
         return self.run(*args[: len(places)], **{name: value for name, value in kwargs.items() if name in known})
 
 
-app = Celery("chatapp", task_cls=VersionedTask)
+app: Celery[Task[Any, Any]] = Celery("chatapp", task_cls=VersionedTask)
 
 
 def configure() -> None:

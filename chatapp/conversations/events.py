@@ -4,6 +4,7 @@ Losing any of these changes nothing that lasts: Postgres holds the fact, and a s
 them is waited for longer than a second or two.
 """
 
+from typing import Any
 from uuid import UUID
 
 import structlog
@@ -25,9 +26,11 @@ log = structlog.get_logger(__name__)
 
 def wake_workers() -> None:
     """Says only that there is work; an idle worker also looks once a second."""
-    _announcer.announce(
-        "wake_up", lambda: app.send_task(WAKE_UP, queue=INFERENCE_QUEUE, expires=30, retry=False, ignore_result=True)
-    )
+    _announcer.announce("wake_up", lambda: _send(WAKE_UP, expires=30))
+
+
+def _send(task: str, arguments: tuple[object, ...] = (), **options: Any) -> None:
+    app.send_task(task, arguments, queue=INFERENCE_QUEUE, retry=False, ignore_result=True, **options)
 
 
 def publish_stop(generation_id: UUID) -> None:
@@ -56,8 +59,9 @@ def discard_stream(generation_id: UUID) -> None:
 
 def request_side_work(task: str, generation_id: UUID, *, tries: int = 0, delay: float, expires: float) -> None:
     """Asks some inference worker to write a title or a summary once nobody waits; it may be lost."""
-    options = {"queue": INFERENCE_QUEUE, "countdown": delay, "expires": expires, "retry": False, "ignore_result": True}
-    _announcer.announce("side_work", lambda: app.send_task(SIDE_WORK, (task, str(generation_id), tries), **options))
+    arguments = (task, str(generation_id), tries)
+    options: dict[str, Any] = {"countdown": delay, "expires": expires}
+    _announcer.announce("side_work", lambda: _send(SIDE_WORK, arguments, **options))
 
 
 def socket_group(user_id: UUID) -> str:

@@ -24,11 +24,12 @@ _FAILED = "The model could not answer. Try again in a minute; if it stays so, te
 _INTERRUPTED = "The model stopped in the middle of this answer. What it had written is kept. Try again for a whole one."
 _STOPPED = "You stopped this answer."
 _STOPPED_EMPTY = "You stopped this answer before it began."
+_CUT = "This answer has reached the longest length allowed and was cut here. Ask for the rest."
 _RETRACTED = "A reviewer has taken this answer back."
 
 
-def notice_of(status: Status, error_code: str, text: str) -> Notice | None:
-    """None while an answer runs and when it is complete.
+def notice_of(status: Status, error_code: str, text: str, *, finish_reason: str = "") -> Notice | None:
+    """None while an answer runs, and when it is complete and was not cut.
 
     The text of an answer that was blocked, or that no model could give, is itself the notice.
     """
@@ -39,9 +40,9 @@ def notice_of(status: Status, error_code: str, text: str) -> Notice | None:
             return Notice("warn", "warn", _INTERRUPTED, can_retry=True)
         case Status.FAILED:
             return _failure(error_code, text)
-        case Status.BLOCKED:
-            return Notice("warn", "shield", text)
-        case Status.RETRACTED:
+        case Status.COMPLETE if finish_reason == "length":
+            return Notice("quiet", "warn", _CUT)
+        case Status.BLOCKED | Status.RETRACTED:
             return Notice("warn", "shield", text or _RETRACTED)
     return None
 

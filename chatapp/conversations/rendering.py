@@ -63,7 +63,7 @@ def _answer_context(turn: Turn) -> dict[str, object]:
         "is_live": bool(generation and generation.is_live),
         "place": _place(turn.queue) if turn.queue else "",
         "body": _body(turn, known=known),
-        "notice": notice_of(status, error, turn.text),
+        "notice": notice_of(status, error, turn.text, finish_reason=generation.finish_reason if generation else ""),
         "text_is_notice": status in {Status.BLOCKED, Status.RETRACTED} or error == NO_MODEL,
         "filled": percent_filled(generation) if generation and not generation.is_live else None,
         "byline": byline_of(generation) if generation else "",

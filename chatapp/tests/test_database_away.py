@@ -22,7 +22,7 @@ def patient() -> Client:
 
 
 def counted() -> float:
-    return FAULTS.labels(kind="database_away")._value.get()
+    return float(FAULTS.labels(kind="database_away")._value.get())
 
 
 @pytest.mark.parametrize("error", [OperationalError, PoolTimeout])

@@ -57,7 +57,7 @@ def logger() -> Iterator[logging.Logger]:
 
 
 def dropped() -> float:
-    return FAULTS.labels(kind="log_dropped")._value.get()
+    return float(FAULTS.labels(kind="log_dropped")._value.get())
 
 
 def until(holds: Callable[[], object]) -> None:

@@ -11,6 +11,7 @@ import pytest
 from django.test import Client
 from websockets.exceptions import ConnectionClosed
 from websockets.sync.client import connect
+from websockets.typing import Origin
 
 from chatapp import web
 from chatapp.accounts.models import User
@@ -58,7 +59,7 @@ def test_sockets_close_with_1012_and_nobody_gets_in_any_more(running: Web, alice
     client.force_login(alice)
     headers = {"Cookie": f"sessionid={client.cookies['sessionid'].value}"}
     address = f"127.0.0.1:{running.port}"
-    with connect(f"ws://{address}/ws/", origin=f"http://{address}", additional_headers=headers) as socket:
+    with connect(f"ws://{address}/ws/", origin=Origin(f"http://{address}"), additional_headers=headers) as socket:
         running.shut_down()
         with pytest.raises(ConnectionClosed) as closed:
             socket.recv(timeout=30)

@@ -18,7 +18,7 @@ from chatapp.metrics import FAULTS
 
 
 def lost() -> float:
-    return FAULTS.labels(kind="redis_lost")._value.get()
+    return float(FAULTS.labels(kind="redis_lost")._value.get())
 
 
 def test_who_announces_does_not_wait_and_what_does_not_fit_is_counted() -> None:

@@ -52,7 +52,7 @@ def stored() -> Generation:
 
 
 def drained() -> float:
-    return FAULTS.labels(kind="drained")._value.get()
+    return float(FAULTS.labels(kind="drained")._value.get())
 
 
 def test_an_answer_that_ends_in_the_window_is_complete(

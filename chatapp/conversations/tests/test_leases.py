@@ -2,7 +2,7 @@
 
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
@@ -17,13 +17,13 @@ from chatapp.conversations.queue import claim_next
 from chatapp.conversations.tests.conftest import Ask
 from chatapp.conversations.tests.waiting import until
 from chatapp.conversations.workers.inference import InferenceWorker
-from chatapp.inference.models import ModelVersion
+from chatapp.inference.models import AnswerOutcome, ModelVersion
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
 
 @pytest.fixture
-def replies(alice: User, bob: User, mallory: User, ask: Ask, worker: InferenceWorker) -> list[Reply]:
+def replies(alice: User, bob: User, mallory: User, ask: Ask, worker: InferenceWorker) -> Iterator[list[Reply]]:
     """Three running answers, of which each has shown a word. Nobody keeps their leases but the test."""
     worker.leases.close()
     for person in (alice, bob, mallory):
@@ -179,7 +179,8 @@ def test_beyond_the_patience_the_text_is_left_to_the_sweeper(
 def test_a_commit_whose_reply_was_lost_is_no_lost_lease(
     alice: User, ask: Ask, worker: InferenceWorker, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    real, lost = services.finish_generation, []
+    real = services.finish_generation
+    lost: list[bool] = []
 
     def finish(*args: Any) -> bool:
         committed = real(*args)
@@ -192,8 +193,6 @@ def test_a_commit_whose_reply_was_lost_is_no_lost_lease(
     generation = ask(alice)
     worker.answer_all()
     assert Generation.objects.get().status == Status.COMPLETE
-    from chatapp.inference.models import AnswerOutcome
-
     assert AnswerOutcome.objects.filter(generation_id=generation.id).count() == 1
 
 
