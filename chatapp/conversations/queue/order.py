@@ -26,7 +26,7 @@ KEEPS_POLICY = """
 """
 # `follows`: the answer above is still live, so this one cannot be claimed; it ranks behind what the user can be given.
 # Nobody waits for the answers of a disabled account: they lie until their deadline.
-RANKED = f"""
+WAITING = f"""
 waiting AS (
     SELECT queued.id, queued.user_id, queued.priority, queued.created_at, queued.route_id, queued.is_pinned,
       queued.follows_id, version.id AS resolved_id,
@@ -36,15 +36,7 @@ waiting AS (
     JOIN accounts_user AS asker ON asker.id = queued.user_id AND asker.is_active
     LEFT JOIN conversations_generation AS above ON above.id = queued.follows_id
     WHERE queued.status = 'queued' AND queued.deadline_at > now() AND {KEEPS_POLICY}
-),
-askers AS (
-    SELECT one.user_id,
-      (SELECT count(*) FROM conversations_generation AS running
-       WHERE running.user_id = one.user_id AND running.status = 'answering') AS running,
-      (SELECT max(served.claimed_at) FROM conversations_generation AS served
-       WHERE served.user_id = one.user_id AND served.status <> 'queued') AS served_at
-    FROM (SELECT DISTINCT user_id FROM waiting) AS one
-)"""  # noqa: S608 - of constants
+)"""
 
 
 def ranked(where: str = "true") -> str:
@@ -52,13 +44,18 @@ def ranked(where: str = "true") -> str:
 
     Needs the parameter `limit`. `where` is SQL of this package.
     """
-    return f"""{RANKED},
-ranked AS (
-    SELECT own.*, askers.served_at, askers.running + own.nth AS turn
+    return f"""{WAITING},
+ranked AS MATERIALIZED (
+    SELECT own.*, own.nth + (
+        SELECT count(*) FROM conversations_generation AS running
+        WHERE running.user_id = own.user_id AND running.status = 'answering'
+      ) AS turn, (
+        SELECT max(served.claimed_at) FROM conversations_generation AS served
+        WHERE served.user_id = own.user_id AND served.status <> 'queued'
+      ) AS served_at
     FROM (SELECT *, row_number() OVER own AS nth, first_value(created_at) OVER own AS since
           FROM waiting WHERE {where}
           WINDOW own AS (PARTITION BY user_id ORDER BY follows, priority, created_at, id)) AS own
-    JOIN askers ON askers.user_id = own.user_id
 )"""  # noqa: S608 - of constants
 
 

@@ -26,13 +26,13 @@ WITH serving AS (
     WHERE worker.kind = 'inference' AND worker.ready AND worker.seen_at > now() - make_interval(secs => %(alive)s)
 ),
 {ranked()},
-competing AS (
+competing AS MATERIALIZED (
     SELECT one.version_id, other.version_id AS rival_id
     FROM serving AS one JOIN serving AS other ON other.name = one.name
     UNION SELECT resolved_id, resolved_id FROM waiting
 ),
 placed AS (
-    SELECT ranked.id, competing.version_id, 1 + count(*) FILTER (WHERE NOT ranked.follows) OVER (
+    SELECT ranked.*, competing.version_id, 1 + count(*) FILTER (WHERE NOT ranked.follows) OVER (
         PARTITION BY competing.version_id ORDER BY {ORDER} ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING
       ) AS position
     FROM ranked JOIN competing ON competing.rival_id = ranked.resolved_id
@@ -43,28 +43,34 @@ recent AS (
           WHERE NOT is_cached AND duration_seconds IS NOT NULL
           ORDER BY created_at DESC LIMIT {RECENT_ANSWERS}) AS latest
     LEFT JOIN conversations_generation AS answered ON answered.id = latest.generation_id
+),
+paces AS MATERIALIZED (
+    SELECT route_id, avg(duration_seconds) AS pace FROM recent GROUP BY route_id
+),
+asked AS MATERIALIZED (
+    SELECT DISTINCT user_id FROM waiting WHERE id = ANY(%(ids)s)
 )
-SELECT ranked.id, placed.position, ranked.turn, ranked.resolved_id,
-  CASE WHEN ranked.follows THEN ranked.follows_id END AS follows_id,
-  extract(epoch FROM statement_timestamp() - ranked.above_claimed_at) AS above_seconds,
-  COALESCE((SELECT avg(duration_seconds) FROM recent WHERE recent.route_id = ranked.route_id),
+SELECT placed.id, placed.position, placed.turn, placed.resolved_id,
+  CASE WHEN placed.follows THEN placed.follows_id END AS follows_id,
+  extract(epoch FROM statement_timestamp() - placed.above_claimed_at) AS above_seconds,
+  COALESCE((SELECT pace FROM paces WHERE paces.route_id = placed.route_id),
            (SELECT avg(duration_seconds) FROM recent)) AS pace,
-  (SELECT sum(slots) FROM serving WHERE serving.version_id = ranked.resolved_id) AS slots,
-  CASE WHEN NOT ranked.follows AND NOT ranked.is_pinned AND ranked.turn <= %(limit)s
-    AND NOT EXISTS (SELECT FROM serving WHERE serving.version_id = ranked.resolved_id AND is_free)
+  (SELECT sum(slots) FROM serving WHERE serving.version_id = placed.resolved_id) AS slots,
+  CASE WHEN NOT placed.follows AND NOT placed.is_pinned AND placed.turn <= %(limit)s
+    AND NOT EXISTS (SELECT FROM serving WHERE serving.version_id = placed.resolved_id AND is_free)
   THEN ARRAY(
     SELECT other.id
-    FROM (SELECT version_id FROM inference_route WHERE name = ranked.route_id
-          UNION SELECT version_id FROM inference_routearm WHERE route_id = ranked.route_id
-          UNION SELECT version_id FROM inference_routefallback WHERE route_id = ranked.route_id
+    FROM (SELECT version_id FROM inference_route WHERE name = placed.route_id
+          UNION SELECT version_id FROM inference_routearm WHERE route_id = placed.route_id
+          UNION SELECT version_id FROM inference_routefallback WHERE route_id = placed.route_id
           UNION SELECT version_id FROM inference_routerule
-          WHERE route_id = ranked.route_id AND task IN ('', 'chat')) AS known
+          WHERE route_id = placed.route_id AND task IN ('', 'chat')) AS known
     JOIN inference_modelversion AS other ON other.id = known.version_id
-    WHERE (ranked.may_leave OR NOT other.may_leave_company)
+    WHERE (placed.may_leave OR NOT other.may_leave_company)
       AND EXISTS (SELECT FROM serving WHERE serving.version_id = other.id AND is_free)
   ) END AS others
-FROM ranked JOIN placed ON placed.id = ranked.id AND placed.version_id = ranked.resolved_id
-WHERE ranked.user_id IN (SELECT user_id FROM ranked WHERE id = ANY(%(ids)s))
+FROM placed
+WHERE placed.version_id = placed.resolved_id AND placed.user_id IN (SELECT user_id FROM asked)
 """  # noqa: S608 - of constants
 
 
