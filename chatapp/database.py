@@ -1,9 +1,10 @@
 """What to do while PostgreSQL is away: which errors say so, and how long a write is tried again."""
 
 import time
-from collections.abc import Callable
-from typing import TypeVar
+from collections.abc import Awaitable, Callable
+from typing import ParamSpec, TypeVar
 
+from channels.db import database_sync_to_async
 from django.db import InterfaceError, OperationalError, connection
 from psycopg_pool import PoolTimeout
 
@@ -11,7 +12,17 @@ from chatapp.metrics import count_fault
 
 AWAY = (OperationalError, InterfaceError, PoolTimeout)
 LONGEST_PAUSE_SECONDS = 2.0
+Arguments = ParamSpec("Arguments")
 Result = TypeVar("Result")
+
+
+def in_thread(call: Callable[Arguments, Result]) -> Callable[Arguments, Awaitable[Result]]:
+    """For sockets: runs a query beside the loop in any of several threads.
+
+    By default all sockets of a process would share one thread, and one query that waits would hold up all of them.
+    """
+    beside: Callable[Arguments, Awaitable[Result]] = database_sync_to_async(call, thread_sensitive=False)
+    return beside
 
 
 def try_patiently(call: Callable[[], Result], *, seconds: float) -> tuple[Result, bool]:

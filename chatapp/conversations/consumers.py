@@ -7,7 +7,6 @@ from typing import Any
 from uuid import UUID
 
 import structlog
-from channels.db import database_sync_to_async
 from channels.generic.websocket import AsyncWebsocketConsumer
 
 from chatapp.accounts.models import User
@@ -16,6 +15,7 @@ from chatapp.conversations.frames import Frame, MalformedFrameError, parse_frame
 from chatapp.conversations.models import Generation
 from chatapp.conversations.relay import relay_answer
 from chatapp.conversations.selectors import get_generation_for
+from chatapp.database import in_thread
 from chatapp.errors import ChatappError
 
 FAILED, MALFORMED, SIGNED_OUT, TOO_MANY = 1011, 4400, 4401, 4429
@@ -56,7 +56,7 @@ class ChatConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]
             )
 
     async def on_subscribe(self, frame: Frame) -> None:
-        generation = await database_sync_to_async(get_generation_for)(self.user, frame.generation)
+        generation = await in_thread(get_generation_for)(self.user, frame.generation)
         self.relays = {key: relay for key, relay in self.relays.items() if not relay.done()}
         if len(self.relays) >= MAX_SUBSCRIPTIONS:
             await self.close(code=TOO_MANY)
@@ -70,7 +70,7 @@ class ChatConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]
             relay.cancel()
 
     async def on_stop(self, frame: Frame) -> None:
-        await database_sync_to_async(services.request_stop)(user=self.user, generation_id=frame.generation)
+        await in_thread(services.request_stop)(user=self.user, generation_id=frame.generation)
 
     async def on_ping(self, _: Frame) -> None:
         await self.send_frame({"type": "pong"})

@@ -4,8 +4,6 @@ import asyncio
 from collections.abc import Awaitable, Callable
 from typing import Any
 
-from channels.db import database_sync_to_async
-
 from chatapp.accounts.models import User
 from chatapp.conversations.models import Generation
 from chatapp.conversations.place import TailPlace, WholePlace
@@ -13,6 +11,7 @@ from chatapp.conversations.rendering import render_turn
 from chatapp.conversations.selectors import get_turn_for
 from chatapp.conversations.streams.hub import get_hub
 from chatapp.conversations.streams.live_answer import LiveAnswer
+from chatapp.database import in_thread
 from chatapp.errors import ChatappError
 
 FRAME_SECONDS = 0.1
@@ -40,7 +39,7 @@ async def relay_answer(generation: Generation, user: User, send: Send, *, protoc
                 await send({"type": frame.pop("type"), "generation": name, **frame})
             if not answer.ended:
                 await asyncio.sleep(seconds)
-    await send(await database_sync_to_async(_final_frame)(generation, user))
+    await send(await in_thread(_final_frame)(generation, user))
 
 
 def _state(answer: LiveAnswer) -> dict[str, Any]:
