@@ -101,6 +101,15 @@ DATABASES["default"].setdefault("OPTIONS", {})["pool"] = {
     "max_size": env.int("DATABASE_POOL", default=12),
     "timeout": 5,  # Then the request is refused with Retry-After; see chatapp.database.
 }
+# A server that is gone without a word, as after a failover, is found out in seconds.
+DATABASES["default"]["OPTIONS"] = {
+    "connect_timeout": 5,
+    "keepalives_idle": 10,
+    "keepalives_interval": 5,
+    "keepalives_count": 3,
+    "tcp_user_timeout": 15_000,
+    **DATABASES["default"]["OPTIONS"],
+}
 # After a restart of PostgreSQL the pool holds connections to the old one: they are found before they are used.
 DATABASES["default"]["CONN_HEALTH_CHECKS"] = True
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"

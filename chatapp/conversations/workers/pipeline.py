@@ -1,10 +1,12 @@
 """A pipeline worker process: the embedder and the heartbeat beside Celery's tasks."""
 
 import threading
+from contextlib import suppress
 
 import structlog
 from django.db import DatabaseError, close_old_connections
 
+from chatapp.database import AWAY
 from chatapp.inference.models import WorkerKind
 from chatapp.inference.presence import forget_presence, report_presence
 from chatapp.retrieval.embedding import EmbeddingError, embed_query
@@ -29,7 +31,8 @@ class PipelineWorker:
     def close(self) -> None:
         self.stopping.set()
         self.changed.set()
-        forget_presence(WorkerKind.PIPELINE)
+        with suppress(*AWAY):
+            forget_presence(WorkerKind.PIPELINE)
 
     def _warm_up(self) -> None:
         while not self.stopping.is_set() and not self.ready:
