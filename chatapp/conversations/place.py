@@ -27,28 +27,24 @@ class TailPlace:
         self._tail = ""
 
     def advance(self, answer: LiveAnswer) -> Frame | None:
-        if not answer.text or (answer.epoch == self._epoch and answer.seq == self._shows):
+        if not answer.text or (answer.seq == self._shows and self._epoch in {answer.epoch, -1}):
+            return None  # A page that came back and missed nothing is sent the whole when something new comes.
+        rendering = answer.render()
+        reset = rendering.epoch != self._epoch
+        if rendering.seq == self._shows and not reset:
             return None
-        if self._epoch == -1 and answer.seq == self._shows:
-            return None  # The page came back and missed nothing. It is sent the whole when something new comes.
-        blocks, open_html = answer.render()
-        reset = answer.epoch != self._epoch
         if reset:
             self._settled, self._tail = 0, ""
-        settled = "".join(blocks[self._settled :])
-        html = settled + open_html
+        settled = "".join(rendering.closed[self._settled :])
+        html = settled + rendering.open_html
         kept = _common_prefix(self._tail, html)
-        frame: Frame = {
-            "type": "text",
-            "seq": answer.seq,
-            "keep": _utf16_length(html[:kept]),
-            "html": html[kept:],
-        }
+        frame: Frame = {"type": "text", "seq": rendering.seq, "keep": utf16_length(html[:kept]), "html": html[kept:]}
         if settled:
-            frame["settled"] = _utf16_length(settled)
+            frame["settled"] = utf16_length(settled)
         if reset:
             frame["reset"] = True
-        self._shows, self._epoch, self._settled, self._tail = answer.seq, answer.epoch, len(blocks), open_html
+        self._shows, self._epoch = rendering.seq, rendering.epoch
+        self._settled, self._tail = len(rendering.closed), rendering.open_html
         return frame
 
 
@@ -62,8 +58,9 @@ class WholePlace:
         if not answer.text or self._shown == (answer.epoch, answer.seq):
             return None
         self._shown = answer.epoch, answer.seq
-        blocks, open_html = answer.render()
-        return {"type": "snapshot", "seq": answer.seq, "html": "".join(blocks) + open_html, "open": ""}
+        rendering = answer.render()
+        html = "".join(rendering.closed) + rendering.open_html
+        return {"type": "snapshot", "seq": rendering.seq, "html": html, "open": ""}
 
 
 def _common_prefix(old: str, new: str) -> int:
@@ -78,5 +75,5 @@ def _common_prefix(old: str, new: str) -> int:
     return low
 
 
-def _utf16_length(text: str) -> int:
+def utf16_length(text: str) -> int:
     return len(text) if text.isascii() else len(text.encode("utf-16-le")) // 2

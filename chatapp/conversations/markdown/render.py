@@ -9,6 +9,7 @@ from uuid import UUID
 from markdown_it import MarkdownIt
 from markdown_it.common.utils import escapeHtml
 from markdown_it.renderer import RendererHTML
+from markdown_it.rules_core import StateCore
 from markdown_it.token import Token
 from markdown_it.utils import EnvType, OptionsDict
 
@@ -60,6 +61,18 @@ def _render_cell(self: RendererHTML, tokens: Sequence[Token], index: int, option
     return self.renderToken(tokens, index, options, env)
 
 
+def _bare_first_paragraphs(state: StateCore) -> None:
+    """The paragraph that begins an item of a list is bare, and no other; CommonMark decides by the whole list."""
+    parents = [""]
+    for index, token in enumerate(state.tokens):
+        if token.type == "paragraph_open" and parents[-1] == "list_item_open":
+            token.hidden = state.tokens[index + 2].hidden = state.tokens[index - 1].type == "list_item_open"
+        if token.nesting > 0:
+            parents.append(token.type)
+        elif token.nesting < 0:
+            parents.pop()
+
+
 def _open_table(*_: Any) -> str:
     return '<div class="table-box" tabindex="0"><table>\n'
 
@@ -70,8 +83,10 @@ def _close_table(*_: Any) -> str:
 
 def _make_parser() -> MarkdownIt:
     md = MarkdownIt("commonmark", {"html": False}).enable(["table", "strikethrough"])
-    # A link definition changes text far above it; without it no block depends on a later one.
-    md.disable("reference").use(formula_plugin).use(citation_plugin)
+    # A link definition changes text far above it, a line of dashes would make the paragraph above it a heading, and
+    # a blank line all items of its list loose: without them nothing that is shown depends on what comes later.
+    md.disable(["reference", "lheading"]).use(formula_plugin).use(citation_plugin)
+    md.core.ruler.after("block", "first_paragraphs", _bare_first_paragraphs)
     md.validateLink = lambda url: url.strip().lower().startswith(_SCHEMES)  # type: ignore[method-assign]
     for name, rule in {
         "fence": _render_code,
@@ -109,6 +124,10 @@ def parse_blocks(text: str, env: dict[str, Any]) -> list[Block]:
             blocks.append(Block(start[0] if start else 0, group))
             group = []
     return blocks
+
+
+def parse_inline(text: str, env: dict[str, Any]) -> Sequence[Token]:
+    return _parser.parseInline(text, env)[0].children or []
 
 
 def render_block(block: Block, env: dict[str, Any]) -> str:

@@ -12,12 +12,22 @@ from chatapp.conversations.streams.entries import Entry
 TERMINAL = frozenset(status.value for status in Status) - {status.value for status in LIVE}
 
 
+@dataclass(frozen=True, slots=True)
+class Rendering:
+    """HTML of the text up to `seq`. `closed` only grows within an epoch; the open block may change."""
+
+    epoch: int
+    seq: int
+    closed: list[str]
+    open_html: str
+
+
 @dataclass
 class LiveAnswer:
     """Text and state so far. `version` rises with every change; `epoch` when text was replaced, not appended.
 
-    A follower keeps its own place (blocks sent, characters read), so a slow one never delays another and
-    memory is bounded by the answer's own length.
+    A follower keeps its own place, so a slow one never delays another and memory is bounded by the answer's own
+    length.
     """
 
     generation_id: UUID
@@ -33,9 +43,9 @@ class LiveAnswer:
     gap: bool = False
     read: tuple[int, int] = (0, 0)  # The last entry seen, taken or not: where the reader goes on.
     sightings: int = 0
-    blocks: list[str] = field(default_factory=list)
     _markdown: MarkdownStream | None = None
-    _rendered: int = 0
+    _fed: int = 0
+    _rendering: Rendering | None = None
     _changed: asyncio.Event = field(default_factory=asyncio.Event)
 
     @property
@@ -55,10 +65,13 @@ class LiveAnswer:
         self._touch()
 
     def adopt_checkpoint(self, *, attempt: int, seq: int, text: str) -> None:
-        """The database is ahead of what was read from Redis: it holds the truth."""
-        if (attempt, seq) > (self.attempt, self.seq) or self.gap:
+        """The database is ahead of what was read from Redis: it holds the truth.
+
+        Behind a gap entries were passed over, so the reader goes on from here.
+        """
+        if (attempt, seq) > (self.attempt, self.seq):
             self.attempt, self.seq, self.gap = attempt, seq, False
-            self.read = max(self.read, (attempt, seq))
+            self.read = (attempt, seq)
             self._replace(text)
             self._touch()
 
@@ -77,15 +90,19 @@ class LiveAnswer:
             await self._changed.wait()
         return self.version
 
-    def render(self) -> tuple[list[str], str]:
-        """HTML of the closed blocks so far and of the open one. Rendered once for all followers."""
+    def render(self) -> Rendering:
+        """Rendered once for all followers. It may stay behind `seq` while the answer runs, never at its end."""
         if self._markdown is None:
             self._markdown = MarkdownStream(self.message_id)
-        if len(self.text) > self._rendered:
-            self._markdown.feed(self.text[self._rendered :])
-            self._rendered = len(self.text)
-            self.blocks.extend(self._markdown.flush())
-        return self.blocks, self._markdown.open_html
+        self._markdown.feed(self.text[self._fed :])
+        self._fed = len(self.text)
+        last = self._rendering
+        if last is None or (last.epoch, last.seq) != (self.epoch, self.seq) or self.ended:
+            done = self._markdown.render(force=self.ended)
+            if done or last is None:
+                last = Rendering(self.epoch, self.seq, self._markdown.closed, self._markdown.open_html)
+        self._rendering = last
+        return last
 
     def _touch(self) -> None:
         self.version += 1
@@ -97,7 +114,7 @@ class LiveAnswer:
         self._replace("")
 
     def _replace(self, text: str) -> None:
-        self.text, self.blocks, self._markdown, self._rendered = text, [], None, 0
+        self.text, self._markdown, self._fed, self._rendering = text, None, 0, None
         self.epoch += 1
 
     def _take(self, entry: Entry) -> None:
@@ -110,10 +127,15 @@ class LiveAnswer:
                 self.seq, self.gap = entry.seq, False
                 self._replace(entry.text)
             case "note":
-                self.seq = entry.seq if entry.seq == self.seq + 1 else self.seq
+                self._pass(entry)
                 self.note = entry.text
             case "end":
                 self.status = entry.text
+            case _:  # Of newer code.
+                self._pass(entry)
+
+    def _pass(self, entry: Entry) -> None:
+        self.seq = entry.seq if entry.seq == self.seq + 1 else self.seq
 
     def _append(self, entry: Entry) -> None:
         self.gap = self.gap or entry.seq != self.seq + 1

@@ -5,8 +5,9 @@ from uuid import uuid4
 
 import pytest
 
+from chatapp.conversations.markdown import render_markdown
 from chatapp.conversations.models import Status
-from chatapp.conversations.streams.entries import LAST_SEQ, Entry, Kind
+from chatapp.conversations.streams.entries import LAST_SEQ, Entry, Kind, parse_entry
 from chatapp.conversations.streams.live_answer import LiveAnswer
 
 
@@ -43,6 +44,32 @@ def test_a_hole_is_filled_by_the_checkpoint_of_the_database() -> None:
     live.adopt_checkpoint(attempt=1, seq=3, text="abc")
     feed(live, entry(4, text="d"))
     assert (live.text, live.gap) == ("abcd", False)
+
+
+def test_after_a_hole_the_reader_goes_back_to_the_checkpoint() -> None:
+    """The checkpoint is a second old: what came since, and was passed over, is in the stream still."""
+    live = feed(answer(), entry(0, "fence"), entry(1, text="a"), entry(3, text="c"), entry(4, text="d"))
+    live.adopt_checkpoint(attempt=1, seq=2, text="ab")
+    assert (live.text, live.gap, live.read) == ("ab", False, (1, 2))
+    feed(live, entry(3, text="c"), entry(4, text="d"), entry(5, text="e"))
+    assert (live.text, live.gap) == ("abcde", False)
+
+
+def test_a_checkpoint_from_before_a_hole_takes_nothing_away() -> None:
+    live = feed(answer(), entry(0, "fence"), entry(1, text="a"), entry(2, text="b"), entry(4, text="d"))
+    live.adopt_checkpoint(attempt=1, seq=1, text="a")
+    assert (live.text, live.gap) == ("ab", True)
+
+
+def test_an_entry_of_newer_code_is_passed_over() -> None:
+    live = feed(answer(), entry(0, "fence"), entry(1, text="a"))
+    live.apply(parse_entry("1-2", {"k": "picture", "x": "of newer code"}))
+    feed(live, entry(3, text="b"))
+    assert (live.text, live.gap) == ("ab", False)
+
+
+def test_a_time_that_is_none_spoils_no_entry() -> None:
+    assert parse_entry("1-2", {"k": "text", "t": "a", "a": "soon"}).appended_at == 0
 
 
 def test_an_older_checkpoint_changes_nothing() -> None:
@@ -85,6 +112,5 @@ def test_blocks_and_open_block_equal_the_rendering_of_the_whole(seed: int) -> No
         at += step
         if chance.random() < 0.5:
             live.render()
-    blocks, open_html = live.render()
-    whole = feed(LiveAnswer(live.generation_id, live.message_id), entry(1, "snapshot", text)).render()
-    assert "".join(blocks) + open_html == "".join(whole[0]) + whole[1]
+    rendering = live.render()
+    assert "".join(rendering.closed) + rendering.open_html == render_markdown(text, message_id=live.message_id)
