@@ -12,7 +12,7 @@ from django.views.defaults import server_error
 from chatapp.database import AWAY
 from chatapp.errors import ChatappError
 from chatapp.metrics import count_fault
-from chatapp.problems import PROBLEM_TYPE, as_problem, problem_response
+from chatapp.problems import PROBLEM_TYPE, as_problem, problem_response, say_when
 
 RETRY_SECONDS = 5
 _API = ("/api/", "/v1/")
@@ -38,7 +38,9 @@ class ErrorMiddleware:
             return problem_response(exception, path=request.path)
         fragment = bool(getattr(request, "htmx", False))
         template = "_error.html" if fragment else "error.html"
-        return render(request, template, {"error": exception}, status=exception.status)
+        response = render(request, template, {"error": exception}, status=exception.status)
+        say_when(response, exception)
+        return response
 
 
 def say_database_is_away(request: HttpRequest, exception: Exception) -> HttpResponse:
@@ -51,7 +53,7 @@ def say_database_is_away(request: HttpRequest, exception: Exception) -> HttpResp
     # The middleware that reads this header may not have been reached.
     template = "_error.html" if request.headers.get("HX-Request") == "true" else "503.html"
     response = HttpResponse(render_to_string(template, {"error": error}), status=error.status)
-    response["Retry-After"] = str(RETRY_SECONDS)
+    say_when(response, error)
     return response
 
 

@@ -34,11 +34,16 @@ def problem_response(error: ChatappError, *, path: str = "") -> JsonResponse:
     if path.startswith("/v1/"):
         body["error"] = openai_error(error)
     response = JsonResponse(body, status=error.status, content_type=PROBLEM_TYPE)
-    if "seconds" in error.params:
-        response["Retry-After"] = str(error.params["seconds"])
+    say_when(response, error)
     if error.status == 401:
         response["WWW-Authenticate"] = "Bearer"
     return response
+
+
+def say_when(response: HttpResponse, error: ChatappError) -> None:
+    """To whoever was refused for now, page or program, when to try again."""
+    if "seconds" in error.params:
+        response["Retry-After"] = str(error.params["seconds"])
 
 
 def as_problem(request: HttpRequest, response: HttpResponse) -> HttpResponse:

@@ -30,4 +30,4 @@ def purge_cached_answers() -> None:
 
 @app.task(expires=5)
 def sweep_generations() -> None:
-    services.sweep_generations()
+    services.sweep_when_settled()

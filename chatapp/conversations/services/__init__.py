@@ -17,7 +17,7 @@ from chatapp.conversations.services.generations import (
 from chatapp.conversations.services.leases import MAX_LOSSES, Checkpoint, hand_back, renew_lease, renew_leases
 from chatapp.conversations.services.messages import edit_message, post_api_chat, post_message, regenerate
 from chatapp.conversations.services.summaries import store_summary
-from chatapp.conversations.services.sweeper import sweep_generations
+from chatapp.conversations.services.sweeper import sweep_generations, sweep_when_settled
 from chatapp.conversations.services.waiting import switch_model
 
 __all__ = [
@@ -47,5 +47,6 @@ __all__ = [
     "store_summary",
     "suggest_title",
     "sweep_generations",
+    "sweep_when_settled",
     "switch_model",
 ]

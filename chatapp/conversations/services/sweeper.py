@@ -3,7 +3,8 @@
 from datetime import timedelta
 
 import structlog
-from django.db import transaction
+from django.conf import settings
+from django.db import connection, transaction
 from django.db.models import Q
 from django.db.models.functions import Now
 
@@ -17,6 +18,14 @@ from chatapp.metrics import count_fault
 
 DEADLINE_GRACE = timedelta(seconds=30)
 log = structlog.get_logger(__name__)
+
+
+def sweep_when_settled() -> int:
+    """As `sweep_generations`, but not while PostgreSQL has only just started.
+
+    Leases ran out while it was away, though their workers live: these get the time of one lease to renew them.
+    """
+    return 0 if _has_just_started() else sweep_generations()
 
 
 def sweep_generations() -> int:
@@ -34,6 +43,13 @@ def sweep_generations() -> int:
         swept += 1
         record_aftermath(generation_id)
     return swept + rescue_stranded()
+
+
+def _has_just_started() -> bool:
+    with connection.cursor() as cursor:
+        lease = settings.LEASE_SECONDS
+        cursor.execute("SELECT now() - pg_postmaster_start_time() < make_interval(secs => %s)", [lease])
+        return bool(cursor.fetchone()[0])
 
 
 def _repair(generation: Generation) -> None:

@@ -167,7 +167,7 @@ class InferenceWorker:
         """Beat may be dead, or Redis, which carries its messages; several sweepers do not disturb each other."""
         while not self.draining.wait(SWEEP_SECONDS):
             try:
-                services.sweep_generations()
+                services.sweep_when_settled()
             except (DatabaseError, *AWAY) as error:
                 log.warning("sweep_failed", reason=type(error).__name__)
             finally:
