@@ -4,13 +4,14 @@ from uuid import uuid4
 
 import pytest
 
-from tests.faults.conftest import ENVIRONMENT, Prove
+from tests.faults.client import FaultClient
+from tests.faults.conftest import Prove
 from tests.faults.scene import Scene
 from tests.faults.watching import numbers_in, visible_text
 from tests.stack import MODEL
 
 pytestmark = pytest.mark.faults
-MAX_TOKENS = int(ENVIRONMENT["ANSWER_MAX_TOKENS"])
+MAX_TOKENS = 50
 MORE_THAN_FIT = 80
 _ROWS = """
     SELECT (SELECT count(*) FROM conversations_conversation WHERE id = %s),
@@ -35,11 +36,15 @@ def test_a_chat_deleted_in_mid_answer_is_gone_and_its_slot_is_free(scene: Scene,
 
 
 @pytest.mark.fault("F28")
-def test_an_endless_answer_is_cut_and_says_so_and_an_empty_one_has_failed(scene: Scene, prove: Prove) -> None:
-    endless = scene.alice.send(f"rate=4000 tokens={MAX_TOKENS + 500}")
+def test_an_answer_past_its_limit_is_cut_and_says_so_and_an_empty_one_has_failed(scene: Scene, prove: Prove) -> None:
     empty = scene.bob.send("rate=100 say:")
-    cut = scene.wait_status(endless, "complete", "interrupted", "failed")
-    assert (cut["status"], cut["finish_reason"], len(numbers_in(cut["text"]))) == ("complete", "length", MAX_TOKENS)
+    client = FaultClient(scene.stack)
+    question = {"role": "user", "content": f"rate=500 tokens={2 * MAX_TOKENS}"}
+    body = {"model": "scripted", "max_tokens": MAX_TOKENS, "messages": [question]}
+    choice = client.http.post("/v1/chat/completions", json=body).json()["choices"][0]
+    client.close()
+    assert choice["finish_reason"] == "length"
+    assert numbers_in(choice["message"]["content"]) == list(range(MAX_TOKENS))
     failed = scene.wait_status(empty, "complete", "failed")
     assert (failed["status"], failed["error_code"], failed["text"]) == ("failed", "empty_answer", "")
     prove()

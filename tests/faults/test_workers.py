@@ -11,6 +11,7 @@ from tests.faults.scene import Scene
 from tests.faults.watching import numbers_in
 
 pytestmark = pytest.mark.faults
+SILENT = "prefill=9"  # Seconds without a word, and within the lease, which only progress renews.
 
 
 @pytest.mark.fault("F01")
@@ -32,11 +33,10 @@ def test_a_deployed_worker_ends_what_it_can_keeps_the_rest_and_hands_on_what_it_
     scene: Scene, prove: Prove
 ) -> None:
     long = scene.alice.send("rate=20 tokens=2000")
-    unseen = scene.bob.send("rate=200 tokens=30 prefill=12")
     scene.wait_shown(long, 5)
+    short = scene.bob.send("rate=20 tokens=80")
+    unseen = scene.bob.send(f"rate=200 tokens=30 {SILENT}")
     scene.wait_status(unseen, "answering")
-    short = scene.bob.send("rate=20 tokens=40")
-    scene.wait_shown(short, 1)
     old = scene.stack.kill("inference", signal.SIGTERM)
     late = scene.alice.send("rate=200 tokens=10")
     assert scene.wait_status(short, "complete", "interrupted")["status"] == "complete"
@@ -71,7 +71,7 @@ def test_a_frozen_worker_is_given_up_and_its_late_writes_change_nothing(scene: S
 
 @pytest.mark.fault("F02", "F05")
 def test_an_answer_that_kills_two_workers_fails_and_its_neighbour_is_answered(scene: Scene, prove: Prove) -> None:
-    poison = scene.alice.send("rate=200 tokens=5 prefill=100")
+    poison = scene.alice.send(f"rate=200 tokens=5 {SILENT}")
     for attempt in (1, 2):
         scene.wait_attempt(poison, attempt)
         scene.stack.wait_restarted("inference", scene.stack.kill("inference"), 120)
@@ -97,7 +97,7 @@ def test_wake_ups_that_come_twice_or_in_an_old_shape_make_no_second_answer(scene
 
 @pytest.mark.fault("F23")
 def test_stop_keeps_what_was_seen_whenever_it_comes(scene: Scene, prove: Prove) -> None:
-    early = scene.alice.send("rate=20 tokens=500 prefill=60")
+    early = scene.alice.send(f"rate=20 tokens=500 {SILENT}")
     middle = scene.bob.send("rate=20 tokens=5000")
     over = scene.alice.send("rate=500 tokens=5")
     scene.wait_status(early, "answering")
