@@ -100,6 +100,7 @@ DATABASES["default"].setdefault("OPTIONS", {})["pool"] = {
     "min_size": 1,
     "max_size": env.int("DATABASE_POOL", default=12),
     "timeout": 5,  # Then the request is refused with Retry-After; see chatapp.database.
+    "reconnect_timeout": 2,  # Then whoever asks next tries at once; else the pauses grow to minutes.
 }
 # A server that is gone without a word, as after a failover, is found out in seconds.
 DATABASES["default"]["OPTIONS"] = {

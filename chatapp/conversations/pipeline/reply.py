@@ -14,11 +14,13 @@ from chatapp.conversations.services import Checkpoint
 from chatapp.conversations.streams.flusher import LiveWriter
 from chatapp.inference.engine import ChatModel, Stream
 from chatapp.inference.models import ModelVersion
+from chatapp.metrics import count_fault
 from chatapp.retrieval.search import Passage
 
 PIECE_SECONDS = 0.25
-# After the first text a slot wakes up for several tokens at once: each time costs more than what it does.
-GATHER_SECONDS = 0.06
+# After the first text a slot wakes up for several tokens at once, and all slots at the same moments, so that the
+# flusher and every reader of its batches do, too: waking up costs more than what is done then.
+TICK_SECONDS = 0.075
 
 
 class LeaseLostError(Exception):
@@ -112,7 +114,7 @@ class Reply:
                 progress = stream.progress
                 self.renew()
             if piece:
-                time.sleep(GATHER_SECONDS)
+                time.sleep(TICK_SECONDS - time.monotonic() % TICK_SECONDS)
         if self.is_lost:
             raise LeaseLostError
         if self.drained and stream.finish_reason == "cancelled" and not self.stopped:
@@ -127,6 +129,7 @@ class Reply:
             raise DrainedError
         if self._may_resync:
             self._may_resync = False
+            count_fault("redis_lost")
             self.live.resync(self.text)
 
     def take_checkpoint(self) -> Checkpoint | None:
@@ -137,6 +140,10 @@ class Reply:
         with self._shown:
             text = self.text if len(self.text) > self._stored else None
             return Checkpoint(self.generation, text, self.live.seq, self.first_token_at)
+
+    def keep_progress(self) -> None:
+        """For the keeper: the checkpoint could not be stored, the next one counts for it too."""
+        self._progressed = True
 
     def confirm(self, checkpoint: Checkpoint, *, stop: bool) -> None:
         """For the keeper: the lease was proven, the checkpoint stored."""

@@ -45,16 +45,15 @@ RETURNING mine.id, mine.stop_requested
 """
 
 
-def renew_leases(checkpoints: Sequence[Checkpoint]) -> dict[UUID, bool]:
+def renew_leases(checkpoints: Sequence[Checkpoint]) -> dict[UUID, bool | None]:
     """Stores checkpoints and prolongs leases of one worker in one statement.
 
-    Returns, for each generation that is still held, whether a stop was asked for. Of those that are missing the worker
-    must write no more.
+    Returns, for each generation that is still held, whether a stop was asked for; None when its row was locked, so that
+    nothing was stored. Of those that are missing the worker must write no more.
     """
-    renewed = _renew(checkpoints)
+    renewed: dict[UUID, bool | None] = {**_renew(checkpoints)}
     missing = [one.generation for one in checkpoints if one.generation.id not in renewed]
-    locked = {generation.id: False for generation in missing if held_row(generation).exists()}
-    return {**renewed, **locked}
+    return renewed | {generation.id: None for generation in missing if held_row(generation).exists()}
 
 
 def _renew(checkpoints: Sequence[Checkpoint]) -> dict[UUID, bool]:

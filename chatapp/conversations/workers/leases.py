@@ -44,13 +44,16 @@ class LeaseKeeper:
         except AWAY as error:
             log.warning("leases_not_renewed", reason=type(error).__name__, leases=len(due))
             count_fault("database_away")
-            self._give_up_unproven([reply for reply, _ in due])
+            self._wait_or_give_up([reply for reply, _ in due])
             return
         for reply, checkpoint in due:
-            if reply.generation.id in held:
-                reply.confirm(checkpoint, stop=held[reply.generation.id])
-            else:
+            name = reply.generation.id
+            if name not in held:
                 reply.lose()
+            elif (stop := held[name]) is None:
+                reply.keep_progress()
+            else:
+                reply.confirm(checkpoint, stop=stop)
 
     def _run(self) -> None:
         while not self._closed.wait(CHECKPOINT_SECONDS):
@@ -61,7 +64,8 @@ class LeaseKeeper:
             finally:
                 connection.close()
 
-    def _give_up_unproven(self, replies: list[Reply]) -> None:
+    def _wait_or_give_up(self, replies: list[Reply]) -> None:
         for reply in replies:
+            reply.keep_progress()
             if time.monotonic() - reply.held_at > settings.DATABASE_PATIENCE_SECONDS:
                 reply.lose()
