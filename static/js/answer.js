@@ -41,6 +41,8 @@ export function showStatus(answer, frame) {
 /** @param {HTMLElement} answer @param {TextFrame} frame @returns {boolean} whether it fits; if not, subscribe again */
 export function showText(answer, frame) {
   const body = answer.querySelector("[data-body]");
+  // What the server rendered into the page is not known piece by piece: the whole must come first.
+  if (!texts.has(answer) && !frame.reset) return false;
   if (!texts.has(answer)) texts.set(answer, new LiveText(body));
   const fits = texts.get(answer).apply(frame);
   if (fits) answer.dataset.seq = String(frame.seq);
@@ -91,11 +93,13 @@ function takeOver(answer, fresh) {
 /** @param {HTMLElement} answer @param {HTMLElement} fresh @param {Partial<FinalFrame>} frame */
 function end(answer, fresh, frame = {}) {
   const wasLive = isLive(answer);
+  const hadFocus = answer.contains(document.activeElement);
   adoptBody(fresh, answer, frame);
   answer.replaceWith(fresh);
   htmx.process(fresh);
   addCopyButtons(fresh);
   showContext();
+  if (hadFocus) fresh.querySelector(".turn-actions button")?.focus({ preventScroll: true });
   if (!wasLive) return;
   const ending = ENDINGS[fresh.dataset.status] ?? "Answer ready";
   announce(ending);

@@ -42,8 +42,9 @@ const socket = new Socket("/ws/", {
 function dispatch(frame) {
   if (frame.type === "reload") return refreshList();
   if (frame.type === "changed") return changed(frame);
-  const answer = frame.generation ? findAnswer(frame.generation) : null;
-  if (!answer) return;
+  if (!frame.generation) return;
+  const answer = findAnswer(frame.generation);
+  if (!answer) return leave(frame.generation);
   if (frame.type === "status") showStatus(answer, frame);
   else if (frame.type === "text") showText(answer, frame) || subscribeTo(frame.generation, 0);
   else if (frame.type === "snapshot" || frame.type === "append") showText(answer, renewed(frame));
@@ -51,6 +52,11 @@ function dispatch(frame) {
     if (showFinal(answer, frame)) subscribed.delete(frame.generation);
     else subscribeTo(frame.generation, 0);
   } else if (frame.type === "error") poll(answer);
+}
+
+/** The page shows another branch now. @param {string} generation */
+function leave(generation) {
+  if (subscribed.delete(generation)) socket.send({ type: "unsubscribe", generation });
 }
 
 /** A frame of protocol 1, from a server that has not been renewed yet, as one of protocol 2. @param {any} frame */
@@ -85,7 +91,8 @@ async function ask() {
 
 setInterval(() => {
   const lostFor = Date.now() - lostAt;
-  if (!socket.isOpen && lostFor > PATIENCE && !document.hidden) ask();
+  const asks = !document.hidden || findLive().length > 0; // A hidden page only waits for its answers.
+  if (!socket.isOpen && lostFor > PATIENCE && asks) ask();
   offline.hidden = socket.isOpen || answered || lostFor < NOTICE_AFTER;
 }, POLL);
 

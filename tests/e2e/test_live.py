@@ -143,6 +143,24 @@ def test_a_regenerated_answer_is_followed_but_an_older_version_stays_where_someb
     expect(older).to_have_attribute("aria-label", "Version 1 of 3", timeout=ANSWER_MS)
 
 
+def test_a_running_answer_is_whole_after_a_look_at_another_branch(alice: User) -> None:
+    alice.ask("rate=400 say: one")
+    alice.wait_settled()
+    alice.page.get_by_test_id("message-user").hover()
+    alice.page.get_by_test_id("edit").click()
+    alice.page.locator("#edit-text").fill("rate=25 tokens=250")
+    alice.page.keyboard.press("Enter")
+    expect(alice.answers.last).to_contain_text("t000045", timeout=ANSWER_MS)  # The first paragraph has ended.
+    alice.page.get_by_test_id("branch-prev").click()
+    expect(alice.answers.last).to_contain_text("one")
+    alice.page.get_by_test_id("branch-next").click()
+    status(alice.answers.last, "answering")
+    expect(alice.answers.last).to_contain_text("t000120", timeout=ANSWER_MS)
+    assert words_of(alice.answers.last)[:120] == numbered(120)
+    status(alice.answers.last, "complete")
+    assert words_of(alice.answers.last) == numbered(250)
+
+
 def test_a_conversation_that_was_deleted_elsewhere_says_so(alice: User, second: User) -> None:
     alice.ask("rate=400 say: gone soon")
     alice.wait_settled()
