@@ -12,21 +12,20 @@ from asgiref.sync import async_to_sync
 from channels.layers import get_channel_layer
 from redis.exceptions import RedisError
 
+from chatapp.announcer import announce
 from chatapp.celery import INFERENCE_QUEUE, app
-from chatapp.conversations.announcer import Announcer
 from chatapp.conversations.streams.entries import CONTROL_CHANNEL, end_entry, fence_id, stream_key
 from chatapp.conversations.streams.redis import redis_client
 from chatapp.metrics import count_fault
 
 WAKE_UP = "chatapp.conversations.tasks.answer_queued"
 SIDE_WORK = "chatapp.conversations.tasks.do_side_work"
-_announcer = Announcer()
 log = structlog.get_logger(__name__)
 
 
 def wake_workers() -> None:
     """Says only that there is work; an idle worker also looks once a second."""
-    _announcer.announce("wake_up", lambda: _send(WAKE_UP, expires=30))
+    announce("wake_up", lambda: _send(WAKE_UP, expires=30))
 
 
 def _send(task: str, arguments: tuple[object, ...] = (), **options: Any) -> None:
@@ -61,7 +60,7 @@ def request_side_work(task: str, generation_id: UUID, *, tries: int = 0, delay: 
     """Asks some inference worker to write a title or a summary once nobody waits; it may be lost."""
     arguments = (task, str(generation_id), tries)
     options: dict[str, Any] = {"countdown": delay, "expires": expires}
-    _announcer.announce("side_work", lambda: _send(SIDE_WORK, arguments, **options))
+    announce("side_work", lambda: _send(SIDE_WORK, arguments, **options))
 
 
 def socket_group(user_id: UUID) -> str:

@@ -14,6 +14,7 @@ from django.template.defaultfilters import filesizeformat
 from chatapp.accounts.models import User
 from chatapp.accounts.permissions import require
 from chatapp.accounts.services import record_event
+from chatapp.announcer import announce
 from chatapp.errors import ChatappError
 from chatapp.retrieval.formats import HEAD_BYTES, MEDIA_TYPES, detect_format
 from chatapp.retrieval.models import Collection, Document, DocumentStatus, DocumentVersion
@@ -133,7 +134,7 @@ def _queue(document: Document) -> None:
 def _send(document_id: str) -> None:
     from chatapp.retrieval.tasks import process_document
 
-    process_document.delay(document_id)
+    announce("document", partial(process_document.delay, document_id))
 
 
 def _digest(file: "File[bytes]") -> str:

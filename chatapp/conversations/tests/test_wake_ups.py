@@ -6,8 +6,8 @@ import pytest
 from redis.exceptions import ConnectionError as RedisConnectionError
 
 from chatapp.accounts.models import User
+from chatapp.announcer import Announcer
 from chatapp.conversations import events
-from chatapp.conversations.announcer import Announcer
 from chatapp.conversations.models import Generation, Status
 from chatapp.conversations.streams.redis import redis_client
 from chatapp.conversations.tests.conftest import Ask
@@ -42,6 +42,14 @@ def test_a_broker_that_refuses_does_not_end_it() -> None:
     announcer.announce("taken", done.set)
     assert done.wait(timeout=30)
     assert lost() - before == 1
+
+
+def test_what_waits_at_the_end_of_a_process_goes_out() -> None:
+    done, announcer = threading.Event(), Announcer()
+    announcer.announce("slow", lambda: threading.Event().wait(0.2))
+    announcer.announce("last", done.set)
+    announcer.flush()
+    assert done.is_set()
 
 
 def test_a_wake_up_arrives_also_after_redis_has_lost_everything() -> None:

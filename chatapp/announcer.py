@@ -1,7 +1,9 @@
 """Hands messages to Celery in a thread of its own: whoever announces something never waits for a broker that hangs."""
 
+import atexit
 import queue
 import threading
+import time
 from collections.abc import Callable
 
 import structlog
@@ -9,6 +11,7 @@ import structlog
 from chatapp.metrics import count_fault
 
 LIMIT = 1000
+LAST_SECONDS = 2.0
 log = structlog.get_logger(__name__)
 
 
@@ -27,11 +30,18 @@ class Announcer:
         except queue.Full:
             self._lose(name, "Full")
 
+    def flush(self) -> None:
+        """At the end of a process: what waits still goes out, if it does so soon."""
+        deadline = time.monotonic() + LAST_SECONDS
+        while self._calls.unfinished_tasks and time.monotonic() < deadline:
+            time.sleep(0.01)
+
     def _start(self) -> None:
         with self._starting:
             if self._thread is None:
                 self._thread = threading.Thread(target=self._run, name="announcer", daemon=True)
                 self._thread.start()
+                atexit.register(self.flush)
 
     def _run(self) -> None:
         while True:
@@ -40,8 +50,18 @@ class Announcer:
                 call()
             except Exception as error:  # noqa: BLE001 - of kombu, of redis-py, of the system: all mean the same here
                 self._lose(name, type(error).__name__)
+            finally:
+                self._calls.task_done()
 
     @staticmethod
     def _lose(name: str, reason: str) -> None:
         count_fault("redis_lost")
         log.warning("announcement_lost", announcement=name, reason=reason)
+
+
+_announcer = Announcer()
+
+
+def announce(name: str, call: Callable[[], object]) -> None:
+    """From the one thread of this process."""
+    _announcer.announce(name, call)
