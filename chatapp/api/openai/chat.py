@@ -55,7 +55,7 @@ def accept_chat(user: User, body: ChatRequest) -> Generation:
 async def wait_for_end(user: User, generation: Generation) -> None:
     """Returns when the answer has ended. A client that leaves meanwhile stops it."""
     try:
-        async with get_hub().follow(generation) as live:
+        async with get_hub().follow(generation, is_new=True) as live:
             version = -1
             while not live.ended:
                 version = await live.changed(version)

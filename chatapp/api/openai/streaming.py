@@ -18,8 +18,8 @@ from chatapp.errors import ChatappError
 from chatapp.problems import openai_error, problem_body
 
 HEARTBEAT_SECONDS = 10.0
-HEARTBEAT = ": still working\n\n"
-DONE = "data: [DONE]\n\n"
+HEARTBEAT = b": still working\n\n"
+DONE = b"data: [DONE]\n\n"
 
 
 class AnswerStream:
@@ -38,9 +38,9 @@ class AnswerStream:
         self._waiting: asyncio.Task[int] | None = None
         self.running.add(self)
 
-    async def __aiter__(self) -> AsyncIterator[str]:
+    async def __aiter__(self) -> AsyncIterator[bytes]:
         yield self._chunk({"role": "assistant", "content": ""})
-        async with get_hub().follow(self.generation) as live:
+        async with get_hub().follow(self.generation, is_new=True) as live:
             async for event in self._follow(live):
                 yield event
         self.ended = True  # Also for the answer that goes on without its reader.
@@ -79,7 +79,7 @@ class AnswerStream:
                 return version
             raise
 
-    async def _follow(self, live: LiveAnswer) -> AsyncIterator[str]:
+    async def _follow(self, live: LiveAnswer) -> AsyncIterator[bytes]:
         version, epoch, last = -1, live.epoch, False
         while not last and not self.leaving:
             try:
@@ -94,7 +94,7 @@ class AnswerStream:
                 epoch = live.epoch
                 yield self._text(live.text[len(self.sent) :])
 
-    def _last_events(self, answer: Answer) -> Iterator[str]:
+    def _last_events(self, answer: Answer) -> Iterator[bytes]:
         """What the database holds is the answer: the rest of it, or why there is none."""
         if (problem := answer.problem) is not None:
             yield _problem(problem)
@@ -111,16 +111,16 @@ class AnswerStream:
             yield self._chunk({}, chatapp=extras, **finish)
         yield DONE
 
-    def _text(self, piece: str) -> str:
+    def _text(self, piece: str) -> bytes:
         self.sent += piece
         return self._chunk({"content": piece})
 
-    def _chunk(self, delta: dict[str, str], *, finish_reason: str | None = None, **extra: Any) -> str:
+    def _chunk(self, delta: dict[str, str], *, finish_reason: str | None = None, **extra: Any) -> bytes:
         choice = {"index": 0, "delta": delta, "finish_reason": finish_reason, "logprobs": None}
         usage = {"usage": None} if self.include_usage else {}
         return self._event(choices=[choice], **usage, **extra)
 
-    def _event(self, **fields: Any) -> str:
+    def _event(self, **fields: Any) -> bytes:
         return _event(
             {
                 "id": completion_id(self.generation),
@@ -136,5 +136,5 @@ def _problem(problem: ChatappError) -> str:
     return _event({**problem_body(problem), "error": openai_error(problem)})
 
 
-def _event(data: dict[str, Any]) -> str:
-    return f"data: {json.dumps(data, separators=(',', ':'))}\n\n"
+def _event(data: dict[str, Any]) -> bytes:
+    return f"data: {json.dumps(data, separators=(',', ':'))}\n\n".encode()

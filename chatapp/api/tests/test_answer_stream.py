@@ -23,8 +23,8 @@ async def test_text_that_comes_together_with_the_end_is_sent() -> None:
     apply(live, 0, "fence")
     apply(live, 1, "text", "first ")
     events = stream._follow(live)
-    assert "first " in await anext(events)
+    assert b"first " in await anext(events)
     apply(live, 2, "text", "last")
     apply(live, 3, "end", "complete")
-    assert ["last" in event async for event in events] == [True]
+    assert [b"last" in event async for event in events] == [True]
     assert stream.sent == "first last"

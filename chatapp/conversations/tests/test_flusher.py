@@ -32,10 +32,10 @@ class FailingClient:
     def pipeline(self, **_: Any) -> Any:
         return self
 
-    def xadd(self, *_: Any, **__: Any) -> None:
+    def execute_command(self, *_: Any) -> None:
         pass
 
-    expire = xadd
+    expire = execute_command
 
     def execute(self, **_: Any) -> None:
         self.asked += 1
