@@ -8,6 +8,7 @@ from chatapp.conversations.markdown import MarkdownStream
 from chatapp.conversations.models import LIVE, Status
 from chatapp.conversations.queue import QueuePlace
 from chatapp.conversations.streams.entries import Entry
+from chatapp.metrics import count_fault
 
 TERMINAL = frozenset(status.value for status in Status) - {status.value for status in LIVE}
 
@@ -138,7 +139,9 @@ class LiveAnswer:
         self.seq = entry.seq if entry.seq == self.seq + 1 else self.seq
 
     def _append(self, entry: Entry) -> None:
-        self.gap = self.gap or entry.seq != self.seq + 1
+        if not self.gap and entry.seq != self.seq + 1:
+            self.gap = True
+            count_fault("stream_gap")
         if not self.gap:
             self.seq = entry.seq
             self.text += entry.text

@@ -9,6 +9,7 @@ from chatapp.conversations.markdown import render_markdown
 from chatapp.conversations.models import Status
 from chatapp.conversations.streams.entries import LAST_SEQ, Entry, Kind, parse_entry
 from chatapp.conversations.streams.live_answer import LiveAnswer
+from chatapp.metrics import FAULTS
 
 
 def answer() -> LiveAnswer:
@@ -37,6 +38,13 @@ def test_a_hole_stops_the_text_until_a_snapshot_fills_it() -> None:
     assert (live.text, live.gap) == ("a", True)
     feed(live, entry(5, "snapshot", "abcde"), entry(6, text="f"))
     assert (live.text, live.gap) == ("abcdef", False)
+
+
+def test_a_hole_is_counted_once() -> None:
+    counter = FAULTS.labels(kind="stream_gap")
+    before = counter._value.get()
+    feed(answer(), entry(0, "fence"), entry(1, text="a"), entry(3, text="c"), entry(4, text="d"))
+    assert counter._value.get() - before == 1
 
 
 def test_a_hole_is_filled_by_the_checkpoint_of_the_database() -> None:
