@@ -38,7 +38,9 @@ class ChatappOptions(Body):
     collections: list[str] = Field(default=[], max_length=100)
     conversation: UUID | None = None
     choice: Annotated[str, Field(max_length=32)] | None = None
-    priority: Literal["batch"] | None = Field(None, description="batch: after everything that somebody waits for.")
+    priority: Annotated[
+        Literal["batch"] | None, Field(description="batch: after everything that somebody waits for.")
+    ] = None
 
 
 class TextFormat(Body):

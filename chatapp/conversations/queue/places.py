@@ -147,7 +147,7 @@ def _wait_seconds(row: _Row, rows: dict[UUID, _Row]) -> float | None:
     """Until the claim: the slots of all, the seats of the user, and what the answer above still takes."""
     if row.pace is None or not row.slots:
         return None
-    pace, limit = float(row.pace), settings.USER_CONCURRENT_ANSWERS
+    pace, limit = float(row.pace), int(settings.USER_CONCURRENT_ANSWERS)
     for_a_seat = pace * (row.turn - limit) / limit
     if row.follows_id is None:
         return max(pace * row.position / row.slots, for_a_seat)

@@ -1,5 +1,6 @@
 """Fills the queue without the way over services, for tests that need many rows."""
 
+from datetime import timedelta
 from typing import Any
 
 from django.db.models.functions import Now
@@ -10,7 +11,7 @@ from chatapp.conversations.models import Conversation, Generation, Message, Mess
 from chatapp.conversations.queue import claim_next
 from chatapp.inference.models import AnswerOutcome, ModelVersion, Route, Worker, WorkerKind
 
-HOUR = timezone.timedelta(hours=1)
+HOUR = timedelta(hours=1)
 
 
 def queue_for(user: User, count: int = 1, **columns: Any) -> list[Generation]:
@@ -22,7 +23,7 @@ def queue_for(user: User, count: int = 1, **columns: Any) -> list[Generation]:
     given = {"route_id": Route.DEFAULT, "max_tokens": 10, "deadline_at": Now() + HOUR, **columns}
     now = timezone.now()
     return Generation.objects.bulk_create(
-        Generation(message=answer, user=user, **{"created_at": now + timezone.timedelta(microseconds=number), **given})
+        Generation(message=answer, user=user, **{"created_at": now + timedelta(microseconds=number), **given})
         for number, answer in enumerate(answers)
     )
 

@@ -74,7 +74,7 @@ def test_neither_claim_nor_places_read_old_answers(history: list[Generation]) ->
 def test_a_question_costs_few_statements(
     alice: User, scripted: ModelVersion, django_assert_max_num_queries: Any
 ) -> None:
-    post = {"user": alice, "text": "Hello?", "conversation_id": uuid4()}
+    post: dict[str, Any] = {"user": alice, "text": "Hello?", "conversation_id": uuid4()}
     services.post_message(**post, message_id=uuid4())
     with django_assert_max_num_queries(13):
         services.post_message(**post, message_id=uuid4())
