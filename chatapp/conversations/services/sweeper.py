@@ -31,7 +31,7 @@ def sweep_when_settled() -> int:
 def sweep_generations() -> int:
     """Returns how many were repaired. Two sweepers at once are harmless: a row is swept by whoever locks it."""
     overdue = Q(status=Status.ANSWERING) & (Q(lease_until__lt=Now()) | Q(deadline_at__lt=Now() - DEADLINE_GRACE))
-    expired = Q(status=Status.QUEUED, deadline_at__lt=Now())
+    expired = Q(status=Status.QUEUED) & (Q(deadline_at__lt=Now()) | Q(user__is_active=False))
     swept = 0
     for generation_id in Generation.objects.filter(overdue | expired).values_list("id", flat=True):
         with transaction.atomic():

@@ -14,6 +14,7 @@ from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 
 from chatapp.accounts.models import User
+from chatapp.conversations import services
 from chatapp.conversations.models import LIVE, Generation, Priority, Status
 from chatapp.conversations.queue import find_places
 from chatapp.conversations.tests.queueing import claim_all, claim_any, queue_for
@@ -183,8 +184,10 @@ def test_slots_that_claim_at_the_same_moment_keep_to_the_seats(
 
 
 def test_nobody_answers_a_disabled_account_and_nothing_breaks(alice: User, bob: User, scripted: ModelVersion) -> None:
-    queue_for(alice)
-    later = queue_for(bob)[0]
+    ended, later = queue_for(alice)[0], queue_for(bob)[0]
     User.objects.filter(id=alice.id).update(is_active=False)
     assert find_places([later.id])[later.id].position == 1
     assert [claimed.user for claimed in claim_all()] == [bob]
+    assert services.sweep_generations() == 1
+    ended.refresh_from_db()
+    assert ended.status == Status.FAILED

@@ -222,6 +222,24 @@ def test_a_deleted_conversation_leaves_nothing(alice: User, ask: Ask, worker: In
     assert redis_client().xrange(stream_key(generation.id)) == []
 
 
+@pytest.mark.parametrize("gone", ["conversation", "user"])
+def test_what_is_deleted_just_after_its_claim_breaks_nothing(
+    alice: User, bob: User, ask: Ask, worker: InferenceWorker, gone: str
+) -> None:
+    ask(alice)
+    claimed = claim(worker)
+    follows = ask(alice, conversation_id=claimed.message.conversation_id)
+    if gone == "user":
+        User.objects.get(id=alice.id).delete()
+    else:
+        services.delete_conversation(user=alice, conversation_id=claimed.message.conversation_id)
+    worker.answer(claimed)
+    other = ask(bob, "rate=2000 tokens=2")
+    worker.answer_all()
+    assert not Generation.objects.filter(id__in=[claimed.id, follows.id]).exists()
+    assert Generation.objects.get(id=other.id).status == Status.COMPLETE
+
+
 class TestSweeper:
     def dead(self, alice: User, ask: Ask, worker: InferenceWorker, *, text: str = "") -> tuple[Generation, LiveWriter]:
         """A generation whose worker died after it had shown `text`, of which the first word is checkpointed."""
