@@ -13,12 +13,13 @@ from chatapp.accounts.models import User
 from chatapp.conversations import events, services
 from chatapp.conversations.frames import Frame, MalformedFrameError, parse_frame
 from chatapp.conversations.models import Generation
-from chatapp.conversations.relay import relay_answer
+from chatapp.conversations.relay import SlowReaderError, relay_answer
 from chatapp.conversations.selectors import get_generation_for
 from chatapp.database import in_thread
 from chatapp.errors import ChatappError
 
-FAILED, MALFORMED, SIGNED_OUT, TOO_MANY = 1011, 4400, 4401, 4429
+FAILED, TRY_LATER, MALFORMED, SIGNED_OUT, TOO_MANY = 1011, 1013, 4400, 4401, 4429
+CLOSE_SECONDS = 5.0
 MAX_SUBSCRIPTIONS = 32
 log = structlog.get_logger(__name__)
 
@@ -78,6 +79,11 @@ class ChatConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]
     async def relay(self, generation: Generation, frame: Frame) -> None:
         try:
             await relay_answer(generation, self.user, self.send_frame, protocol=frame.protocol, seq=frame.seq)
+        except SlowReaderError:
+            # The close waits for room as well, unless the server's own ping has given the socket up.
+            with suppress(TimeoutError):
+                async with asyncio.timeout(CLOSE_SECONDS):
+                    await self.close(code=TRY_LATER)
         except Exception:
             # The page connects again and subscribes anew; a silent end would leave it waiting.
             log.exception("relay_failed", generation=str(generation.id))

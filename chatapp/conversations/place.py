@@ -16,6 +16,10 @@ class Place(Protocol):
     def advance(self, answer: LiveAnswer) -> Frame | None:
         """The frame with all text that this follower lacks; None when it lacks none."""
 
+    @property
+    def html(self) -> str | None:
+        """All that the page shows, if the page can keep it."""
+
 
 class TailPlace:
     """Protocol 2. `seq` is what the page shows already, from an earlier socket or from the server's own rendering."""
@@ -23,8 +27,13 @@ class TailPlace:
     def __init__(self, seq: int) -> None:
         self._shows = seq
         self._epoch = -1
+        self._closed: list[str] = []
         self._settled = 0
         self._tail = ""
+
+    @property
+    def html(self) -> str | None:
+        return "".join(self._closed[: self._settled]) + self._tail if self._epoch >= 0 else None
 
     def advance(self, answer: LiveAnswer) -> Frame | None:
         if not answer.text or (answer.seq == self._shows and self._epoch in {answer.epoch, -1}):
@@ -44,12 +53,14 @@ class TailPlace:
         if reset:
             frame["reset"] = True
         self._shows, self._epoch = rendering.seq, rendering.epoch
-        self._settled, self._tail = len(rendering.closed), rendering.open_html
+        self._closed, self._settled, self._tail = rendering.closed, len(rendering.closed), rendering.open_html
         return frame
 
 
 class WholePlace:
     """Protocol 1, for pages from before protocol 2: the whole answer, and so only rarely."""
+
+    html = None
 
     def __init__(self) -> None:
         self._shown: tuple[int, int] | None = None

@@ -36,13 +36,17 @@ class SourceView:
     url: str
 
 
-def render_turn(turn: Turn, *, user: User) -> str:
-    """The whole <article> of one message; its root id is `message-<uuid>`."""
+def render_turn(turn: Turn, *, user: User, is_kept: bool = False) -> str:
+    """The whole <article> of one message; its root id is `message-<uuid>`.
+
+    `is_kept`: for a page that shows the answer's text and keeps it, and has the buttons from the live answer.
+    """
     is_answer = turn.message.role == MessageRole.ASSISTANT
     template = "conversations/_answer.html" if is_answer else "conversations/_question.html"
     context = {"turn": turn, "message": turn.message, "branch": _branch(turn), "user": user}
     if is_answer:
         context |= _answer_context(turn)
+        context |= {"body": "" if is_kept else render_body(turn), "is_kept": is_kept}
     return render_to_string(template, context)
 
 
@@ -55,14 +59,11 @@ def _answer_context(turn: Turn) -> dict[str, object]:
     generation = turn.generation
     status = Status(generation.status) if generation else Status.COMPLETE
     error = generation.error_code if generation else ""
-    # A live answer cites sources that are stored a moment later: link every number until the end is known.
-    known = None if generation and generation.is_live else {source.n for source in turn.sources}
     return {
         "generation": generation,
         "status": status.value,
         "is_live": bool(generation and generation.is_live),
         "place": _place(turn.queue) if turn.queue else "",
-        "body": _body(turn, known=known),
         "notice": notice_of(status, error, turn.text, finish_reason=generation.finish_reason if generation else ""),
         "text_is_notice": status in {Status.BLOCKED, Status.RETRACTED} or error == NO_MODEL,
         "filled": percent_filled(generation) if generation and not generation.is_live else None,
@@ -80,7 +81,10 @@ def _place(place: QueuePlace) -> str:
     return ", ".join(parts)
 
 
-def _body(turn: Turn, *, known: set[int] | None) -> SafeString:
+def render_body(turn: Turn) -> SafeString:
+    # A live answer cites sources that are stored a moment later: link every number until the end is known.
+    is_live = turn.generation is not None and turn.generation.is_live
+    known = None if is_live else {source.n for source in turn.sources}
     html = render_markdown(turn.text, message_id=turn.message.id, sources=known)
     return mark_safe(html)  # noqa: S308 -- render_markdown sanitises
 

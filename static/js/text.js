@@ -41,10 +41,13 @@ export class LiveText {
 }
 
 /**
- * Moves the shown body into the final article; it is changed only where that has one of its own that differs.
+ * Moves into the final article what the page shows already: the body, which is changed only where the article has one of
+ * its own that differs; and the buttons, which a live answer keeps in a template.
  * @param {Element} fresh @param {Element} old @param {FinalFrame} frame
  */
 export function adoptBody(fresh, old, frame) {
+  const buttons = /** @type {HTMLTemplateElement | null} */ (old.querySelector("template[data-buttons]"));
+  if (buttons) fresh.querySelector("template[data-buttons]")?.replaceWith(buttons.content);
   const body = fresh.querySelector("[data-body]");
   const shown = old.querySelector("[data-body]");
   if (!body || !shown) return;

@@ -12,7 +12,10 @@ class OutOfStepError(Exception):
 
 
 class Page:
-    """One answer on one page. `html` is its body, `final` its article once the answer has ended."""
+    """One answer on one page. `html` is its body; `final` is its article once the answer has ended.
+
+    When the final frame left the body out, as the page has it, `kept` is True and the article's body is empty.
+    """
 
     def __init__(self) -> None:
         self.settled: list[str] = []
@@ -20,6 +23,7 @@ class Page:
         self.seq = 0
         self.status = ""
         self.final = ""
+        self.kept = False
         self.frames = 0
         self.resets = 0
         self.decoded = 0
@@ -58,6 +62,9 @@ class Page:
         self.seq = frame["seq"]
 
     def _end(self, frame: Frame) -> None:
+        self.kept = "kept" in frame
+        if self.kept and frame["kept"] != len(self.html.encode("utf-16-le")) // 2:
+            raise OutOfStepError
         self.status, self.final = frame["status"], frame["html"]
 
     def _weigh(self, frame: Frame) -> None:
