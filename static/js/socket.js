@@ -4,7 +4,10 @@ const FIRST_DELAY = 500;
 const LONGEST_DELAY = 15_000;
 const RESTART_DELAY = 1_500;
 const LOOK = 2_000;
-const QUIET = 8_000; // After so long without a frame, while some are due, the page asks whether anybody is there.
+// After so long without a frame, while some are due, the page asks whether anybody is there: sooner when it has just
+// sent something, which the server answers at once.
+const QUIET = 8_000;
+const UNANSWERED = 3_000;
 const PATIENCE = 8_000; // Nobody is, when the question stays unanswered for so long: a half-open connection.
 const ABNORMAL = 1006;
 const RESTART = 1012;
@@ -19,10 +22,18 @@ const SIGNED_OUT = 4401;
  * @property {() => boolean} waiting whether frames are due
  */
 
+/** What js/connect.js has opened, if it still lives. @returns {WebSocket | undefined} */
+function takeEarly() {
+  const early = /** @type {WebSocket | undefined} */ (window.earlySocket);
+  window.earlySocket = undefined;
+  return early && early.readyState <= WebSocket.OPEN ? early : undefined;
+}
+
 export class Socket {
   /** @type {WebSocket | null} */ #socket = null;
   #failures = 0;
   #heardAt = 0;
+  #sentAt = 0;
   #askedAt = 0;
   /** @type {number | undefined} */ #timer;
 
@@ -42,25 +53,29 @@ export class Socket {
   connect() {
     if (this.#socket || this.#timer) return;
     this.#askedAt = 0;
-    this.#socket = new WebSocket(this.url);
-    this.#socket.onopen = () => {
-      this.#failures = 0;
-      this.#heardAt = Date.now();
-      this.handlers.opened();
-    };
+    this.#socket = takeEarly() ?? new WebSocket(this.url);
+    this.#socket.onopen = () => this.#opened();
     this.#socket.onmessage = (event) => {
       this.#heardAt = Date.now();
       this.#askedAt = 0;
       this.handlers.received(JSON.parse(event.data));
     };
     this.#socket.onclose = (event) => this.#closed(event.code);
+    if (this.isOpen) this.#opened();
   }
 
   /** @param {object} frame @returns {boolean} whether it could be sent */
   send(frame) {
     if (!this.isOpen) return false;
+    this.#sentAt = Date.now();
     this.#socket.send(JSON.stringify(frame));
     return true;
+  }
+
+  #opened() {
+    this.#failures = 0;
+    this.#heardAt = Date.now();
+    this.handlers.opened();
   }
 
   #look() {
@@ -70,7 +85,7 @@ export class Socket {
       if (now - this.#askedAt >= PATIENCE) this.#abandon();
     } else if (!this.handlers.waiting()) {
       this.#heardAt = now;
-    } else if (now - this.#heardAt >= QUIET) {
+    } else if (now - this.#heardAt >= QUIET || (this.#sentAt > this.#heardAt && now - this.#sentAt >= UNANSWERED)) {
       this.#ask();
     }
   }

@@ -6,6 +6,7 @@ import { addCopyButtons } from "./copy.js";
 
 const AGAIN = 200;
 const LEAVING = 500;
+const LONG = 10_000;
 const thread = () => /** @type {HTMLElement} */ (document.getElementById("thread"));
 let swaps = 0;
 /** @type {Promise<boolean> | null} */ let running = null;
@@ -124,3 +125,10 @@ function showGone() {
 }
 
 document.addEventListener("htmx:after:swap", () => swaps++);
+
+// Word of a change may have been lost meanwhile.
+let hiddenAt = Infinity;
+document.addEventListener("visibilitychange", () => {
+  if (document.hidden) hiddenAt = Date.now();
+  else if (Date.now() - hiddenAt > LONG) refresh();
+});

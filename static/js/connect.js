@@ -1,0 +1,2 @@
+// The handshake of the page's websocket goes on while the modules load; js/socket.js takes it over.
+window.earlySocket = new WebSocket(new URL("/ws/", location.href.replace(/^http/, "ws")).href);
