@@ -28,7 +28,7 @@ FROM (
         )
       ) AS seat
     FROM ranked JOIN conversations_generation AS queued ON queued.id = ranked.id
-    WHERE queued.status = 'queued' AND ranked.turn <= %(limit)s
+    WHERE queued.status = 'queued' AND ranked.round_no <= %(limit)s
     ORDER BY {ORDER}
     LIMIT 1
     FOR UPDATE OF queued SKIP LOCKED

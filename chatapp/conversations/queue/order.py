@@ -1,9 +1,9 @@
 """The order in which waiting generations are claimed, as SQL: the claim takes its first row, places count along it.
 
-Priority comes first. Within one, users take turns: a user's n-th waiting generation, counted on from those of theirs
-that run, ranks with the other users' n-th. Among equals that goes first which has fewer of its own user before it, then
-whose user was served longest ago, then whose user has waited longest. What a user may not start, because too many of
-theirs run, comes after all else. So places foretell the claims, but for users who wait in several priorities at once.
+Priority comes first, then the round: a user's n-th waiting generation, counted on from those of theirs that run, is in
+one round with the other users' n-th. In a round that goes first which has fewer of its own user before it, then whose
+user was served longest ago, then whose user has waited longest. What a user may not start, because too many of theirs
+run, comes after all else. So places foretell the claims, but for users who wait in several priorities at once.
 """
 
 # Which version answers is resolved when the answer is claimed, so that a change of the route reaches everything still
@@ -49,7 +49,7 @@ ranked AS MATERIALIZED (
     SELECT own.*, own.nth + (
         SELECT count(*) FROM conversations_generation AS running
         WHERE running.user_id = own.user_id AND running.status = 'answering'
-      ) AS turn, (
+      ) AS round_no, (
         SELECT max(served.claimed_at) FROM conversations_generation AS served
         WHERE served.user_id = own.user_id AND served.status <> 'queued'
       ) AS served_at
@@ -60,6 +60,6 @@ ranked AS MATERIALIZED (
 
 
 ORDER = """
-    ranked.turn > %(limit)s, ranked.priority, ranked.turn, ranked.nth, ranked.served_at NULLS FIRST,
+    ranked.round_no > %(limit)s, ranked.priority, ranked.round_no, ranked.nth, ranked.served_at NULLS FIRST,
     ranked.since, ranked.user_id
 """

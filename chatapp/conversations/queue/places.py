@@ -50,13 +50,13 @@ paces AS MATERIALIZED (
 asked AS MATERIALIZED (
     SELECT DISTINCT user_id FROM waiting WHERE id = ANY(%(ids)s)
 )
-SELECT placed.id, placed.position, placed.turn, placed.resolved_id,
+SELECT placed.id, placed.position, placed.round_no, placed.resolved_id,
   CASE WHEN placed.follows THEN placed.follows_id END AS follows_id,
   extract(epoch FROM statement_timestamp() - placed.above_claimed_at) AS above_seconds,
   COALESCE((SELECT pace FROM paces WHERE paces.route_id = placed.route_id),
            (SELECT avg(duration_seconds) FROM recent)) AS pace,
   (SELECT sum(slots) FROM serving WHERE serving.version_id = placed.resolved_id) AS slots,
-  CASE WHEN NOT placed.follows AND NOT placed.is_pinned AND placed.turn <= %(limit)s
+  CASE WHEN NOT placed.follows AND NOT placed.is_pinned AND placed.round_no <= %(limit)s
     AND NOT EXISTS (SELECT FROM serving WHERE serving.version_id = placed.resolved_id AND is_free)
   THEN ARRAY(
     SELECT other.id
@@ -92,7 +92,7 @@ class QueuePlace:
 class _Row:
     id: UUID
     position: int
-    turn: int
+    round_no: int
     version_id: UUID
     follows_id: UUID | None
     above_seconds: float | None
@@ -148,7 +148,7 @@ def _wait_seconds(row: _Row, rows: dict[UUID, _Row]) -> float | None:
     if row.pace is None or not row.slots:
         return None
     pace, limit = float(row.pace), int(settings.USER_CONCURRENT_ANSWERS)
-    for_a_seat = pace * (row.turn - limit) / limit
+    for_a_seat = pace * (row.round_no - limit) / limit
     if row.follows_id is None:
         return max(pace * row.position / row.slots, for_a_seat)
     in_line = max(pace * (_position(row, rows) - 1) / row.slots, for_a_seat)  # The answer above frees a slot.

@@ -1,4 +1,4 @@
-"""Whose turn it is: priority, then users in turn, then age; and no user has more running answers than seats."""
+"""Who is next: priority, then round by round, then age; and no user has more running answers than seats."""
 
 import random
 import threading
@@ -37,7 +37,7 @@ def people(db: None) -> list[User]:
     return [make_person(f"person-{number}") for number in range(5)]
 
 
-def test_users_take_turns_and_their_own_questions_stay_in_order(alice: User, bob: User, scripted: ModelVersion) -> None:
+def test_users_alternate_and_their_own_questions_stay_in_order(alice: User, bob: User, scripted: ModelVersion) -> None:
     first, second, third = queue_for(alice, 3)
     fourth, fifth = queue_for(bob, 2)
     assert [claimed.id for claimed in claim_all()] == [first.id, fourth.id, second.id, fifth.id, third.id]
@@ -66,7 +66,7 @@ def test_interactive_before_api_before_batch_whatever_waits(alice: User, bob: Us
 
 @FEW
 @SEEDS
-def test_a_flood_of_one_user_delays_nobody_by_more_than_a_turn(
+def test_a_flood_of_one_user_delays_nobody_by_more_than_a_round(
     seed: int, people: list[User], scripted: ModelVersion
 ) -> None:
     """Claims and ends in any order, on any number of slots; then somebody asks one question."""
