@@ -1,7 +1,7 @@
 """`python -m chatapp.web [--host H] [--port P]`: the web process.
 
 SIGTERM: new connections are refused, sockets close with 1012 and their pages come back to the next process; API
-streams get STREAM_SECONDS to end, then they end with a problem that says so, while their answers go on.
+calls get CALL_SECONDS to end, then they end with a problem that says so, while their answers go on.
 """
 
 import argparse
@@ -11,22 +11,22 @@ import sys
 
 import uvicorn
 
-STREAM_SECONDS = 3.0
+CALL_SECONDS = 3.0
 SHUTDOWN_SECONDS = 6
 
 
 class WebServer(uvicorn.Server):
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
-        leaving = asyncio.create_task(_end_streams())
+        leaving = asyncio.create_task(_end_calls())
         await super().shutdown(sockets)
         leaving.cancel()
 
 
-async def _end_streams() -> None:
-    from chatapp.api.openai.streaming import AnswerStream
+async def _end_calls() -> None:
+    from chatapp.api.openai.following import Follower
 
-    await asyncio.sleep(STREAM_SECONDS)
-    AnswerStream.leave_all()
+    await asyncio.sleep(CALL_SECONDS)
+    Follower.leave_all()
 
 
 def configure(*, host: str, port: int) -> uvicorn.Config:

@@ -8,11 +8,13 @@ from ninja import Router
 from chatapp.accounts.models import User
 from chatapp.api.auth import ApiRequest
 from chatapp.api.openai.answers import Answer, shape_completion
+from chatapp.api.openai.following import Follower
 from chatapp.api.openai.schemas import ChatRequest
 from chatapp.api.openai.streaming import AnswerStream
 from chatapp.conversations import services
 from chatapp.conversations.models import Generation, Priority
 from chatapp.conversations.streams.hub import get_hub
+from chatapp.errors import ChatappError
 from chatapp.inference.engine.sampling import parse_sampling
 from chatapp.inference.models import Route
 from chatapp.inference.selectors import get_version_by_name, is_route_name
@@ -53,15 +55,21 @@ def accept_chat(user: User, body: ChatRequest) -> Generation:
 
 
 async def wait_for_end(user: User, generation: Generation) -> None:
-    """Returns when the answer has ended. A client that leaves meanwhile stops it."""
+    """Returns when the answer has ended. A client that leaves meanwhile stops it.
+
+    Raises ChatappError("restarting") when the web process shuts down.
+    """
+    follower = Follower()
     try:
         async with get_hub().follow(generation, is_new=True) as live:
             version = -1
-            while not live.ended:
-                version = await live.changed(version)
+            while not (live.ended or follower.is_leaving):
+                version = await follower.changed(live, version)
     except asyncio.CancelledError:
         await database_sync_to_async(services.request_stop)(user=user, generation_id=generation.id)
         raise
+    if follower.is_leaving:
+        raise ChatappError("restarting", generation=generation.id)
 
 
 def load_completion(user: User, generation: Generation) -> dict[str, object]:

@@ -1,31 +1,30 @@
 """One answer as server-sent events, in OpenAI's chunks."""
 
-import asyncio
 import json
 from collections.abc import AsyncIterator, Iterator
-from typing import Any, ClassVar
-from weakref import WeakSet
+from typing import Any
 
 from channels.db import database_sync_to_async
 
 from chatapp.accounts.models import User
 from chatapp.api.openai.answers import Answer, completion_id
+from chatapp.api.openai.following import Follower
 from chatapp.conversations import services
 from chatapp.conversations.models import Generation
 from chatapp.conversations.streams.hub import get_hub
 from chatapp.conversations.streams.live_answer import LiveAnswer
+from chatapp.database import AWAY
 from chatapp.errors import ChatappError
 from chatapp.problems import openai_error, problem_body
 
 HEARTBEAT_SECONDS = 10.0
+RETRY_SECONDS = 5
 HEARTBEAT = b": still working\n\n"
 DONE = b"data: [DONE]\n\n"
 
 
 class AnswerStream:
     """An async iterable of events. Django calls `close` when the response is over, however it ended."""
-
-    running: ClassVar[WeakSet["AnswerStream"]] = WeakSet()
 
     def __init__(self, *, user: User, generation: Generation, model: str, include_usage: bool) -> None:
         self.user = user
@@ -34,9 +33,7 @@ class AnswerStream:
         self.include_usage = include_usage
         self.sent = ""
         self.ended = False
-        self.leaving = False
-        self._waiting: asyncio.Task[int] | None = None
-        self.running.add(self)
+        self.follower = Follower()
 
     async def __aiter__(self) -> AsyncIterator[bytes]:
         yield self._chunk({"role": "assistant", "content": ""})
@@ -44,10 +41,14 @@ class AnswerStream:
             async for event in self._follow(live):
                 yield event
         self.ended = True  # Also for the answer that goes on without its reader.
-        if self.leaving:
+        if self.follower.is_leaving:
             yield _problem(ChatappError("restarting", generation=self.generation.id))
             return
-        answer = await database_sync_to_async(Answer)(self.user, self.generation)
+        try:
+            answer = await database_sync_to_async(Answer)(self.user, self.generation)
+        except AWAY:
+            yield _problem(ChatappError("database_away", seconds=RETRY_SECONDS))
+            return
         for event in self._last_events(answer):
             yield event
 
@@ -57,33 +58,11 @@ class AnswerStream:
             self.ended = True
             services.request_stop(user=self.user, generation_id=self.generation.id)
 
-    @classmethod
-    def leave_all(cls) -> None:
-        """The web process shuts down."""
-        for stream in list(cls.running):
-            stream.leave()
-
-    def leave(self) -> None:
-        """Ends the stream with a problem now; its answer goes on."""
-        self.leaving = True
-        if self._waiting is not None:
-            self._waiting.cancel()
-
-    async def _changed(self, live: LiveAnswer, version: int) -> int:
-        """The live answer's new version; the same when the stream has to leave. Raises TimeoutError."""
-        self._waiting = asyncio.ensure_future(live.changed(version))
-        try:
-            return await asyncio.wait_for(self._waiting, HEARTBEAT_SECONDS)
-        except asyncio.CancelledError:
-            if self.leaving:
-                return version
-            raise
-
     async def _follow(self, live: LiveAnswer) -> AsyncIterator[bytes]:
         version, epoch, last = -1, live.epoch, False
-        while not last and not self.leaving:
+        while not last and not self.follower.is_leaving:
             try:
-                version = await self._changed(live, version)
+                version = await self.follower.changed(live, version, seconds=HEARTBEAT_SECONDS)
             except TimeoutError:
                 yield HEARTBEAT
                 continue

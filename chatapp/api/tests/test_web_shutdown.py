@@ -5,6 +5,8 @@ import json
 import threading
 import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
 
 import httpx
 import pytest
@@ -20,6 +22,7 @@ from chatapp.api.tests.serving import inference_worker
 from chatapp.conversations.models import Generation, Status
 from chatapp.conversations.streams.hub import get_hub
 from chatapp.conversations.tests.conftest import scripted  # noqa: F401 - a fixture
+from chatapp.conversations.tests.waiting import until
 from chatapp.inference.models import ModelVersion
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -46,7 +49,7 @@ class Web:
 
 @pytest.fixture
 def running(monkeypatch: pytest.MonkeyPatch) -> Iterator[Web]:
-    monkeypatch.setattr(web, "STREAM_SECONDS", 0.3)
+    monkeypatch.setattr(web, "CALL_SECONDS", 0.3)
     running = Web()
     yield running
     running.shut_down()
@@ -70,24 +73,42 @@ def test_sockets_close_with_1012_and_nobody_gets_in_any_more(running: Web, alice
         httpx.get(f"http://{address}/livez")
 
 
+def chat(running: Web, user: User, *, stream: bool) -> dict[str, Any]:
+    """What a client sends to have a long answer."""
+    _, key = create_api_key(user=user, read_only=False)
+    question = {"role": "user", "content": "rate=50 tokens=5000"}
+    return {
+        "url": f"http://127.0.0.1:{running.port}/v1/chat/completions",
+        "json": {"model": "scripted", "stream": stream, "messages": [question]},
+        "headers": {"Authorization": f"Bearer {key}"},
+        "timeout": 60,
+    }
+
+
+def test_a_call_that_waits_for_a_whole_answer_is_told_where_to_read_it(
+    running: Web,
+    alice: User,
+    scripted: ModelVersion,  # noqa: F811
+) -> None:
+    with inference_worker(), ThreadPoolExecutor(1) as pool:
+        call = pool.submit(httpx.post, **chat(running, alice, stream=False))
+        until(lambda: Generation.objects.filter(status=Status.ANSWERING).exists())
+        running.shut_down()
+        response = call.result(timeout=60)
+        generation = Generation.objects.get()
+        assert generation.stop_requested is False
+        Generation.objects.update(stop_requested=True)
+    assert (response.status_code, response.json()["code"]) == (503, "restarting")
+    assert str(generation.id) in response.json()["title"]
+
+
 def test_a_stream_ends_with_a_problem_and_its_answer_goes_on(
     running: Web,
     alice: User,
     scripted: ModelVersion,  # noqa: F811
 ) -> None:
-    _, key = create_api_key(user=alice, read_only=False)
-    body = {"model": "scripted", "stream": True, "messages": [{"role": "user", "content": "rate=50 tokens=5000"}]}
     events = []
-    with (
-        inference_worker(),
-        httpx.stream(
-            "POST",
-            f"http://127.0.0.1:{running.port}/v1/chat/completions",
-            json=body,
-            headers={"Authorization": f"Bearer {key}"},
-            timeout=60,
-        ) as response,
-    ):
+    with inference_worker(), httpx.stream("POST", **chat(running, alice, stream=True)) as response:
         for line in response.iter_lines():
             events.append(line)
             if "t000003" in line:
