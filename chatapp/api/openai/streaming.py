@@ -111,7 +111,7 @@ class AnswerStream:
         )
 
 
-def _problem(problem: ChatappError) -> str:
+def _problem(problem: ChatappError) -> bytes:
     return _event({**problem_body(problem), "error": openai_error(problem)})
 
 
