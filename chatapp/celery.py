@@ -71,8 +71,17 @@ def configure() -> None:
         worker_redirect_stdouts=False,
         broker_connection_retry_on_startup=True,
         broker_connection_max_retries=None,
-        broker_transport_options={"visibility_timeout": 3600, "socket_timeout": 30, "socket_connect_timeout": 5},
-        redis_socket_connect_timeout=5,
+        # A broker that hangs is given up in seconds: what was to be sent is found in Postgres.
+        task_publish_retry=False,
+        broker_transport_options={
+            "visibility_timeout": 3600,
+            "socket_timeout": 5,
+            "socket_connect_timeout": 2,
+            "health_check_interval": 5,
+        },
+        redis_socket_timeout=5,
+        redis_socket_connect_timeout=2,
+        result_backend_transport_options={"retry_policy": {"timeout": 5.0}},
         timezone="UTC",
         beat_schedule={
             "sweep-generations": {
