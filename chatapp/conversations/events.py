@@ -16,6 +16,7 @@ from chatapp.announcer import announce
 from chatapp.celery import INFERENCE_QUEUE, app
 from chatapp.conversations.streams.entries import CONTROL_CHANNEL, end_entry, fence_id, stream_key
 from chatapp.conversations.streams.redis import redis_client
+from chatapp.conversations.streams.wakeups import ring
 from chatapp.metrics import count_fault
 
 WAKE_UP = "chatapp.conversations.tasks.answer_queued"
@@ -25,7 +26,13 @@ log = structlog.get_logger(__name__)
 
 def wake_workers() -> None:
     """Says only that there is work; an idle worker also looks once a second."""
-    announce("wake_up", lambda: _send(WAKE_UP, expires=30))
+    announce("wake_up", _wake_one)
+
+
+def _wake_one() -> None:
+    """By Celery when no worker waits at the short way: one that is new or busy gets it later."""
+    if not ring():
+        _send(WAKE_UP, expires=30)
 
 
 def _send(task: str, arguments: tuple[object, ...] = (), **options: Any) -> None:

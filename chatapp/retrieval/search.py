@@ -87,22 +87,29 @@ def find_passages(*, user: User, query: str, collections: Sequence[str] | None, 
     query = " ".join(query.replace("\x00", " ").split())[:MAX_QUERY_CHARACTERS]
     if not query or k < 1 or collections == []:
         return []
+    slugs = None if collections is None else [slug for slug in collections if "\x00" not in slug]
+    reader: dict[str, Any] = {"user": user.pk, "slugs": slugs}
+    readable, lexemes = _plan(reader, query)
+    if not readable:
+        return []  # Nothing to compare with: making the vector is the dearest part of a search.
     with RETRIEVAL_SECONDS.labels(stage="embed").time():
         vector = embed_query(query, scope=str(user.pk))
     with RETRIEVAL_SECONDS.labels(stage="search").time(), transaction.atomic(), connection.cursor() as cursor:
-        candidates = _candidates(cursor, user=user, query=query, vector=vector, collections=collections)
+        candidates = _candidates(cursor, reader=reader, lexemes=lexemes, readable=readable, vector=vector)
     return [found.passage for found in candidates if is_relevant(found)][: min(k, MAX_RESULTS)]
 
 
+def _plan(reader: dict[str, Any], query: str) -> tuple[int, list[str]]:
+    """How many passages may be read, counted no further than to the limit, and the query's words."""
+    with connection.cursor() as cursor:
+        cursor.execute(PLAN, {**reader, "query": query, "limit": EXACT_SCAN_LIMIT + 1})
+        readable, lexemes = cursor.fetchone()
+    return readable, lexemes
+
+
 def _candidates(
-    cursor: CursorWrapper, *, user: User, query: str, vector: list[float], collections: Sequence[str] | None
+    cursor: CursorWrapper, *, reader: dict[str, Any], lexemes: list[str], readable: int, vector: list[float]
 ) -> list[Candidate]:
-    slugs = None if collections is None else [slug for slug in collections if "\x00" not in slug]
-    reader: dict[str, Any] = {"user": user.pk, "slugs": slugs}
-    cursor.execute(PLAN, {**reader, "query": query, "limit": EXACT_SCAN_LIMIT + 1})
-    readable, lexemes = cursor.fetchone()
-    if not readable:
-        return []
     if readable > EXACT_SCAN_LIMIT:
         cursor.execute("SET LOCAL hnsw.iterative_scan = 'relaxed_order'")
         cursor.execute(f"SET LOCAL hnsw.ef_search = {EF_SEARCH:d}")

@@ -147,7 +147,8 @@ def _declines(reply: Reply, history: Sequence[Message], policies: PolicySet) -> 
         log.warning("search_failed", generation=str(generation.id), reason=str(error))
         reply.preface = SEARCH_DOWN
         nothing_found = False
-    services.store_sources(generation, reply.passages)
+    if reply.passages or generation.attempt > 1:  # An earlier attempt may have left others.
+        services.store_sources(generation, reply.passages)
     reply.renew()
     return nothing_found
 

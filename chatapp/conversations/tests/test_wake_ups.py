@@ -1,14 +1,19 @@
 """Wake-ups never hold anybody up, and losing them loses nothing."""
 
 import threading
+from typing import cast
+from uuid import uuid4
 
 import pytest
+from django.conf import settings
 from redis.exceptions import ConnectionError as RedisConnectionError
 
 from chatapp.accounts.models import User
 from chatapp.announcer import Announcer
 from chatapp.conversations import events
 from chatapp.conversations.models import Generation, Status
+from chatapp.conversations.pipeline.reply import Reply
+from chatapp.conversations.streams import wakeups
 from chatapp.conversations.streams.redis import redis_client
 from chatapp.conversations.tests.conftest import Ask
 from chatapp.conversations.tests.waiting import until
@@ -53,11 +58,40 @@ def test_what_waits_at_the_end_of_a_process_goes_out() -> None:
 
 
 def test_a_wake_up_arrives_also_after_redis_has_lost_everything() -> None:
-    events.wake_workers()
-    until(lambda: redis_client().llen("inference"))
-    redis_client().flushdb()
-    events.wake_workers()
-    until(lambda: redis_client().llen("inference"))
+    """Nobody waits at the short way, so after the first ones they go by Celery too."""
+    for _ in range(2):
+        redis_client().flushdb()
+        until(lambda: events.wake_workers() or redis_client().llen("inference"))
+        assert redis_client().exists(wakeups.KEY)
+
+
+def test_wake_ups_that_nobody_takes_do_not_pile_up() -> None:
+    redis_client().delete(wakeups.KEY)
+    assert [wakeups.ring() for _ in range(200)] == [True, *[False] * 199]
+    assert redis_client().llen(wakeups.KEY) == wakeups.LONGEST
+    assert 0 < redis_client().ttl(wakeups.KEY) <= wakeups.EXPIRY_SECONDS
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_worker_hears_by_the_short_way_and_only_while_a_slot_is_free(
+    alice: User, ask: Ask, worker: InferenceWorker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(events, "wake_workers", lambda: None)
+    redis_client().delete(wakeups.KEY)
+    busy = {uuid4(): cast("Reply", None) for _ in range(settings.INFERENCE_SLOTS)}
+    worker.replies.update(busy)
+    hearing = threading.Thread(target=worker._hear)
+    hearing.start()
+    asked = ask(alice)
+    wakeups.ring()
+    threading.Event().wait(0.3)
+    assert redis_client().llen(wakeups.KEY) == 1
+    for generation_id in busy:
+        del worker.replies[generation_id]
+    until(lambda: Generation.objects.get(id=asked.id).status == Status.COMPLETE)
+    worker.draining.set()
+    hearing.join(timeout=30)
+    assert not hearing.is_alive()
 
 
 @pytest.mark.django_db(transaction=True)

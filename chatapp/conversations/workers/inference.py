@@ -20,6 +20,7 @@ from chatapp.conversations.queue import claim_next, has_queued
 from chatapp.conversations.streams.entries import CONTROL_CHANNEL
 from chatapp.conversations.streams.flusher import Flusher
 from chatapp.conversations.streams.redis import blocking_client
+from chatapp.conversations.streams.wakeups import hear
 from chatapp.conversations.workers.drain import drain
 from chatapp.conversations.workers.leases import LeaseKeeper
 from chatapp.database import AWAY
@@ -53,7 +54,7 @@ class InferenceWorker:
 
     def start(self) -> None:
         """Claims nothing before the embedder is warm: a lease would run out while it loads."""
-        for target in (self._beat, self._listen, self._warm_up, self._drain, self._sweep):
+        for target in (self._beat, self._listen, self._warm_up, self._drain, self._sweep, self._hear):
             threading.Thread(target=target, name=target.__name__.strip("_"), daemon=True).start()
 
     def answer_all(self) -> None:
@@ -158,6 +159,20 @@ class InferenceWorker:
     def _answer_unannounced(self) -> None:
         """Without Celery, whose messages Redis may have lost or cannot carry now."""
         threading.Thread(target=self.answer_all, name="slot", daemon=True).start()
+
+    def _hear(self) -> None:
+        """Wake-ups by the short way, taken only while a slot is free; Celery brings those that are not."""
+        client = blocking_client()
+        while not self.draining.is_set():
+            if not self.warm.is_set() or len(self.replies) >= settings.INFERENCE_SLOTS:
+                self.draining.wait(0.05)
+                continue
+            try:
+                if hear(client, 1.0):
+                    self._answer_unannounced()
+            except (RedisError, OSError) as error:
+                log.warning("wake_ups_not_heard", reason=type(error).__name__)
+                self.draining.wait(1.0)
 
     def _drain(self) -> None:
         self.draining.wait()
