@@ -56,7 +56,8 @@ class Shown:
             case "status":
                 self._see(frame["status"])
             case "final":
-                self.final = frame["html"]
+                # A final frame leaves out a body that the page has already: it goes on showing that.
+                self.final = "" if "kept" in frame else frame["html"]
                 self._see(frame["status"])
             case "error":
                 self.errors.append(frame["code"])

@@ -74,7 +74,7 @@ async def test_an_answer_streams_and_ends_with_its_rendering(alice: User, ask: A
     page = Page()
     for frame in frames:
         page.apply(frame)
-    assert page.resets == 1
+    assert (page.resets, page.kept) == (1, True)
     assert page.frames >= 4
     assert frames[-1]["status"] == "complete"
     assert 'data-status="complete"' in page.final
