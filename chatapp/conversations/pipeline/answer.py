@@ -55,6 +55,7 @@ def leave(reply: Reply) -> None:
     count_fault("drained" if reply.drained else "database_away")
     if (finished := _departure(reply)) is not None and _commit(reply, finished):
         services.record_aftermath(reply.generation.id)
+        measure(reply.generation, finished, reply.stream)
 
 
 def _end(reply: Reply, model_for: ModelSource) -> FinishedAnswer | None:

@@ -16,7 +16,7 @@ from chatapp.conversations.tests.waiting import until
 from chatapp.conversations.workers import drain
 from chatapp.conversations.workers.inference import InferenceWorker
 from chatapp.inference.engine import ChatModel
-from chatapp.inference.models import ModelVersion
+from chatapp.inference.models import AnswerOutcome, ModelVersion
 from chatapp.inference.pool import EnginePool
 from chatapp.inference.pool.loading import MakeRoom
 from chatapp.inference.testing import ScriptedModel
@@ -78,6 +78,7 @@ def test_what_is_longer_is_interrupted_with_all_that_was_shown(
     assert (stored().status, stored().error_code) == (Status.INTERRUPTED, "worker_drained")
     assert stored().message.text == shown(generation) != ""
     assert (stored().losses, drained() - before) == (0, 1)
+    assert AnswerOutcome.objects.get().status == Status.INTERRUPTED
 
 
 def test_a_silent_answer_is_handed_back_at_once_and_answered_by_the_next_worker(
