@@ -15,6 +15,7 @@ _ANSWER = re.compile(
     r'data-status="(?P<status>\w+)" data-generation="(?P<generation>[0-9a-f-]{36})".*?</article>',
     re.DOTALL,
 )
+_QUESTION = re.compile(r'<article class="turn question" id="message-([0-9a-f-]{36})"')
 _TOKEN = re.compile(r'name="csrfmiddlewaretoken" value="(\w+)"')
 _LEAF = re.compile(r'id="leaf" name="leaf" value="([0-9a-f-]*)"')
 
@@ -56,6 +57,7 @@ class Person:
         assert self.http.post("/accounts/login/", data=form).status_code == 302
         self._token = _TOKEN.findall(self.http.get("/").text)[0]
         self.sent: list[Sent] = []
+        self.asked = 0
         self.pages: list[Watcher] = []
 
     def open_page(self, *, protocol: int | None = 2, address: str = "") -> Watcher:
@@ -94,7 +96,13 @@ class Person:
         shown = self.page.watch(answer.generation)
         sent = Sent(conversation, question, text, answer.message, answer.generation, shown)
         self.sent.append(sent)
+        self.asked += 1
         return sent
+
+    def adopt(self, conversation: str, text: str) -> Sent:
+        """The newest question of a chat that this person has asked at a browser; the invariants hold for it too."""
+        markup = self.http.get(f"/c/{conversation}/").text
+        return self.remember(markup, text=text, conversation=conversation, question=_QUESTION.findall(markup)[-1])
 
     def read(self, conversation: str) -> list[Answer]:
         """What a reload of the page shows; nothing while the server refuses."""
@@ -121,7 +129,7 @@ class Person:
     def leave(self) -> None:
         for page in self.pages:
             page.leave()
-        self.pages, self.sent = [], []
+        self.pages, self.sent, self.asked = [], [], 0
 
     def _act(self, path: str, form: dict[str, str]) -> httpx.Response:
         headers = {"HX-Request": "true", "X-CSRFToken": self._token, "Origin": self.base_url}

@@ -28,6 +28,11 @@ class Scene:
         self.counted: dict[str, float] = {}
 
     @property
+    def proves_something(self) -> bool:
+        """Whether anybody has asked anything, deleted chats included."""
+        return any(person.asked for person in self.people)
+
+    @property
     def people(self) -> list[Person]:
         return [self.alice, self.bob, self.mallory]
 

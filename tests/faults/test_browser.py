@@ -8,7 +8,9 @@ from playwright.sync_api import expect, sync_playwright
 
 from tests.e2e.browser import ANSWER_MS, FLAGS, User, at_browser, find_chromium, numbered
 from tests.faults.conftest import Prove
+from tests.faults.person import Sent
 from tests.faults.scene import Scene
+from tests.faults.watching import numbers_in
 
 pytestmark = pytest.mark.faults
 _AWAY = re.compile(r"WebSocket|ERR_CONNECTION|Failed to load resource")
@@ -26,14 +28,20 @@ def alice(scene: Scene) -> Iterator[User]:
         browser.close()
 
 
+def ask(user: User, scene: Scene, script: str) -> Sent:
+    user.order(script)
+    user.wait_text("t000010")
+    conversation = user.page.url.rstrip("/").rpartition("/")[2]
+    return scene.alice.adopt(conversation, script)
+
+
 def words(user: User) -> list[str]:
     return re.findall(r"t\d{6}", user.answers.last.inner_text())
 
 
 @pytest.mark.fault("F16")
 def test_the_page_shows_every_word_when_web_dies_in_mid_answer(scene: Scene, alice: User, prove: Prove) -> None:
-    alice.order("rate=20 tokens=240")
-    alice.wait_text("t000020")
+    ask(alice, scene, "rate=20 tokens=240")
     scene.stack.wait_restarted("web", scene.stack.kill("web"))
     expect(alice.answers.last).to_have_attribute("data-status", "complete", timeout=2 * ANSWER_MS)
     assert words(alice) == numbered(240)
@@ -46,13 +54,13 @@ def test_the_page_shows_every_word_when_web_dies_in_mid_answer(scene: Scene, ali
 def test_the_page_keeps_the_words_and_offers_a_retry_when_the_worker_dies(
     scene: Scene, alice: User, prove: Prove
 ) -> None:
-    alice.order("rate=20 tokens=2000")
-    alice.wait_text("t000020")
+    sent = ask(alice, scene, "rate=20 tokens=2000")
     scene.stack.wait_restarted("inference", scene.stack.kill("inference"))
     expect(alice.answers.last).to_have_attribute("data-status", "interrupted", timeout=ANSWER_MS)
     kept = words(alice)
     assert kept == numbered(len(kept))
-    assert len(kept) > 20
+    assert len(kept) > 10
+    assert numbers_in(scene.stored(sent)["text"]) == list(range(len(kept)))
     alice.page.reload()
     assert words(alice) == kept
     alice.page.get_by_test_id("retry").click()
