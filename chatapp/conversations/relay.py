@@ -87,9 +87,8 @@ def _state(answer: LiveAnswer) -> dict[str, Any]:
         "position": place.position if place else None,
         "wait_seconds": place.wait_seconds if place else None,
         "note": answer.note,
-        # A place of an older selector has neither.
-        "follows": getattr(place, "follows", False),
-        "faster": getattr(place, "faster", ""),
+        "follows": bool(place and place.follows),
+        "faster": place.faster if place else "",
     }
 
 

@@ -119,7 +119,7 @@ class LiveAnswer:
         self.epoch += 1
 
     def _take(self, entry: Entry) -> None:
-        match entry.kind:
+        match str(entry.kind):
             case "fence":
                 self.status, self.place = Status.ANSWERING, None
             case "text":
