@@ -157,13 +157,15 @@ def load_live_states(generation_ids: Sequence[UUID]) -> dict[UUID, tuple[Generat
 
 
 def _turns(path: list[Message], children: dict[UUID | None, list[UUID]]) -> list[Turn]:
-    sources: dict[UUID, list[Source]] = defaultdict(list)
-    for source in Source.objects.filter(message__in=path).select_related("document_version", "chunk"):
-        sources[source.message_id].append(source)
     runs: dict[UUID, Generation] = {
         message.id: message.generation for message in path if hasattr(message, "generation")
     }
     places = find_places([run.id for run in runs.values() if run.status == Status.QUEUED])
+    sources: dict[UUID, list[Source]] = defaultdict(list)
+    claimed = [run.message_id for run in runs.values() if run.status != Status.QUEUED]
+    if claimed:
+        for source in Source.objects.filter(message__in=claimed).select_related("document_version", "chunk"):
+            sources[source.message_id].append(source)
     return [
         Turn(
             message=message,

@@ -8,6 +8,7 @@ from uuid import uuid4
 import pytest
 from django.db import connection
 from django.db.models.functions import Now
+from django.test import Client
 
 from chatapp.accounts.models import User
 from chatapp.conversations import services
@@ -78,3 +79,16 @@ def test_a_question_costs_few_statements(
     services.post_message(**post, message_id=uuid4())
     with django_assert_max_num_queries(13):
         services.post_message(**post, message_id=uuid4())
+
+
+def test_so_does_the_whole_request_of_a_page(
+    alice: User, client: Client, scripted: ModelVersion, django_assert_max_num_queries: Any
+) -> None:
+    """Session, user, the question, the thread that is shown, the list beside it."""
+    client.force_login(alice)
+    conversation = str(uuid4())
+    for _ in range(2):
+        posted = {"text": "Hello?", "message": str(uuid4()), "conversation": conversation}
+        with django_assert_max_num_queries(18):
+            response = client.post("/messages/", posted, headers={"HX-Request": "true"})
+        assert response.status_code == 200
