@@ -79,7 +79,7 @@ def replay(tokens: list[str]) -> Weight:
 
     generation = Generation(id=uuid4(), status=Status.COMPLETE, completion_tokens=len(tokens))
     generation.version = ModelVersion(name="assistant-small", context_tokens=8192)
-    message = Message(id=uuid4(), conversation_id=uuid4(), role=MessageRole.ASSISTANT, text="".join(tokens).strip())
+    message = Message(id=uuid4(), conversation_id=uuid4(), role=MessageRole.ASSISTANT, text="".join(tokens))
     answer, place, page = LiveAnswer(generation.id, message.id), TailPlace(0), Page()
 
     def send(frame: dict[str, Any] | None) -> None:
@@ -107,7 +107,7 @@ def replay(tokens: list[str]) -> Weight:
     before = page.compressed
     turn = Turn(message=message, generation=generation, sources=[], siblings=[message.id], queue=None)
     begun = time.process_time()
-    final = final_frame(turn, User(), place.html)
+    final = final_frame(turn, User(), text=answer.text, html=place.html)
     cpu += time.process_time() - begun
     send({"type": "final", **final})
     size = len(message.text.encode())

@@ -9,7 +9,7 @@ from typing import Any
 from chatapp.accounts.models import User
 from chatapp.conversations.models import Generation
 from chatapp.conversations.place import TailPlace, WholePlace, utf16_length
-from chatapp.conversations.rendering import render_body, render_turn
+from chatapp.conversations.rendering import is_shown, render_turn
 from chatapp.conversations.selectors import Turn, get_turn_for
 from chatapp.conversations.streams.hub import get_hub
 from chatapp.conversations.streams.live_answer import LiveAnswer
@@ -52,7 +52,7 @@ async def relay_answer(generation: Generation, user: User, send: Send, *, protoc
                 first = first or time.monotonic()
             if not ended:
                 await (asyncio.sleep(WHOLE_SECONDS) if protocol < 2 else get_pace().rest(_since(first)))
-    await outlet.send(await in_thread(_load_final)(generation, user, place.html))
+    await outlet.send(await in_thread(_load_final)(generation, user, answer.text, place.html))
 
 
 def _since(first: float) -> float:
@@ -92,18 +92,21 @@ def _state(answer: LiveAnswer) -> dict[str, Any]:
     }
 
 
-def _load_final(generation: Generation, user: User, shown: str | None) -> dict[str, Any]:
+def _load_final(generation: Generation, user: User, text: str, html: str | None) -> dict[str, Any]:
     try:
         turn = get_turn_for(user, generation.message_id)
     except ChatappError as error:  # Deleted meanwhile.
         return {"type": "error", "code": error.code, "message": error.message}
-    return {"type": "final", **final_frame(turn, user, shown)}
+    return {"type": "final", **final_frame(turn, user, text=text, html=html)}
 
 
-def final_frame(turn: Turn, user: User, shown: str | None) -> dict[str, Any]:
-    """What the page has already is left out: `kept` is the length of the body, by which the page knows that it does."""
+def final_frame(turn: Turn, user: User, *, text: str, html: str | None) -> dict[str, Any]:
+    """What the page has already is left out: `kept` is the length of the body, by which the page knows that it does.
+
+    `text` is what was streamed, and `html` what the page shows of it, if that is known.
+    """
     status = turn.generation.status if turn.generation else ""
-    if shown and shown == render_body(turn):
-        html = _SPACES.sub(" ", render_turn(turn, user=user, is_kept=True))
-        return {"status": status, "html": html, "kept": utf16_length(shown)}
+    if html and is_shown(turn, text=text, html=html):
+        article = _SPACES.sub(" ", render_turn(turn, user=user, is_kept=True))
+        return {"status": status, "html": article, "kept": utf16_length(html)}
     return {"status": status, "html": render_turn(turn, user=user)}

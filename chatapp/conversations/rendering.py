@@ -13,7 +13,7 @@ from django.utils.safestring import SafeString, mark_safe
 from chatapp.accounts.models import User
 from chatapp.conversations.budget import percent_filled
 from chatapp.conversations.bylines import byline_of
-from chatapp.conversations.markdown import render_markdown
+from chatapp.conversations.markdown import cites_only, render_markdown
 from chatapp.conversations.models import NO_MODEL, Conversation, MessageRole, Source, Status
 from chatapp.conversations.notices import notice_of
 from chatapp.conversations.queue import QueuePlace
@@ -79,6 +79,12 @@ def _place(place: QueuePlace) -> str:
     if (seconds := place.wait_seconds) is not None:
         parts.append(f"about {seconds} s" if seconds < 90 else f"about {round(seconds / 60)} min")
     return ", ".join(parts)
+
+
+def is_shown(turn: Turn, *, text: str, html: str) -> bool:
+    """Whether the HTML, which is the text as it was rendered while the answer ran, is the body of the ended answer."""
+    as_streamed = turn.text == text and cites_only(text, {source.n for source in turn.sources})
+    return as_streamed or html == render_body(turn)
 
 
 def render_body(turn: Turn) -> SafeString:

@@ -1,6 +1,7 @@
 """`[n]` in an answer becomes a link to source n of that answer."""
 
-from collections.abc import Sequence
+import re
+from collections.abc import Collection, Sequence
 
 from markdown_it import MarkdownIt
 from markdown_it.renderer import RendererHTML
@@ -9,6 +10,12 @@ from markdown_it.token import Token
 from markdown_it.utils import EnvType, OptionsDict
 
 MAX_DIGITS = 2
+_MARK = re.compile(r"\[([0-9]{1,2})\]")
+
+
+def cites_only(text: str, sources: Collection[int]) -> bool:
+    """Whether no `[n]` in the text, wherever it stands, is of a source that is not there."""
+    return all(int(n) in sources for n in _MARK.findall(text))
 
 
 def _citation(state: StateInline, silent: bool) -> bool:  # noqa: FBT001 -- markdown-it's signature

@@ -98,7 +98,7 @@ class LiveAnswer:
         self._markdown.feed(self.text[self._fed :])
         self._fed = len(self.text)
         last = self._rendering
-        if last is None or (last.epoch, last.seq) != (self.epoch, self.seq) or self.ended:
+        if last is None or last.seq != self.seq:
             done = self._markdown.render(force=self.ended)
             if done or last is None:
                 last = Rendering(self.epoch, self.seq, self._markdown.closed, self._markdown.open_html)

@@ -12,7 +12,7 @@ from prometheus_client import REGISTRY
 from chatapp.accounts.models import User
 from chatapp.conversations import relay
 from chatapp.conversations.markdown import render_markdown
-from chatapp.conversations.models import Generation, Message, MessageRole, Status
+from chatapp.conversations.models import Generation, Message, MessageRole, Source, Status
 from chatapp.conversations.relay import SlowReaderError, final_frame, relay_answer
 from chatapp.conversations.selectors import Turn
 from chatapp.conversations.streams.entries import Entry
@@ -33,9 +33,7 @@ def answer(monkeypatch: pytest.MonkeyPatch) -> LiveAnswer:
             yield answer
 
     monkeypatch.setattr(relay, "get_hub", Hub)
-    monkeypatch.setattr(
-        relay, "_load_final", lambda _, __, shown: {"type": "final", "status": "complete", "html": shown}
-    )
+    monkeypatch.setattr(relay, "_load_final", lambda *args: {"type": "final", "status": "complete", "html": args[-1]})
     return answer
 
 
@@ -83,22 +81,37 @@ async def test_a_socket_that_takes_nothing_is_given_up(answer: LiveAnswer, monke
         await relay_answer(Generation(id=answer.generation_id), User(), send, protocol=2)
 
 
-def ended(text: str) -> Turn:
+def ended(text: str, *sources: int) -> Turn:
     message = Message(id=uuid4(), conversation_id=uuid4(), role=MessageRole.ASSISTANT, text=text)
     generation = Generation(id=uuid4(), status=Status.COMPLETE)
-    return Turn(message=message, generation=generation, sources=[], siblings=[message.id], queue=None)
+    found = [Source(message=message, n=n, cited=True) for n in sources]
+    return Turn(message=message, generation=generation, sources=found, siblings=[message.id], queue=None)
 
 
-def test_the_final_frame_leaves_out_what_the_page_shows() -> None:
-    frame = final_frame(ended("Some *words*."), User(), "<p>Some <em>words</em>.</p>\n")
-    assert "words" not in frame["html"]
+def live(turn: Turn) -> str:
+    return render_markdown(turn.text, message_id=turn.message.id)
+
+
+@pytest.mark.parametrize("text,sources", [("Some *words*.", []), ("Words [1], `[2]`.", [1, 2]), ("Words, `[2]`.", [])])
+def test_the_final_frame_leaves_out_what_the_page_shows(text: str, sources: list[int]) -> None:
+    turn = ended(text, *sources)
+    frame = final_frame(turn, User(), text=text, html=live(turn))
+    assert "ords" not in frame["html"]
     assert 'data-testid="regenerate"' not in frame["html"]
-    assert frame["kept"] == len("<p>Some <em>words</em>.</p>\n")
+    assert frame["kept"] == len(live(turn))
+
+
+def test_the_final_frame_has_the_body_without_links_to_sources_that_are_not_there() -> None:
+    turn = ended("Some *words* [1], [2].", 1)
+    frame = final_frame(turn, User(), text=turn.text, html=live(turn))
+    assert f'href="#source-{turn.message.id}-1"' in frame["html"]
+    assert "[2]." in frame["html"]
+    assert "kept" not in frame
 
 
 @pytest.mark.parametrize("shown", [None, "", "<p>Some</p>\n"])
 def test_the_final_frame_has_what_the_page_does_not_show(shown: str | None) -> None:
-    frame = final_frame(ended("Some *words*."), User(), shown)
+    frame = final_frame(ended("Some *words*."), User(), text="Some", html=shown)
     assert "<p>Some <em>words</em>.</p>" in frame["html"]
     assert 'data-testid="regenerate"' in frame["html"]
     assert "kept" not in frame
