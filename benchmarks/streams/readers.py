@@ -9,6 +9,7 @@ from urllib.parse import urlencode
 from uuid import uuid4
 
 from websockets.asyncio.client import ClientConnection, connect
+from websockets.typing import Origin
 
 from benchmarks.streams.product import Person
 
@@ -84,7 +85,10 @@ async def read_api(port: int, person: Person, prompt: str) -> Reading:
 async def open_socket(port: int, person: Person) -> ClientConnection:
     headers = {"Cookie": f"sessionid={person.session}"}
     return await connect(
-        f"ws://127.0.0.1:{port}/ws/", additional_headers=headers, origin=f"http://127.0.0.1:{port}", max_size=None
+        f"ws://127.0.0.1:{port}/ws/",
+        additional_headers=headers,
+        origin=Origin(f"http://127.0.0.1:{port}"),
+        max_size=None,
     )
 
 
@@ -100,19 +104,22 @@ async def read_page(port: int, person: Person, prompt: str, socket: ClientConnec
     return reading
 
 
-async def ask(port: int, person: Person, prompt: str, reading: Reading) -> str:
-    form = urlencode({"text": prompt, "message": str(uuid4()), "conversation": str(uuid4())})
-    cookies = f"Cookie: sessionid={person.session}; csrftoken={_CSRF}"
-    stream, writer = await asyncio.open_connection("127.0.0.1", port)
+async def ask(port: int, person: Person, prompt: str, reading: Reading, *, conversation: str = "") -> str:
+    """Posts as the page does; returns the generation, "" when it was refused."""
+    form = urlencode({"text": prompt, "message": str(uuid4()), "conversation": conversation or str(uuid4())})
     form_type = "Content-Type: application/x-www-form-urlencoded"
-    writer.write(post("/messages/", form, cookies, f"X-CSRFToken: {_CSRF}", "HX-Request: true", form_type))
-    answer = await stream.read(-1)
-    writer.close()
+    headers = (_cookies(person), f"X-CSRFToken: {_CSRF}", "HX-Request: true", form_type)
+    answer = await _exchange(port, post("/messages/", form, *headers))
     reading.acknowledged = time.time()
     found = _GENERATION.search(answer)
     if found is None:
         reading.refused = answer[:20].decode(errors="replace")
     return found[1].decode() if found else ""
+
+
+async def fetch_page(port: int, person: Person, path: str) -> bytes:
+    head = (f"GET {path} HTTP/1.1", "Host: 127.0.0.1", "Connection: close", _cookies(person), "", "")
+    return await _exchange(port, "\r\n".join(head).encode())
 
 
 async def follow(socket: ClientConnection, generation: str, reading: Reading) -> None:
@@ -125,6 +132,18 @@ async def follow(socket: ClientConnection, generation: str, reading: Reading) ->
             reading.tokens = max(reading.tokens, *(int(found[1]) + 1 for found in _STAMP.finditer(data)), 0)
             return
         reading.take(data)
+
+
+async def _exchange(port: int, request: bytes) -> bytes:
+    stream, writer = await asyncio.open_connection("127.0.0.1", port)
+    writer.write(request)
+    answer = await stream.read(-1)
+    writer.close()
+    return answer
+
+
+def _cookies(person: Person) -> str:
+    return f"Cookie: sessionid={person.session}; csrftoken={_CSRF}"
 
 
 def post(path: str, body: str, *headers: str) -> bytes:

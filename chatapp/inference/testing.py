@@ -138,7 +138,7 @@ class ScriptedModel(TextEngine):
     """
 
     def __init__(
-        self, *, tokens: Sequence[str] | None = None, rate: float = 30.0, prefill: float = 0.0, slots: int = 256
+        self, *, tokens: Sequence[str] | None = None, rate: float = 30.0, prefill: float = 0.0, slots: int = 1024
     ) -> None:
         self._tokens = tokens
         self._rate = rate

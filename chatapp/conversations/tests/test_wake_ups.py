@@ -61,8 +61,13 @@ def test_a_wake_up_arrives_also_after_redis_has_lost_everything() -> None:
     """Nobody waits at the short way, so after the first ones they go by Celery too."""
     for _ in range(2):
         redis_client().flushdb()
-        until(lambda: events.wake_workers() or redis_client().llen("inference"))
+        until(_wakes_by_celery)
         assert redis_client().exists(wakeups.KEY)
+
+
+def _wakes_by_celery() -> bool:
+    events.wake_workers()
+    return bool(redis_client().llen("inference"))
 
 
 def test_wake_ups_that_nobody_takes_do_not_pile_up() -> None:
