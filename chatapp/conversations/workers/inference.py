@@ -1,5 +1,6 @@
 """An inference worker process: engines, the flusher, the stop listener and the heartbeat round Celery's slots."""
 
+import os
 import threading
 import time
 from concurrent.futures import wait
@@ -36,6 +37,7 @@ from chatapp.retrieval.embedding import EmbeddingError, embed_query
 
 HEARTBEAT_SECONDS = 3.0
 SWEEP_SECONDS = 5.0
+GOODBYE_SECONDS = 3.0
 PIPELINE_PATIENCE_SECONDS = 15
 log = structlog.get_logger(__name__)
 
@@ -47,6 +49,7 @@ class InferenceWorker:
         self.problems = ProblemReports(self.pool, worker=self.name)
         self.flusher = Flusher()
         self.draining = threading.Event()
+        self.closed = threading.Event()
         self.warm = threading.Event()
         self.replies: dict[UUID, Reply] = {}
         self.leases = LeaseKeeper(self.replies)
@@ -94,6 +97,7 @@ class InferenceWorker:
 
     def close(self) -> None:
         """After Celery's slots have ended: what is in the flusher goes out, the engines are freed."""
+        self.closed.set()
         self.drain()
         self.leases.close()
         self.flusher.close()
@@ -177,6 +181,11 @@ class InferenceWorker:
     def _drain(self) -> None:
         self.draining.wait()
         drain(self.replies)
+        if not self.closed.wait(GOODBYE_SECONDS):
+            # Celery takes leave of its broker, and of one that hangs for ever. Nothing here waits for that.
+            log.warning("broker_hangs_at_the_end")
+            self.close()
+            os._exit(0)
 
     def _sweep(self) -> None:
         """Beat may be dead, or Redis, which carries its messages; several sweepers do not disturb each other."""
