@@ -79,6 +79,7 @@ function subscribe() {
 async function poll(answer) {
   const response = await fetch(answer.dataset.messageUrl, { headers: { "HX-Request": "true" } }).catch(() => null);
   if (response?.redirected) location.reload(); // To the sign-in page: the session is over.
+  else if (response?.status === 404) refresh(); // It was deleted.
   else if (response?.ok) catchUp(answer, parseArticle(await response.text()), !socket.isOpen);
   return response !== null && response.status < 500;
 }

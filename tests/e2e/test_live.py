@@ -203,6 +203,22 @@ def test_a_connection_that_is_dead_without_a_word_is_found_out(alice: User) -> N
     assert words_of(answer) == numbered(300)
 
 
+def test_frames_of_a_server_from_before_the_last_deploy_are_read(alice: User) -> None:
+    sockets = Sockets(alice.page)
+    alice.open("/")
+    in_step(alice)
+    sockets.withheld = {"text"}
+    answer = alice.ask(LONG)
+    status(answer, "answering")
+    generation = answer.get_attribute("data-generation")
+    sockets.say(type="snapshot", generation=generation, seq=1, html="<p>one</p>", open="<p>tw</p>")
+    expect(answer.locator("[data-body]")).to_have_text("onetw")
+    sockets.say(type="append", generation=generation, seq=2, html="<p>two</p>", open="<p>three</p>")
+    expect(answer.locator("[data-body] p")).to_have_text(["one", "two", "three"])
+    alice.page.get_by_test_id("stop").click()
+    status(answer, "stopped")
+
+
 def test_without_sockets_the_page_asks_and_shows_the_same(alice: User, second: User) -> None:
     refuse_sockets(alice.page)
     alice.open("/")
