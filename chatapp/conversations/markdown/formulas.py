@@ -12,6 +12,7 @@ from markdown_it.rules_inline import StateInline
 from markdown_it.token import Token
 from markdown_it.utils import EnvType, OptionsDict
 from mdit_py_plugins.dollarmath import dollarmath_plugin
+from mdit_py_plugins.dollarmath.index import math_inline_dollar
 
 MAX_FORMULA = 2_000
 _CLOSING = {"\\(": "\\)", "\\[": "\\]"}
@@ -24,6 +25,21 @@ def render_formula(tex: str, options: dict[str, Any]) -> str:
         except Exception:  # noqa: BLE001, S110 -- a malformed formula makes the converter raise anything
             pass
     return f"<code>{escapeHtml(tex)}</code>"
+
+
+_find_dollars = math_inline_dollar(allow_space=False, allow_digits=False, allow_double=True)
+
+
+def _dollar_formula(state: StateInline, silent: bool) -> bool:  # noqa: FBT001 -- markdown-it's signature
+    """The plugin's rule looks at the character before a formula; for one at the start Python gives it the last one."""
+    if state.pos > 0:
+        return _find_dollars(state, silent)
+    text = state.src
+    state.src = text + " "
+    try:
+        return _find_dollars(state, silent)
+    finally:
+        state.src = text
 
 
 def _backslash_formula(state: StateInline, silent: bool) -> bool:  # noqa: FBT001 -- markdown-it's signature
@@ -83,6 +99,7 @@ def formula_plugin(md: MarkdownIt) -> None:
         allow_blank_lines=False,
         double_inline=True,
     )
+    md.inline.ruler.at("math_inline", _dollar_formula)
     md.block.ruler.at("math_block", _formula_block)
     md.add_render_rule("math_unclosed", _render_unclosed)
     md.inline.ruler.before("escape", "backslash_formula", _backslash_formula)

@@ -144,7 +144,9 @@ def test_table_alignment_is_a_class_because_styles_are_refused() -> None:
     assert "style" not in html
 
 
-@pytest.mark.parametrize("text", ["$a^2$", "\\(a^2\\)", "\\[a^2\\]", "$$a^2$$", "$$\na^2\n$$"])
+@pytest.mark.parametrize(
+    "text", ["$a^2$", "$a^2$ is 4", "$a^2$ \\", "\\(a^2\\)", "\\[a^2\\]", "$$a^2$$", "$$\na^2\n$$"]
+)
 def test_formulas_become_mathml(text: str) -> None:
     assert "<msup><mi>a</mi><mn>2</mn></msup>" in render(text)
 
