@@ -1,5 +1,6 @@
 """A question is stored and its answer queued. Every effect outside Postgres happens on commit."""
 
+from dataclasses import dataclass, field
 from datetime import timedelta
 from functools import partial
 from typing import Any
@@ -17,11 +18,32 @@ from chatapp.inference import routing
 from chatapp.inference.models import ModelVersion, Route, RouteRule, Task
 from chatapp.inference.selectors import load_asked_route
 from chatapp.moderation.models import Action
-from chatapp.moderation.policy import SAFE_TEXT, Decision, PolicySet, active_policies
+from chatapp.moderation.policy import SAFE_TEXT, Decision, active_policies
+
+
+@dataclass(frozen=True, kw_only=True)
+class AnswerOptions:
+    """What a caller may want of an answer; None leaves it to the route, or to the settings."""
+
+    version: ModelVersion | None = None
+    route: str | None = None
+    collections: list[str] | None = None
+    max_tokens: int | None = None
+    sampling: dict[str, Any] = field(default_factory=dict)
+    stop: list[str] = field(default_factory=list)
+    priority: Priority = Priority.INTERACTIVE
+
+
+PLAIN = AnswerOptions()
 
 
 def ask(
-    *, conversation: Conversation, parent: Message | None, message_id: UUID | None, text: str, **options: Any
+    *,
+    conversation: Conversation,
+    parent: Message | None,
+    message_id: UUID | None,
+    text: str,
+    options: AnswerOptions = PLAIN,
 ) -> Generation:
     """`parent` comes with its generation: while that is live, the new answer waits for its end."""
     above: Generation | None = getattr(parent, "generation", None)
@@ -32,75 +54,66 @@ def ask(
     question = Message(conversation=conversation, parent=parent, role=MessageRole.USER, text=kept)
     if message_id is not None:
         question.id = message_id
-    return queue_answer(
-        conversation=conversation,
-        question=question,
-        is_new=True,
-        decision=decision,
-        policies=policies,
-        follows=above if above is not None and above.is_live else None,
-        **options,
-    )
+    generation = _prepare(conversation, question, decision, options)
+    generation.policy_version = policies.version
+    generation.follows = above if above is not None and above.is_live else None
+    return _queue(generation, question)
 
 
-def queue_answer(
-    *,
-    conversation: Conversation,
-    question: Message | None,
-    decision: Decision,
-    policies: PolicySet,
-    is_new: bool = False,
-    follows: Generation | None = None,
-    version: ModelVersion | None = None,
-    route: str | None = None,
-    collections: list[str] | None = None,
-    max_tokens: int | None = None,
-    sampling: dict[str, Any] | None = None,
-    stop: list[str] | None = None,
-    priority: Priority = Priority.INTERACTIVE,
+def ask_again(*, conversation: Conversation, question: Message | None, options: AnswerOptions) -> Generation:
+    """Another answer to a question that is stored."""
+    policies = active_policies()
+    decision = policies.check_input(question.text if question else "")
+    generation = _prepare(conversation, question, decision, options)
+    generation.policy_version = policies.version
+    return _queue(generation)
+
+
+def _prepare(
+    conversation: Conversation, question: Message | None, decision: Decision, options: AnswerOptions
 ) -> Generation:
     """Rules are decided here, by the question as it was posted; which version that means is resolved by the claim.
 
-    A question that `is_new` is stored with its answer. Raises ChatappError: model_unavailable, model_not_allowed.
+    Raises ChatappError: model_unavailable, model_not_allowed.
     """
     blocked = decision.action == Action.BLOCK
-    taken = load_asked_route(route or conversation.route_id or Route.DEFAULT)
-    if version is not None:
-        _refuse_leaving(version, taken)
-    now = Now()
-    answer = Message(
-        conversation=conversation,
-        parent=question,
-        role=MessageRole.ASSISTANT,
-        text=SAFE_TEXT if blocked else "",
-        created_at=now + timedelta(microseconds=1),  # Messages of one statement have one time else, and no order.
-    )
-    Message.objects.bulk_create([question, answer] if question is not None and is_new else [answer])
-    generation = Generation.objects.create(
+    route = load_asked_route(options.route or conversation.route_id or Route.DEFAULT)
+    if options.version is not None:
+        _refuse_leaving(options.version, route)
+    answer = Message(conversation=conversation, parent=question, role=MessageRole.ASSISTANT)
+    answer.text = SAFE_TEXT if blocked else ""
+    answer.created_at = Now() + timedelta(microseconds=1)  # Stored with its question it has no order else.
+    return Generation(
         message=answer,
         user_id=conversation.owner_id,
-        route=taken,
-        version=version,
-        is_pinned=version is not None,
-        rule=_choose_rule(taken, conversation, question, collections),
-        draw=routing.draw_of(conversation.owner_id, taken.name),
-        follows=follows,
-        policy_version=policies.version,
-        collections=collections,
-        max_tokens=min(max_tokens or settings.ANSWER_MAX_TOKENS, settings.ANSWER_MAX_TOKENS),
-        sampling=sampling or {},
-        stop=stop or [],
-        priority=priority,
+        route=route,
+        version=options.version,
+        is_pinned=options.version is not None,
+        rule=_choose_rule(route, conversation, question, options.collections),
+        draw=routing.draw_of(conversation.owner_id, route.name),
+        collections=options.collections,
+        max_tokens=min(options.max_tokens or settings.ANSWER_MAX_TOKENS, settings.ANSWER_MAX_TOKENS),
+        sampling=options.sampling,
+        stop=options.stop,
+        priority=options.priority,
         status=Status.BLOCKED if blocked else Status.QUEUED,
         finish_reason="content_filter" if blocked else "",
-        finished_at=now if blocked else None,
+        finished_at=Now() if blocked else None,
         input_verdicts=[finding.as_dict() for finding in decision.findings],
-        deadline_at=now + timedelta(seconds=settings.ANSWER_DEADLINE_SECONDS),
+        deadline_at=Now() + timedelta(seconds=settings.ANSWER_DEADLINE_SECONDS),
     )
-    Conversation.objects.filter(id=conversation.id).update(updated_at=now)
-    _announce(conversation, answer)
-    if blocked:
-        record_exchange(generation, answer=SAFE_TEXT)
+
+
+def _queue(generation: Generation, *new: Message) -> Generation:
+    """Stores it with its answer and what else is new."""
+    answer, conversation = generation.message, generation.message.conversation
+    Message.objects.bulk_create([*new, answer])
+    generation.save(force_insert=True)
+    Conversation.objects.filter(id=conversation.id).update(updated_at=Now())
+    if conversation.origin == Origin.PAGE:  # The owner's other pages show the question too.
+        transaction.on_commit(partial(events.conversation_changed, conversation.owner_id, conversation.id, answer.id))
+    if generation.status == Status.BLOCKED:
+        record_exchange(generation, answer=answer.text)
     else:
         transaction.on_commit(events.wake_workers)
     return generation
@@ -116,12 +129,6 @@ def _choose_rule(
         collections=collections or (),
         choice=conversation.choice,
     )
-
-
-def _announce(conversation: Conversation, answer: Message) -> None:
-    """The owner's other pages show the question too."""
-    if conversation.origin == Origin.PAGE:
-        transaction.on_commit(partial(events.conversation_changed, conversation.owner_id, conversation.id, answer.id))
 
 
 def _refuse_leaving(version: ModelVersion, route: Route) -> None:

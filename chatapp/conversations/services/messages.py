@@ -12,12 +12,11 @@ from chatapp.accounts.models import User
 from chatapp.conversations.models import Conversation, Generation, Message, MessageRole, Origin, Priority
 from chatapp.conversations.queue import refuse_when_full
 from chatapp.conversations.selectors import get_turn_for
-from chatapp.conversations.services.asking import ask, queue_answer
+from chatapp.conversations.services.asking import AnswerOptions, ask, ask_again
 from chatapp.conversations.services.conversations import lock_conversation, open_conversation, set_choice, title_of
 from chatapp.conversations.text import clean_text
 from chatapp.errors import ChatappError
 from chatapp.inference.models import ModelVersion
-from chatapp.moderation.policy import active_policies
 
 
 def post_message(
@@ -78,18 +77,10 @@ def regenerate(*, user: User, message_id: UUID, choice: str | None = None) -> Ge
         conversation = lock_conversation(user=user, conversation_id=turn.message.conversation_id)
         refuse_when_full(user_id=user.id, conversation_id=conversation.id)
         set_choice(conversation=conversation, choice=choice)
-        question = turn.message.parent
-        policies = active_policies()
-        return queue_answer(
-            conversation=conversation,
-            question=question,
-            decision=policies.check_input(question.text if question else ""),
-            policies=policies,
-            collections=old.collections,
-            max_tokens=old.max_tokens,
-            sampling=old.sampling,
-            stop=old.stop,
+        options = AnswerOptions(
+            collections=old.collections, max_tokens=old.max_tokens, sampling=old.sampling, stop=old.stop
         )
+        return ask_again(conversation=conversation, question=turn.message.parent, options=options)
 
 
 def post_api_chat(
@@ -126,11 +117,7 @@ def post_api_chat(
             conversation = lock_conversation(user=user, conversation_id=conversation_id)
             leaf = _leaf(conversation, None)
         set_choice(conversation=conversation, choice=choice)
-        return ask(
-            conversation=conversation,
-            parent=leaf,
-            message_id=None,
-            text=text,
+        options = AnswerOptions(
             version=version,
             route=route,
             collections=list(collections),
@@ -139,6 +126,7 @@ def post_api_chat(
             stop=list(stop),
             priority=priority,
         )
+        return ask(conversation=conversation, parent=leaf, message_id=None, text=text, options=options)
 
 
 def _checked(text: str) -> str:
