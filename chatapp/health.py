@@ -17,9 +17,9 @@ from redis.exceptions import RedisError
 from chatapp import selectors
 from chatapp.conversations.streams.redis import redis_client
 from chatapp.errors import ChatappError
+from chatapp.exposition import CONTENT_TYPE, render_metrics
 from chatapp.inference.models import WorkerKind
 from chatapp.inference.selectors import has_ready_worker
-from chatapp.exposition import CONTENT_TYPE, render_metrics
 from chatapp.problems import problem_response
 from chatapp.runtime.instance import read_instance
 
