@@ -61,7 +61,7 @@ def claim_next(*, worker: str, version_ids: Sequence[UUID]) -> Generation | None
             continue  # Another slot took that seat meanwhile: each try that fails is a claim of somebody else.
         if claimed_id is None:
             return None
-        parts = ("message__conversation", "version", "fallback_from", "user")
+        parts = ("message__conversation", "message__parent", "version", "fallback_from", "user")
         generation = Generation.objects.select_related(*parts).filter(id=claimed_id).first()
         if generation is not None:  # It may have been deleted with its conversation since.
             return generation

@@ -6,7 +6,7 @@ from datetime import datetime
 from uuid import UUID
 
 from django.db import transaction
-from django.db.models import QuerySet
+from django.db.models import Count, Q, QuerySet
 from django.db.models.functions import Now
 
 from chatapp.accounts.models import User
@@ -139,7 +139,9 @@ def record_aftermath(generation_id: UUID) -> None:
     generation = Generation.objects.select_related("message").filter(id=generation_id).first()
     if generation is None or generation.finished_at is None:
         return
-    sources = Source.objects.filter(message_id=generation.message_id)
+    sources = Source.objects.filter(message_id=generation.message_id).aggregate(
+        all=Count("pk"), cited=Count("pk", filter=Q(cited=True))
+    )
     record_outcome(
         generation_id=generation.id,
         user_id=generation.user_id,
@@ -149,8 +151,8 @@ def record_aftermath(generation_id: UUID) -> None:
         completion_tokens=generation.completion_tokens,
         first_token_seconds=_seconds(generation.claimed_at, generation.first_token_at),
         duration_seconds=_seconds(generation.claimed_at, generation.finished_at),
-        sources=sources.count(),
-        cited=sources.filter(cited=True).count(),
+        sources=sources["all"],
+        cited=sources["cited"],
         flags=count_flags(generation.id),
         is_fallback=generation.fallback_from_id is not None,
         is_cached=generation.is_cached,

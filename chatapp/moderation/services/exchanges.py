@@ -12,7 +12,7 @@ from chatapp.moderation.models import Action, Exchange, Flag, PolicyVersion, Sta
 FOR_REVIEW = (Action.FLAG, Action.BLOCK)
 
 
-@transaction.atomic
+@transaction.atomic(savepoint=False)
 def record_exchange(
     *,
     generation_id: UUID,
@@ -27,22 +27,23 @@ def record_exchange(
 ) -> Exchange:
     """Keeps what review works on: a verdict for each finding, a flag for each that asks for a person.
 
-    `original` is the text that a policy took away. Idempotent: the first record of a generation stands.
+    `original` is the text that a policy took away. Idempotent: the first record of a generation stands. The caller
+    has locked the generation, so no two come at once.
     """
-    exchange, created = Exchange.objects.get_or_create(
+    known = Exchange.objects.filter(generation_id=generation_id).first()
+    if known is not None:
+        return known
+    exchange = Exchange.objects.create(
         generation_id=generation_id,
-        defaults={
-            "user": user,
-            "question": question,
-            "answer": answer,
-            "original": original,
-            "sources": sources,
-            "model_version": model_version,
-            "policy_version": policy_version,
-        },
+        user=user,
+        question=question,
+        answer=answer,
+        original=original,
+        sources=sources,
+        model_version=model_version,
+        policy_version=policy_version,
     )
-    if created:
-        _record_findings(exchange, findings)
+    _record_findings(exchange, findings)
     return exchange
 
 
