@@ -52,7 +52,8 @@ class Table:
             row.tries += 1
             row.failed += [name for name in broken if name not in row.failed]
             row.uncounted = row.uncounted or not counted
-        assert not broken, "\n\n".join(f"{name}: {error}" for name, error in broken.items())
+        if broken:
+            raise ExceptionGroup(f"broken: {', '.join(broken)}", list(broken.values()))
 
     def fail(self, faults: tuple[str, ...], test: str) -> None:
         """The test ended before its invariants could be looked at."""

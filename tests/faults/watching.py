@@ -12,6 +12,7 @@ from typing import Any
 from websockets.exceptions import ConnectionClosed, InvalidHandshake
 from websockets.sync.client import ClientConnection, connect
 
+from chatapp.conversations.tests.page import OutOfStepError, Page
 from tests.faults.client import TERMINAL, wait
 
 _TAG = re.compile(r"<[^>]*>")
@@ -33,15 +34,20 @@ class Shown:
     """One answer on one page. `states` are its status words in the order in which they were seen."""
 
     states: list[str] = field(default_factory=list)
-    closed: str = ""
-    tail: str = ""
-    final: str = ""
-    resets: int = 0
+    page: Page = field(default_factory=Page)
+    old: tuple[str, str] = ("", "")  # The closed and the open part, of a page without protocol.
     errors: list[str] = field(default_factory=list)
 
     @property
+    def final(self) -> str:
+        return self.page.final
+
+    @property
     def markup(self) -> str:
-        return self.final or self.closed + self.tail
+        """The final article may lack the body that the page has already."""
+        if self.final and not self.page.kept:
+            return self.final
+        return "".join(self.old) or self.page.html
 
     @property
     def numbers(self) -> list[int]:
@@ -52,36 +58,17 @@ class Shown:
         return bool(self.states) and self.states[-1] in TERMINAL
 
     def apply(self, frame: dict[str, Any]) -> None:
+        """Raises OutOfStepError: then the page asks anew."""
+        self.page.apply(frame)
         match frame["type"]:
-            case "status":
-                self._see(frame["status"])
-            case "final":
-                # A final frame leaves out a body that the page has already: it goes on showing that.
-                self.final = "" if "kept" in frame else frame["html"]
-                self._see(frame["status"])
+            case "status" | "final" if frame["status"] not in self.states[-1:]:
+                self.states.append(frame["status"])
             case "error":
                 self.errors.append(frame["code"])
-            case "text":
-                self._splice(frame)
             case "snapshot":
-                self.closed, self.tail = frame["html"], frame["open"]
-                self.resets += 1
+                self.old = (frame["html"], frame["open"])
             case "append":
-                self.closed, self.tail = self.closed + frame["html"], frame["open"]
-
-    def _see(self, state: str) -> None:
-        if not self.states or self.states[-1] != state:
-            self.states.append(state)
-
-    def _splice(self, frame: dict[str, Any]) -> None:
-        """`keep` and `settled` count UTF-16 code units, as JavaScript does."""
-        if frame.get("reset"):
-            self.closed = self.tail = ""
-            self.resets += 1
-        units = self.tail.encode("utf-16-le")[: 2 * frame["keep"]] + frame["html"].encode("utf-16-le")
-        settled = 2 * frame.get("settled", 0)
-        self.closed += units[:settled].decode("utf-16-le")
-        self.tail = units[settled:].decode("utf-16-le")
+                self.old = (self.old[0] + frame["html"], frame["open"])
 
 
 class Watcher(threading.Thread):
@@ -165,5 +152,8 @@ class Watcher(threading.Thread):
             self.foreign.append(generation)
             return
         shown = self.answers[generation]
-        shown.apply(frame)
+        try:
+            shown.apply(frame)
+        except OutOfStepError:
+            self.watch(generation)
         self.longest[generation] = max(self.longest.get(generation, 0), len(shown.numbers))
