@@ -107,7 +107,7 @@ def replay(tokens: list[str]) -> Weight:
     before = page.compressed
     turn = Turn(message=message, generation=generation, sources=[], siblings=[message.id], queue=None)
     begun = time.process_time()
-    final = final_frame(turn, User(), text=answer.text, html=place.html)
+    final = final_frame(turn, User(), text=answer.text, html=place.shown(answer))
     cpu += time.process_time() - begun
     send({"type": "final", **final})
     size = len(message.text.encode())

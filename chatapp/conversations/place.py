@@ -16,9 +16,8 @@ class Place(Protocol):
     def advance(self, answer: LiveAnswer) -> Frame | None:
         """The frame with all text that this follower lacks; None when it lacks none."""
 
-    @property
-    def html(self) -> str | None:
-        """All that the page shows, if the page can keep it."""
+    def shown(self, answer: LiveAnswer) -> str | None:
+        """The HTML of all the text, if that is what the page shows and can keep."""
 
 
 class TailPlace:
@@ -31,9 +30,9 @@ class TailPlace:
         self._settled = 0
         self._tail = ""
 
-    @property
-    def html(self) -> str | None:
-        return "".join(self._closed[: self._settled]) + self._tail if self._epoch >= 0 else None
+    def shown(self, answer: LiveAnswer) -> str | None:
+        is_all = (self._epoch, self._shows) == (answer.epoch, answer.seq)
+        return "".join(self._closed[: self._settled]) + self._tail if is_all else None
 
     def advance(self, answer: LiveAnswer) -> Frame | None:
         if not answer.text or (answer.seq == self._shows and self._epoch in {answer.epoch, -1}):
@@ -60,15 +59,16 @@ class TailPlace:
 class WholePlace:
     """Protocol 1, for pages from before protocol 2: the whole answer, and so only rarely."""
 
-    html = None
-
     def __init__(self) -> None:
-        self._shown: tuple[int, int] | None = None
+        self._sent: tuple[int, int] | None = None
+
+    def shown(self, _: LiveAnswer) -> str | None:
+        return None
 
     def advance(self, answer: LiveAnswer) -> Frame | None:
-        if not answer.text or self._shown == (answer.epoch, answer.seq):
+        if not answer.text or self._sent == (answer.epoch, answer.seq):
             return None
-        self._shown = answer.epoch, answer.seq
+        self._sent = answer.epoch, answer.seq
         rendering = answer.render()
         html = "".join(rendering.closed) + rendering.open_html
         return {"type": "snapshot", "seq": rendering.seq, "html": html, "open": ""}

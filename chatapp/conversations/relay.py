@@ -52,7 +52,7 @@ async def relay_answer(generation: Generation, user: User, send: Send, *, protoc
                 first = first or time.monotonic()
             if not ended:
                 await (asyncio.sleep(WHOLE_SECONDS) if protocol < 2 else get_pace().rest(_since(first)))
-    await outlet.send(await in_thread(_load_final)(generation, user, answer.text, place.html))
+    await outlet.send(await in_thread(_load_final)(generation, user, answer.text, place.shown(answer)))
 
 
 def _since(first: float) -> float:

@@ -60,7 +60,7 @@ def test_every_page_shows_the_text_up_to_its_seq(parts: list[str], seed: int) ->
     for follower in followers:
         follower.look(answer)
         assert follower.page.html == render_markdown(text, message_id=answer.message_id)
-        assert follower.place.html in {follower.page.html, None}
+        assert follower.place.shown(answer) in {follower.page.html, None}
 
 
 def written(text: str, *, step: int = 5) -> tuple[LiveAnswer, Follower]:
@@ -97,10 +97,17 @@ def test_a_page_that_missed_nothing_is_sent_nothing_until_there_is_something_new
     answer, follower = written("Some words")
     follower.come_back()
     assert follower.place.advance(answer) is None
-    assert follower.place.html is None
+    assert follower.place.shown(answer) is None
     answer.apply(Entry(1, answer.seq + 1, "text", " more", 0.0))
     follower.look(answer)
     assert (follower.page.html, follower.page.resets) == ("<p>Some words more</p>\n", 2)
+
+
+def test_what_a_lost_attempt_had_shown_is_not_kept() -> None:
+    answer, follower = written("Some words")
+    assert follower.place.shown(answer) == "<p>Some words</p>\n"
+    answer.apply(Entry(2, 0, "fence", "", 0.0))
+    assert (follower.place.advance(answer), follower.place.shown(answer)) == (None, None)
 
 
 def test_a_page_notices_a_frame_that_does_not_fit() -> None:
