@@ -22,7 +22,8 @@ test: install-dev check ## Run lint, types and all tests, with a real model and 
 test-fast: install-dev ## Run the tests that need no model, no browser and no running product
 	@$(VENV)/python -m pytest -m "not model and not e2e and not faults"
 
-test-faults: install-dev ## Run only the tests that kill processes of the running product
+test-faults: install-dev ## Run only the tests that hurt the running product, and print the table of faults
+	@$(VENV)/python -m chatapp.runtime.browser
 	@$(VENV)/python -m chatapp.inference.artifacts $(TEST_MODEL)
 	@$(VENV)/python -m pytest -m faults
 

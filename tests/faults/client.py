@@ -53,9 +53,6 @@ class FaultClient:
         ended: dict[str, Any] = wait(seconds, lambda: (g := self.generation(generation_id))["status"] in TERMINAL and g)
         return ended
 
-    def stop(self, generation_id: str) -> None:
-        assert self.http.post(f"/api/v1/generations/{generation_id}/stop").status_code == 200
-
 
 class Reader(threading.Thread):
     """Reads a stream beside the test; `text` is what the user has seen."""
@@ -88,8 +85,3 @@ def wait(seconds: float, probe: Callable[[], Any]) -> Any:
             pass
         time.sleep(0.1)
     raise AssertionError(f"nothing came within {seconds} s")
-
-
-def numbers(text: str) -> list[int]:
-    """The numbers of the scripted tokens: a hole or a repeat shows."""
-    return [int(word[1:]) for word in text.split()]
