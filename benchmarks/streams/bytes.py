@@ -87,6 +87,7 @@ def replay(tokens: list[str]) -> Weight:
             page.apply({"type": frame.pop("type"), "generation": str(generation.id), **frame})
 
     status = {"status": "answering", "position": None, "wait_seconds": None, "note": "", "follows": False, "faster": ""}
+    send({"type": "status", **status, "status": "queued", "position": 1})
     send({"type": "status", **status})
     answer.apply(Entry(1, 0, "fence", "", 0.0))
     pace, due, cpu = Pace(), 0.0, 0.0

@@ -46,7 +46,8 @@ class TailPlace:
         settled = "".join(rendering.closed[self._settled :])
         html = settled + rendering.open_html
         kept = _common_prefix(self._tail, html)
-        frame: Frame = {"type": "text", "seq": rendering.seq, "keep": utf16_length(html[:kept]), "html": html[kept:]}
+        # Text beside text: what every frame repeats compresses best in one piece.
+        frame: Frame = {"type": "text", "html": html[kept:], "keep": utf16_length(html[:kept]), "seq": rendering.seq}
         if settled:
             frame["settled"] = utf16_length(settled)
         if reset:

@@ -6,7 +6,7 @@ from weakref import WeakKeyDictionary
 
 FIRST_SECONDS, LATER_SECONDS, LONGEST_SECONDS = 0.1, 0.2, 1.5
 # After its first words an answer is read, not awaited.
-EAGER_SECONDS = 0.5
+EAGER_SECONDS = 0.3
 WINDOW_SECONDS = 0.25
 # What the loop may use of its CPU, and how late it may wake a follower.
 BUSY_SHARE, LATE_SECONDS = 0.7, 0.05
