@@ -49,10 +49,13 @@ class Product:
 
 @contextmanager
 def running(*, people: int, slots: int) -> Iterator[Product]:
-    """Titles and summaries stay off: they are side work, and the scripted model writes none."""
+    """Titles and summaries stay off: they are side work, and the scripted model writes none.
+
+    The product is started twice. The real model that a new one serves would take room for all the slots.
+    """
     with tempfile.TemporaryDirectory(prefix="streams-") as home:
         environment = {
-            "INFERENCE_SLOTS": str(slots),
+            "INFERENCE_SLOTS": "1",
             "CHATAPP_TITLES": "0",
             "CHATAPP_SUMMARIES": "0",
             "QUEUE_MAX_GENERATIONS": "2000",
@@ -61,7 +64,11 @@ def running(*, people: int, slots: int) -> Iterator[Product]:
         try:
             stack.start()
             stack.serve("scripted")
-            yield Product(stack, _make_people(stack, people))
+            known = _make_people(stack, people)
+            stack.stop()
+            stack.environment["INFERENCE_SLOTS"] = str(slots)
+            stack.start()
+            yield Product(stack, known)
         finally:
             stack.stop()
 
