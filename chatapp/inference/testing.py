@@ -20,7 +20,8 @@ from chatapp.inference.engine.types import ChatMessage, EngineStats, TextEngine
 _TOKENS_PER_PARAGRAPH = 40
 _MAX_TOKENS = 100_000
 _MAX_RATE = 10_000.0
-_SHORTEST_WAIT_SECONDS = 0.002
+_SHORTEST_WAIT_SECONDS = 0.005
+_LOOK_SECONDS = 0.05
 _CHARACTERS_PER_TOKEN = 4
 _OPTION = re.compile(r"\b(rate|tokens|prefill|fail_every|stamps|markdown)=(\d{1,6}(?:\.\d{1,6})?)")
 _LETTERS = str.maketrans("0123456789", "abcdefghij")
@@ -150,6 +151,8 @@ class ScriptedModel(TextEngine):
         self._running: list[tuple[float, int, _Answer]] = []
         self._order = itertools.count()
         self._asked_to_fail = 0
+        self._is_woken = False
+        self._looked = 0.0
         self._steps = self._prompt_tokens = self._completion_tokens = self._failed = 0
         self._closing = False
         self._thread = threading.Thread(target=self._run, name="scripted-model", daemon=True)
@@ -214,6 +217,7 @@ class ScriptedModel(TextEngine):
 
     def _wake(self) -> None:
         with self._changed:
+            self._is_woken = True
             self._changed.notify()
 
     def _run(self) -> None:
@@ -231,8 +235,10 @@ class ScriptedModel(TextEngine):
             self._running.clear()
 
     def _step(self) -> None:
-        self._drop_ended()
         now = time.monotonic()
+        if self._is_woken or now - self._looked >= _LOOK_SECONDS:
+            self._is_woken, self._looked = False, now
+            self._drop_ended()
         while self._waiting and len(self._running) < self._slots:
             answer = self._waiting.popleft()
             answer.started = now
@@ -240,6 +246,8 @@ class ScriptedModel(TextEngine):
         self._steps += bool(self._running)
         while self._running and self._running[0][0] <= now:
             answer = heapq.heappop(self._running)[2]
+            if self._end_if_forced(answer):
+                continue
             reason = self._write(answer)
             if reason is None:
                 self._push(answer)
