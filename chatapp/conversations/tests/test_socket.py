@@ -17,6 +17,7 @@ from chatapp.asgi import application
 from chatapp.conversations import consumers, events, services
 from chatapp.conversations.markdown import render_markdown
 from chatapp.conversations.models import Generation, Message, Status
+from chatapp.conversations.relay import SlowReaderError
 from chatapp.conversations.tests.conftest import Ask
 from chatapp.conversations.tests.page import Page
 from chatapp.conversations.workers.inference import InferenceWorker
@@ -238,6 +239,18 @@ async def test_too_many_subscriptions_close_the_socket(alice: User, ask: Ask, mo
     while (output := await socket.next_output())["type"] != "websocket.close":
         pass
     assert output["code"] == 4429
+
+
+async def test_a_socket_that_takes_nothing_is_closed(alice: User, ask: Ask, monkeypatch: pytest.MonkeyPatch) -> None:
+    async def stand_still(*_: Any, **__: Any) -> None:
+        raise SlowReaderError
+
+    monkeypatch.setattr("chatapp.conversations.consumers.relay_answer", stand_still)
+    generation = await database_sync_to_async(ask)(alice)
+    socket = await opened(alice)
+    await subscribe(socket, generation)
+    closed = await socket.next_output()
+    assert (closed["type"], closed["code"]) == ("websocket.close", 1013)
 
 
 async def test_a_deleted_conversation_ends_the_subscription(alice: User, ask: Ask) -> None:
