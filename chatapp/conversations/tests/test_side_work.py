@@ -6,6 +6,7 @@ import time
 from base64 import b64decode
 from collections.abc import Iterator
 from contextlib import contextmanager
+from types import SimpleNamespace
 from typing import Any
 from uuid import UUID, uuid4
 
@@ -14,6 +15,7 @@ from channels.db import database_sync_to_async
 from channels.layers import get_channel_layer
 
 from chatapp.accounts.models import User
+from chatapp.announcer import _announcer
 from chatapp.celery import INFERENCE_QUEUE
 from chatapp.conversations import events, services
 from chatapp.conversations.models import Conversation, ConversationSummary, Generation, TitledBy
@@ -64,7 +66,7 @@ def version(db: None) -> ModelVersion:
 @pytest.fixture
 def worker(version: ModelVersion) -> Iterator[InferenceWorker]:
     """Its model writes `Paid holiday` to whatever it is asked."""
-    redis_client().delete(INFERENCE_QUEUE)
+    forget_what_was_asked_for()
     worker = InferenceWorker()
     worker.pool.close()
     worker.pool = OneModel(version, ScriptedModel(tokens=["Paid ", "holiday"], rate=2000))  # type: ignore[assignment]
@@ -87,11 +89,26 @@ def loaded_model(worker: InferenceWorker) -> ScriptedModel:
 
 def asked_for() -> list[tuple[str, str, int]]:
     """The side work that waits in Celery's queue: task, generation, tries."""
+    _announcer.flush()
     messages = [json.loads(raw) for raw in redis_client().lrange(INFERENCE_QUEUE, 0, -1)]
     side_work = [m for m in messages if m["headers"]["task"] == events.SIDE_WORK]
     assert all(m["headers"]["expires"] and m["headers"]["eta"] for m in side_work)
     bodies = [json.loads(b64decode(m["body"]))[0] for m in side_work]
     return sorted((task, generation, tries) for task, generation, tries in bodies)
+
+
+def forget_what_was_asked_for() -> None:
+    _announcer.flush()
+    redis_client().delete(INFERENCE_QUEUE)
+
+
+@contextmanager
+def answering(worker: InferenceWorker) -> Iterator[None]:
+    """A reply of its own keeps the worker busy."""
+    number = uuid4()
+    worker.replies[number] = SimpleNamespace(take_checkpoint=lambda: None)  # type: ignore[assignment]
+    yield
+    del worker.replies[number]
 
 
 def title_of(generation: Generation) -> tuple[str, str]:
@@ -113,7 +130,7 @@ class TestTitle:
     def test_once_only(self, alice: User, answer: Answerer, worker: InferenceWorker) -> None:
         first = answer(alice)
         do_side_work(worker, Task.TITLE, first.id, tries=0)
-        redis_client().delete(INFERENCE_QUEUE)
+        forget_what_was_asked_for()
         answer(alice, "And in the first year?", conversation_id=first.message.conversation_id)
         do_side_work(worker, Task.TITLE, first.id, tries=0)
         assert (asked_for(), SideWork.objects.count()) == ([], 1)
@@ -176,7 +193,8 @@ class TestTitle:
         await layer.group_add(events.socket_group(alice.id), page)
         first = await database_sync_to_async(answer)(alice)
         await database_sync_to_async(do_side_work)(worker, Task.TITLE, first.id, tries=0)
-        assert (await layer.receive(page))["type"] == "list.changed"
+        heard = [(await layer.receive(page))["type"] for _ in range(2)]
+        assert heard == ["conversation.changed", "list.changed"]  # The question, then its title.
 
 
 class TestSummary:
@@ -184,7 +202,7 @@ class TestSummary:
         first = answer(user, LONG)
         for _ in range(8):
             last = answer(user, LONG, conversation_id=first.message.conversation_id)
-        redis_client().delete(INFERENCE_QUEUE)
+        forget_what_was_asked_for()
         return answer(user, LONG, conversation_id=last.message.conversation_id)
 
     def test_a_long_conversation_is_summed_up_and_goes_on(
@@ -223,7 +241,7 @@ class TestSummary:
 class TestWhoWaitsComesFirst:
     def test_while_somebody_waits_it_is_put_off(self, alice: User, answer: Answerer, worker: InferenceWorker) -> None:
         first = answer(alice)
-        redis_client().delete(INFERENCE_QUEUE)
+        forget_what_was_asked_for()
         services.post_message(user=alice, text="me first", message_id=uuid4(), conversation_id=None)
         do_side_work(worker, Task.TITLE, first.id, tries=0)
         assert asked_for() == [("title", str(first.id), 1)]
@@ -234,10 +252,10 @@ class TestWhoWaitsComesFirst:
         self, alice: User, answer: Answerer, worker: InferenceWorker, settings: Any, slots: int, runs: bool
     ) -> None:
         first = answer(alice)
-        redis_client().delete(INFERENCE_QUEUE)
+        forget_what_was_asked_for()
         settings.INFERENCE_SLOTS = slots
-        worker.replies[uuid4()] = object()  # type: ignore[assignment]
-        do_side_work(worker, Task.TITLE, first.id, tries=3)
+        with answering(worker):
+            do_side_work(worker, Task.TITLE, first.id, tries=3)
         assert SideWork.objects.exists() == runs
         assert asked_for() == ([] if runs else [("title", str(first.id), 4)])
 
@@ -253,7 +271,7 @@ class TestWhoWaitsComesFirst:
         self, alice: User, bob: User, version: ModelVersion, answer: Answerer, worker: InferenceWorker
     ) -> None:
         first = answer(alice)
-        redis_client().delete(INFERENCE_QUEUE)
+        forget_what_was_asked_for()
         slow = ScriptedModel(tokens=["a "] * 1000, rate=2)
         worker.pool.loaded()[version.id] = slow
         work = threading.Thread(target=do_side_work, args=(worker, Task.TITLE, first.id), kwargs={"tries": 0})
@@ -271,14 +289,14 @@ class TestWhoWaitsComesFirst:
 
     def test_it_is_given_up_in_the_end(self, alice: User, answer: Answerer, worker: InferenceWorker) -> None:
         first = answer(alice)
-        redis_client().delete(INFERENCE_QUEUE)
-        worker.replies[uuid4()] = object()  # type: ignore[assignment]
-        do_side_work(worker, Task.TITLE, first.id, tries=TRIES[Task.TITLE] - 1)
+        forget_what_was_asked_for()
+        with answering(worker):
+            do_side_work(worker, Task.TITLE, first.id, tries=TRIES[Task.TITLE] - 1)
         assert asked_for() == []
 
     def test_it_waits_for_no_weights(self, alice: User, answer: Answerer, worker: InferenceWorker) -> None:
         first = answer(alice)
-        redis_client().delete(INFERENCE_QUEUE)
+        forget_what_was_asked_for()
         worker.pool.loaded().clear()
         do_side_work(worker, Task.TITLE, first.id, tries=0)
         assert asked_for() == [("title", str(first.id), 1)]
@@ -289,7 +307,7 @@ class TestWhoWaitsComesFirst:
     ) -> None:
         first = answer(alice)
         services.delete_conversation(user=alice, conversation_id=first.message.conversation_id)
-        redis_client().delete(INFERENCE_QUEUE)
+        forget_what_was_asked_for()
         for task in (Task.TITLE, Task.SUMMARY):
             do_side_work(worker, task, first.id, tries=0)
         assert asked_for() == []
