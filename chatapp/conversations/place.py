@@ -35,8 +35,10 @@ class TailPlace:
         return "".join(self._closed[: self._settled]) + self._tail if is_all else None
 
     def advance(self, answer: LiveAnswer) -> Frame | None:
-        if not answer.text or (answer.seq == self._shows and self._epoch in {answer.epoch, -1}):
-            return None  # A page that came back and missed nothing is sent the whole when something new comes.
+        # A page that came back may show even more than this process has read yet. It is sent the whole when there is
+        # something new, and never goes back.
+        if not answer.text or (self._epoch == -1 and answer.seq <= self._shows):
+            return None
         rendering = answer.render()
         reset = rendering.epoch != self._epoch
         if rendering.seq == self._shows and not reset:

@@ -103,6 +103,18 @@ def test_a_page_that_missed_nothing_is_sent_nothing_until_there_is_something_new
     assert (follower.page.html, follower.page.resets) == ("<p>Some words more</p>\n", 2)
 
 
+def test_a_page_that_shows_more_than_was_read_yet_never_goes_back() -> None:
+    answer, _ = written("Some words")
+    place = TailPlace(answer.seq + 1)  # Rendered by the server, from checkpoint and stream.
+    assert place.advance(answer) is None
+    answer.apply(Entry(1, answer.seq + 1, "text", " that it shows", 0.0))
+    assert place.advance(answer) is None
+    answer.apply(Entry(1, answer.seq + 1, "text", " and more", 0.0))
+    frame = place.advance(answer)
+    assert frame is not None
+    assert frame["html"] == "<p>Some words that it shows and more</p>\n"
+
+
 def test_what_a_lost_attempt_had_shown_is_not_kept() -> None:
     answer, follower = written("Some words")
     assert follower.place.shown(answer) == "<p>Some words</p>\n"
