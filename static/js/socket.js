@@ -22,11 +22,11 @@ const SIGNED_OUT = 4401;
  * @property {() => boolean} waiting whether frames are due
  */
 
-/** What js/connect.js has opened, if it still lives. @returns {WebSocket | undefined} */
+/** What js/connect.js has opened, if it still lives; from now on it opens none. @returns {WebSocket | null} */
 function takeEarly() {
-  const early = /** @type {WebSocket | undefined} */ (window.earlySocket);
-  window.earlySocket = undefined;
-  return early && early.readyState <= WebSocket.OPEN ? early : undefined;
+  const early = /** @type {WebSocket | null | undefined} */ (window.earlySocket);
+  window.earlySocket = null;
+  return early && early.readyState <= WebSocket.OPEN ? early : null;
 }
 
 export class Socket {

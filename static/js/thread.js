@@ -7,10 +7,12 @@ import { addCopyButtons } from "./copy.js";
 const AGAIN = 200;
 const LEAVING = 500;
 const LONG = 10_000;
+const RETRY = 4_000;
 const thread = () => /** @type {HTMLElement} */ (document.getElementById("thread"));
 let swaps = 0;
 /** @type {Promise<boolean> | null} */ let running = null;
 let wanted = false;
+/** @type {number | undefined} */ let retry;
 
 /** @param {{conversation: string, message: string | null}} frame */
 export function changed(frame) {
@@ -52,6 +54,9 @@ async function run() {
       else merge(html);
     }
   }
+  clearTimeout(retry);
+  // With jitter: what was away for all pages is back for all at once.
+  if (!answered) retry = setTimeout(refresh, RETRY * (1 + Math.random()));
   return answered;
 }
 

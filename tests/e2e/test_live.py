@@ -4,7 +4,7 @@ import re
 from collections.abc import Iterator
 
 import pytest
-from playwright.sync_api import Locator, Page, expect
+from playwright.sync_api import Locator, Page, Route, expect
 
 from tests.e2e.browser import ANSWER_MS, User, numbered
 from tests.e2e.sockets import Sockets, refuse_sockets
@@ -126,6 +126,21 @@ def test_a_second_tab_shows_what_the_first_one_does(alice: User, second: User) -
     expect(alice.answers.nth(2)).to_contain_text("from here", timeout=ANSWER_MS)
 
 
+def test_a_change_is_shown_although_the_server_could_not_answer_at_first(alice: User, second: User) -> None:
+    alice.ask("rate=400 say: one")
+    alice.wait_settled()
+    open_beside(alice, second)
+    second.page.route("**/c/**", lambda route: route.fulfill(status=503))
+    with second.page.expect_response(lambda response: response.status == 503, timeout=ANSWER_MS):
+        alice.ask("rate=400 say: two")
+    second.page.unroute("**/c/**")
+    expect(second.answers).to_have_count(2, timeout=ANSWER_MS)
+    second.wait_settled()
+    expect(second.answers.last).to_contain_text("two")
+    assert [said for said in second.complaints if "503" not in said] == []
+    second.complaints.clear()
+
+
 def test_a_regenerated_answer_is_followed_but_an_older_version_stays_where_somebody_reads_it(
     alice: User, second: User
 ) -> None:
@@ -175,6 +190,27 @@ def test_a_conversation_that_was_deleted_elsewhere_says_so(alice: User, second: 
     expect(second.page.get_by_test_id("composer")).to_be_hidden()
     gone.get_by_role("link").click()
     expect(second.page).to_have_url(f"{second.stack.base_url}/")
+
+
+@pytest.mark.parametrize("late", ["connect", "socket"])
+def test_a_page_opens_one_socket_whichever_script_comes_first(alice: User, late: str) -> None:
+    sockets = Sockets(alice.page)
+    held: list[Route] = []
+
+    def hold(route: Route) -> None:
+        held.append(route)
+
+    alice.page.route(f"**/js/{late}.*.js", hold)
+    alice.page.goto(alice.stack.base_url + "/", wait_until="commit")
+    other = "main[data-connected]" if late == "connect" else "#composer"
+    alice.page.locator(other).wait_for(state="attached", timeout=ANSWER_MS)
+    alice.page.wait_for_function("() => window.earlySocket !== undefined", timeout=ANSWER_MS)
+    for route in held:
+        route.continue_()
+    in_step(alice)
+    alice.page.wait_for_load_state("load")
+    assert len(held) >= 1
+    assert len(sockets.opened) == 1
 
 
 def test_three_lost_connections_in_a_row_change_nothing(alice: User) -> None:
