@@ -50,7 +50,7 @@ async def relay_answer(generation: Generation, user: User, send: Send, *, protoc
             if frame:
                 await outlet.send(frame)
                 first = first or time.monotonic()
-            if not ended:
+            if first and not ended:  # States are rare, and a rest after one would hold up the first words.
                 await (asyncio.sleep(WHOLE_SECONDS) if protocol < 2 else get_pace().rest(_since(first)))
     await outlet.send(await in_thread(_load_final)(generation, user, answer.text, place.shown(answer)))
 
