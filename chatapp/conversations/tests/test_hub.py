@@ -63,7 +63,7 @@ async def until_text(answer: LiveAnswer, text: str) -> None:
 
 async def start(alice: User, ask: Ask) -> Generation:
     """A generation whose stream has begun, with "one " in it."""
-    generation = await database_sync_to_async(ask)(alice)
+    generation: Generation = await database_sync_to_async(ask)(alice)
     await database_sync_to_async(Generation.objects.update)(status=Status.ANSWERING, attempt=1)
     write(generation, 0, "", "fence")
     write(generation, 1, "one ")
