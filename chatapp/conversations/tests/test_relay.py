@@ -71,6 +71,24 @@ async def test_a_slow_socket_gets_few_frames_and_all_of_the_text(
     assert slow_readers() == before + 1
 
 
+async def test_no_state_holds_up_the_first_words(answer: LiveAnswer, monkeypatch: pytest.MonkeyPatch) -> None:
+    class Standing(Pace):
+        async def rest(self, age: float) -> None:
+            await asyncio.Event().wait()
+
+    monkeypatch.setattr(relay, "get_pace", Standing)
+    frames: asyncio.Queue[dict[str, Any]] = asyncio.Queue()
+    following = asyncio.create_task(relay_answer(Generation(id=answer.generation_id), User(), frames.put, protocol=2))
+    async with asyncio.timeout(30):
+        for seq, note in enumerate(("Searching the documents", "Reading"), start=1):
+            answer.apply(Entry(1, seq, "note", note, 0.0))
+            while (await frames.get()).get("note") != note:
+                pass
+        answer.apply(Entry(1, 3, "text", "first words", 0.0))
+        assert (await frames.get())["type"] == "text"
+    following.cancel()
+
+
 async def test_a_socket_that_takes_nothing_is_given_up(answer: LiveAnswer, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(relay, "PATIENCE_SECONDS", 0.05)
 
