@@ -30,12 +30,16 @@ def _parse() -> argparse.Namespace:
     parser.add_argument("parts", nargs="*", metavar="PART", help=f"{', '.join(PARTS)}; all when none is named")
     parser.add_argument("--json", action="store_true", help="print nothing but the JSON object")
     parser.add_argument("--quick", action="store_true", help="fewer streams and shorter answers: two minutes")
-    parser.add_argument("--streams", nargs="+", type=int, help="how many at once, instead of 10, 50, 200 and 500")
+    parser.add_argument("--streams", type=_numbers, metavar="N,N", help="how many at once, instead of 10,50,200,500")
     parser.add_argument("--seconds", type=int, help="how long an answer takes")
     arguments = parser.parse_args()
     if unknown := set(arguments.parts) - set(PARTS):
         parser.error(f"no such part: {', '.join(sorted(unknown))}")
     return arguments
+
+
+def _numbers(text: str) -> tuple[int, ...]:
+    return tuple(int(number) for number in text.split(","))
 
 
 def main() -> int:
@@ -62,7 +66,7 @@ def main() -> int:
 def _sizes(arguments: argparse.Namespace) -> Sizes:
     base = _QUICK if arguments.quick else Sizes()
     return Sizes(
-        streams=tuple(arguments.streams or base.streams),
+        streams=arguments.streams or base.streams,
         seconds=arguments.seconds or base.seconds,
         singles=base.singles,
         sockets=base.sockets,
