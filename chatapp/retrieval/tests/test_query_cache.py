@@ -5,11 +5,11 @@ from collections.abc import Callable
 import pytest
 from prometheus_client import REGISTRY
 
-from chatapp.accounts.models import User
 from chatapp.retrieval import embedding
 from chatapp.retrieval.embedding import EmbeddingError, QueryCache, embed_query
 from chatapp.retrieval.models import EMBEDDING_DIMENSIONS
 from chatapp.retrieval.search import find_passages
+from chatapp.retrieval.tests.conftest import People, Upload
 
 Texts = list[str]
 
@@ -82,11 +82,19 @@ def test_a_failure_is_not_kept(embedded: Texts, monkeypatch: pytest.MonkeyPatch)
     assert cache.embed("one", scope="alice") == [3.0] * EMBEDDING_DIMENSIONS
 
 
-@pytest.mark.django_db
-def test_search_asks_in_the_name_of_its_reader(alice: User, bob: User, embedded: Texts) -> None:
-    for user in (alice, alice, bob):
+def test_search_asks_in_the_name_of_its_reader(people: People, upload: Upload, embedded: Texts) -> None:
+    upload("leave.md", b"# Holiday\n\n28 days.")
+    embedded.clear()
+    for user in (people.alice, people.alice, people.bob):
         find_passages(user=user, query="a query of this test alone", collections=None, k=3)
     assert embedded == ["a query of this test alone"] * 2
+
+
+def test_who_may_read_nothing_needs_no_vector(people: People, upload: Upload, embedded: Texts) -> None:
+    upload("leave.md", b"# Holiday\n\n28 days.")
+    embedded.clear()
+    assert find_passages(user=people.mallory, query="a query of nobody", collections=None, k=3) == []
+    assert embedded == []
 
 
 @pytest.mark.model
