@@ -142,7 +142,8 @@ def _declines(reply: Reply, history: Sequence[Message], policies: PolicySet) -> 
         return False
     reply.live.note("Searching the documents")
     try:
-        reply.passages = ground(generation, history, policies)
+        with reply.working():
+            reply.passages = ground(generation, history, policies)
         nothing_found = not reply.passages and _needs_passages(generation, question)
     except EmbeddingError as error:
         log.warning("search_failed", generation=str(generation.id), reason=str(error))

@@ -3,6 +3,7 @@
 import threading
 import time
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime
 
@@ -21,6 +22,8 @@ PIECE_SECONDS = 0.25
 # After the first text a slot wakes up for several tokens at once, and all slots at the same moments, so that the
 # flusher and every reader of its batches do, too: waking up costs more than what is done then.
 TICK_SECONDS = 0.075
+# Embedding a question or an answer's sentences, on a machine that is busy with other answers.
+WORK_SECONDS = 60.0
 
 
 class LeaseLostError(Exception):
@@ -53,6 +56,7 @@ class Reply:
     held_at: float = field(default_factory=time.monotonic)  # When the lease was last proven in Postgres.
     deadline: float = field(default_factory=lambda: time.monotonic() + settings.ANSWER_DEADLINE_SECONDS)
     _progressed: bool = False
+    _works_until: float = 0.0
     _stored: int = 0  # Characters of the last checkpoint.
     _may_resync: bool = False
     _shown: threading.Lock = field(default_factory=threading.Lock)  # Text and seq change together.
@@ -132,9 +136,18 @@ class Reply:
             count_fault("redis_lost")
             self.live.resync(self.text)
 
+    @contextmanager
+    def working(self) -> Iterator[None]:
+        """Work beside the engine counts as progress, but not for ever: it may hang, too."""
+        self._works_until = time.monotonic() + WORK_SECONDS
+        try:
+            yield
+        finally:
+            self._works_until = 0.0
+
     def take_checkpoint(self) -> Checkpoint | None:
         """For the keeper: what to store, None when there was no progress since the last time."""
-        if not self._progressed:
+        if not self._progressed and time.monotonic() > self._works_until:
             return None
         self._progressed = False
         with self._shown:

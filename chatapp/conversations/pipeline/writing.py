@@ -109,9 +109,10 @@ def _finished(reply: Reply, stream: Stream, guard: OutputGuard) -> FinishedAnswe
 
 
 def _cited(reply: Reply, so_far: FinishedAnswer) -> FinishedAnswer:
-    reply.renew()  # Embedding the sentences may take a while on a busy machine.
+    reply.renew()
     try:
-        answer = cite_sentences(reply.text, reply.passages, question=_question_of(reply.generation))
+        with reply.working():
+            answer = cite_sentences(reply.text, reply.passages, question=_question_of(reply.generation))
     except EmbeddingError as error:
         log.warning("citing_failed", generation=str(reply.generation.id), reason=str(error))
         return so_far

@@ -66,6 +66,19 @@ def test_without_progress_nothing_is_renewed(replies: list[Reply], worker: Infer
     assert row(replies[0]).lease_until == until_then
 
 
+def test_work_beside_the_engine_keeps_the_lease_but_not_for_ever(
+    replies: list[Reply], worker: InferenceWorker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    renew_all(worker)
+    with replies[0].working():
+        assert replies[0].take_checkpoint() is not None
+        assert replies[1].take_checkpoint() is None
+    assert replies[0].take_checkpoint() is None
+    monkeypatch.setattr("chatapp.conversations.pipeline.reply.WORK_SECONDS", -1.0)
+    with replies[0].working():
+        assert replies[0].take_checkpoint() is None
+
+
 def test_progress_without_text_keeps_the_checkpoint(replies: list[Reply], worker: InferenceWorker) -> None:
     renew_all(worker)
     before = row(replies[0])
