@@ -3,7 +3,6 @@
 import heapq
 import itertools
 import json
-import re
 import threading
 import time
 from collections import deque
@@ -16,101 +15,11 @@ from chatapp.inference.engine.sampling import parse_sampling, parse_stop
 from chatapp.inference.engine.stream import FinishReason, Stream
 from chatapp.inference.engine.text import AnswerText
 from chatapp.inference.engine.types import ChatMessage, EngineStats, TextEngine
+from chatapp.inference.scripts import Script, last_question, parse_script, stamp
 
-_TOKENS_PER_PARAGRAPH = 40
-_MAX_TOKENS = 100_000
-_MAX_RATE = 10_000.0
 _SHORTEST_WAIT_SECONDS = 0.005
 _LOOK_SECONDS = 0.05
 _CHARACTERS_PER_TOKEN = 4
-_OPTION = re.compile(r"\b(rate|tokens|prefill|fail_every|stamps|markdown)=(\d{1,6}(?:\.\d{1,6})?)")
-_LETTERS = str.maketrans("0123456789", "abcdefghij")
-_WORD = re.compile(r"\s*\S{1,7}\n*")  # About as long as a tokenizer's pieces of English and Markdown.
-_QUESTION = re.compile(r"^Question:[ \t]*", re.MULTILINE)
-_MARKDOWN = """\
-## What to do
-
-Carry over at most **five** days, and tell your team lead before the end of the year. Half days (`0.5`) count.
-
-- Ask in the portal, under *Time off*.
-- Wait for the answer, which takes two working days.
-- Enter the days as soon as they are granted.
-
-| grade | days | carried over |
-|---|---:|---:|
-| junior | 25 | 5 |
-| senior | 28 | 5 |
-| lead | 30 | 8 |
-
-```python
-def remaining(granted: float, taken: float) -> float:
-    # Never below zero: what was taken too much is settled in the next year.
-    return max(0.0, granted - taken)
-```
-
-Whoever works part-time has the same share of the year: three days a week give three fifths of the days above.
-
-"""
-
-
-@dataclass(frozen=True)
-class Script:
-    """What one answer will be. `rate` is in pieces a second; `prefill` in seconds before the first one.
-
-    `stamped`: each piece tells when it was written, see `_stamp`.
-    """
-
-    pieces: Sequence[str]
-    rate: float = 30.0
-    prefill: float = 0.0
-    fail_every: int = 0
-    stamped: bool = False
-
-
-def parse_script(question: str, *, rate: float = 30.0, prefill: float = 0.0) -> Script:
-    """Read `rate=30 tokens=500 prefill=0.5 fail_every=5` and `say: TEXT`, all optional, from a question.
-
-    `markdown=1` makes the tokens those of a text with lists, tables and code, `stamps=1` those of `Script.stamped`.
-    """
-    settings, say, text = question.partition("say:")
-    options = {name: float(value) for name, value in _OPTION.findall(settings)}
-    count = min(int(options.get("tokens", 60)), _MAX_TOKENS)
-    return Script(
-        pieces=_pieces(text.removeprefix(" ") if say else None, count, is_markdown=bool(options.get("markdown"))),
-        rate=min(options.get("rate") or rate, _MAX_RATE),
-        prefill=options.get("prefill", prefill),
-        fail_every=int(options.get("fail_every", 0)),
-        stamped=bool(options.get("stamps")) and not say,
-    )
-
-
-def _pieces(say: str | None, count: int, *, is_markdown: bool) -> list[str]:
-    if say is not None:
-        return _small_pieces(say)
-    if is_markdown:
-        return list(itertools.islice(itertools.cycle(_WORD.findall(_MARKDOWN)), count))
-    return [_numbered(number) for number in range(count)]
-
-
-def _numbered(number: int) -> str:
-    ends_paragraph = (number + 1) % _TOKENS_PER_PARAGRAPH == 0
-    return f"t{number:06} " + ("\n\n" if ends_paragraph else "")
-
-
-def _stamp() -> str:
-    """Milliseconds since 1970 in letters a to j: a row of digits would be held back, as it may be personal data."""
-    return f"{time.time() * 1000:.0f} ".translate(_LETTERS)
-
-
-def _small_pieces(text: str) -> list[str]:
-    pieces: list[str] = []
-    start = 0
-    for length in itertools.cycle((1, 2, 3)):
-        if start >= len(text):
-            return pieces
-        pieces.append(text[start : start + length])
-        start += length
-    return pieces
 
 
 @dataclass(eq=False)
@@ -213,7 +122,7 @@ class ScriptedModel(TextEngine):
     def _script(self, prompt: str) -> Script:
         if self._tokens is not None:
             return Script(self._tokens, rate=self._rate, prefill=self._prefill)
-        return parse_script(_last_question(prompt), rate=self._rate, prefill=self._prefill)
+        return parse_script(last_question(prompt), rate=self._rate, prefill=self._prefill)
 
     def _wake(self) -> None:
         with self._changed:
@@ -281,7 +190,7 @@ class ScriptedModel(TextEngine):
         if piece is None:
             return "stop"
         if answer.script.stamped:
-            piece = piece.replace(" ", _stamp(), 1)
+            piece = piece.replace(" ", stamp(), 1)
         stream.completion_tokens += 1
         self._completion_tokens += 1
         stream.write(answer.text.push(piece.encode()))
@@ -293,13 +202,3 @@ class ScriptedModel(TextEngine):
         self._failed += reason == "error"
         answer.stream.write(answer.text.flush())
         answer.stream.finish(reason, error=error)
-
-
-def _last_question(prompt: str) -> str:
-    """The last user message of a rendered chat, or the prompt itself; of it, what follows the last `Question:`."""
-    try:
-        messages = json.loads(prompt)
-        text = [str(message["content"]) for message in messages if message["role"] == "user"][-1]
-    except (ValueError, TypeError, KeyError, IndexError):
-        text = prompt
-    return _QUESTION.split(text)[-1].strip()
