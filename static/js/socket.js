@@ -2,6 +2,7 @@
 
 const FIRST_DELAY = 500;
 const LONGEST_DELAY = 15_000;
+const STABLE = 10_000; // A connection that lived so long has worked; one that is closed at once counts as a failure.
 const RESTART_DELAY = 1_500;
 const LOOK = 2_000;
 // After so long without a frame, while some are due, the page asks whether anybody is there: sooner when it has just
@@ -32,6 +33,7 @@ function takeEarly() {
 export class Socket {
   /** @type {WebSocket | null} */ #socket = null;
   #failures = 0;
+  #openedAt = Infinity;
   #heardAt = 0;
   #sentAt = 0;
   #askedAt = 0;
@@ -73,8 +75,7 @@ export class Socket {
   }
 
   #opened() {
-    this.#failures = 0;
-    this.#heardAt = Date.now();
+    this.#openedAt = this.#heardAt = Date.now();
     this.handlers.opened();
   }
 
@@ -109,6 +110,8 @@ export class Socket {
       this.handlers.signedOut();
       return;
     }
+    if (Date.now() - this.#openedAt > STABLE) this.#failures = 0;
+    this.#openedAt = Infinity;
     const ceiling = Math.min(LONGEST_DELAY, FIRST_DELAY * 2 ** this.#failures++);
     // With jitter: after a restart of the server its pages do not all come back at once.
     const delay = code === RESTART ? RESTART_DELAY * Math.random() : ceiling * (0.3 + 0.7 * Math.random());

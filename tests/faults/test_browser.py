@@ -4,9 +4,9 @@ import re
 from collections.abc import Iterator
 
 import pytest
-from playwright.sync_api import expect, sync_playwright
+from playwright.sync_api import Browser, expect
 
-from tests.e2e.browser import ANSWER_MS, FLAGS, User, at_browser, find_chromium, numbered
+from tests.e2e.browser import ANSWER_MS, User, at_browser, numbered
 from tests.faults.conftest import Prove
 from tests.faults.person import Sent
 from tests.faults.scene import Scene
@@ -17,15 +17,12 @@ _AWAY = re.compile(r"WebSocket|ERR_CONNECTION|Failed to load resource")
 
 
 @pytest.fixture
-def alice(scene: Scene) -> Iterator[User]:
+def alice(browser: Browser, scene: Scene) -> Iterator[User]:
     """The browser complains of the server that is away, and of nothing else."""
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=find_chromium(), args=FLAGS)
-        with at_browser(browser, scene.stack) as user:
-            user.sign_in("alice")
-            yield user
-            assert [complaint for complaint in user.complaints if not _AWAY.search(complaint)] == []
-        browser.close()
+    with at_browser(browser, scene.stack) as user:
+        user.sign_in("alice")
+        yield user
+        assert [complaint for complaint in user.complaints if not _AWAY.search(complaint)] == []
 
 
 def ask(user: User, scene: Scene, script: str) -> Sent:
