@@ -110,22 +110,26 @@ def _plan(reader: dict[str, Any], query: str) -> tuple[int, list[str]]:
 def _candidates(
     cursor: CursorWrapper, *, reader: dict[str, Any], lexemes: list[str], readable: int, vector: list[float]
 ) -> list[Candidate]:
+    parameters = {
+        **reader,
+        "vector": str(vector),
+        "words": any_of(lexemes),
+        "lexemes": lexemes,
+        "candidates": CANDIDATES,
+        "ranked": MAX_RANKED,
+        "smoothing": RANK_SMOOTHING,
+    }
+    found = list[Any]()
     if readable > EXACT_SCAN_LIMIT:
         cursor.execute("SET LOCAL hnsw.iterative_scan = 'relaxed_order'")
         cursor.execute(f"SET LOCAL hnsw.ef_search = {EF_SEARCH:d}")
-    cursor.execute(
-        INDEXED if readable > EXACT_SCAN_LIMIT else EXACT,
-        {
-            **reader,
-            "vector": str(vector),
-            "words": any_of(lexemes),
-            "lexemes": lexemes,
-            "candidates": CANDIDATES,
-            "ranked": MAX_RANKED,
-            "smoothing": RANK_SMOOTHING,
-        },
-    )
-    return [Candidate(Passage(*columns), frozenset(shared), len(lexemes)) for *columns, shared in cursor.fetchall()]
+        cursor.execute(INDEXED, parameters)
+        found = cursor.fetchall()
+    # A scan of the index also ends when it has met too many rows that may not be read, or that are dead.
+    if len(found) < min(CANDIDATES, readable):
+        cursor.execute(EXACT, parameters)
+        found = cursor.fetchall()
+    return [Candidate(Passage(*columns), frozenset(shared), len(lexemes)) for *columns, shared in found]
 
 
 def any_of(lexemes: Sequence[str]) -> str:

@@ -23,6 +23,7 @@ from chatapp.retrieval.models import (
     DocumentVersion,
 )
 from chatapp.retrieval.search import Passage, any_of, find_passages
+from chatapp.retrieval.sql import EXACT
 from chatapp.retrieval.tests.conftest import People, Upload
 
 HANDBOOK = {
@@ -89,6 +90,18 @@ def test_rights_hold_in_every_search(people: People, handbook: None, notes: Coll
     people.alice.is_active = False
     people.alice.save()
     assert found(people.alice) == 0
+
+
+def test_neighbours_that_the_index_does_not_give_are_found_without_it(
+    people: People, notes: Collection, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    mine = fill(people, notes, count=40)
+    monkeypatch.setattr(search, "EXACT_SCAN_LIMIT", 0)
+    monkeypatch.setattr(search, "INDEXED", f"{EXACT} LIMIT 0")
+    monkeypatch.setattr(search, "is_relevant", lambda _: True)
+    monkeypatch.setattr(search, "embed_query", lambda _, scope: [1.0] * EMBEDDING_DIMENSIONS)
+    found = find_passages(user=people.bob, query="nothing", collections=None, k=40)
+    assert {passage.chunk_id for passage in found} == set(mine)
 
 
 @pytest.mark.model
