@@ -21,7 +21,7 @@ from chatapp.retrieval.search import Passage
 PIECE_SECONDS = 0.25
 # After the first text a slot wakes up for several tokens at once, and all slots at the same moments, so that the
 # flusher and every reader of its batches do, too: waking up costs more than what is done then.
-TICK_SECONDS = 0.075
+TICK_SECONDS = 0.1
 # Embedding a question or an answer's sentences, on a machine that is busy with other answers.
 WORK_SECONDS = 60.0
 

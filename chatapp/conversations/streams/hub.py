@@ -108,16 +108,19 @@ class Hub:
     async def _read(self) -> None:
         rest, retry = REST_SECONDS, RETRY_SECONDS
         while True:
+            brought_text = True
             try:
-                await self._read_once()
+                brought_text = await self._read_once()
                 retry = RETRY_SECONDS
             except Exception as error:  # noqa: BLE001 - without its reader a web process would stand still
                 log.warning("stream_read_failed", reason=type(error).__name__)
                 await asyncio.sleep(retry)
                 retry = min(2 * retry, LONGEST_RETRY_SECONDS)
-            rest = await _rest(rest)
+            if brought_text:  # A new follower, or what comes before the first words, is followed by them at once.
+                rest = await _rest(rest)
 
-    async def _read_once(self) -> None:
+    async def _read_once(self) -> bool:
+        """Whether there was text among what came."""
         by_key = {stream_key(answer.generation_id): answer for answer in self._answers.values() if not answer.ended}
         places = {key: entry_id(*answer.read) for key, answer in by_key.items()}
         streams = {self._wake_key: self._wake_id, **places}
@@ -127,11 +130,13 @@ class Hub:
                 found = await self._reader.xread(streams, count=READ_ENTRIES, block=int(1000 * BLOCK_SECONDS))
         finally:
             self._is_blocked = False
+        brought_text = False
         for key, entries in found:
             if key == self._wake_key:
                 self._wake_id = entries[-1][0]
             elif key in by_key:
-                _apply(by_key[key], entries)
+                brought_text |= _apply(by_key[key], entries)
+        return brought_text
 
     async def _poll(self) -> None:
         """Finds what Redis did not tell: queue places, lost ends, checkpoints ahead of a lost stream."""
@@ -160,11 +165,13 @@ class Hub:
             answer.set_state(generation.status, place, patience=patience)
 
 
-def _apply(answer: LiveAnswer, entries: list[tuple[str, Fields]]) -> None:
+def _apply(answer: LiveAnswer, entries: list[tuple[str, Fields]]) -> bool:
+    """Whether there was text among them."""
     taken = [parse_entry(raw_id, raw) for raw_id, raw in entries]
     for entry in taken:
         answer.apply(entry)
     STREAM_LAG.observe(max(0.0, time.time() - taken[-1].appended_at))
+    return any(entry.kind == "text" for entry in taken)
 
 
 async def _rest(seconds: float) -> float:
