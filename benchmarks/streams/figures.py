@@ -11,14 +11,21 @@ Figures = dict[str, float]
 
 
 def delivery(readings: Sequence[Reading], *, offered: int) -> Figures:
-    """`offered` is what the script wrote for each reader. Lag is from a token's stamp to its receipt."""
-    lags = [lag for reading in readings for lag in reading.lags]
+    """`offered` is what the script wrote for each reader. Lag is from a token's stamp to its receipt.
+
+    While many send at the same moment, their questions take the machine from the answers that run already; so lag is
+    also told for the time after the last answer has begun.
+    """
+    timed = [pair for reading in readings for pair in zip(reading.received_at, reading.lags, strict=True)]
+    lags = [lag for _, lag in timed]
+    begun = max((reading.first_token for reading in readings), default=0.0)
     delivered = sum(reading.tokens for reading in readings)
     return {
         "refused": sum(bool(reading.refused) for reading in readings),
         "delivered_share": delivered / (offered * len(readings)),
         "lag_p50_ms": percentile(lags, 50),
         "lag_p99_ms": percentile(lags, 99),
+        "lag_settled_p99_ms": percentile((lag for at, lag in timed if at > begun), 99),
     }
 
 

@@ -33,6 +33,7 @@ class Reading:
     received: int = 0  # Bytes, headers and framing of HTTP included.
     refused: str = ""
     lags: list[float] = field(default_factory=list)
+    received_at: list[float] = field(default_factory=list)  # Of each lag.
 
     def take(self, data: bytes) -> int:
         """Notes the stamps that are new; returns where the last one ended."""
@@ -43,6 +44,7 @@ class Reading:
             if number >= self.tokens:
                 self.tokens = number + 1
                 self.lags.append(1000 * now - int(match[2].translate(_DIGITS)))
+                self.received_at.append(now)
         if self.tokens and not self.first_token:
             self.first_token = now
         return end

@@ -12,6 +12,7 @@ _TITLES = {
     "delivered_share": "delivered",
     "lag_p50_ms": "lag p50, ms",
     "lag_p99_ms": "lag p99, ms",
+    "lag_settled_p99_ms": "lag p99 once all run, ms",
     "acknowledged_p50_ms": "acknowledged p50, ms",
     "first_token_p50_ms": "first token p50, ms",
     "first_token_p95_ms": "first token p95, ms",
