@@ -3,6 +3,7 @@
 import contextlib
 import re
 import socket
+import struct
 import threading
 from collections.abc import Callable, Iterator, Mapping
 from functools import lru_cache
@@ -19,6 +20,7 @@ _SENT_HEADERS = {"host", "content-type", "content-length", "accept"}
 _MAX_EVENT_BYTES = 1_048_576
 _MAX_ERROR_BYTES = 65_536
 _EVENT_END = re.compile(rb"\n\n|\r\r|\r\n\r\n")
+_RESET = struct.pack("ii", 1, 0)  # Linger, for no time.
 _CONNECTED = ("connect_tcp.complete", "start_tls.complete")
 
 
@@ -78,6 +80,9 @@ class GuardedTransport(httpx2.BaseTransport):
             # Closing would leave a thread that reads the socket asleep; shutting it down wakes it. The plain
             # socket's method, since TLS's own would take the session away under that thread.
             with contextlib.suppress(OSError):
+                # An upstream that still writes may wait for room in our buffer; a plain close would leave it waiting
+                # for a minute, since an orphaned socket says nothing to its probes. This makes the close a reset.
+                socket.socket.setsockopt(connected, socket.SOL_SOCKET, socket.SO_LINGER, _RESET)
                 socket.socket.shutdown(connected, socket.SHUT_RDWR)
 
     @property
