@@ -3,6 +3,7 @@
 const NEAR = 96;
 const jump = document.getElementById("jump");
 let following = true;
+let lastTop = 0;
 
 const scroller = () => document.scrollingElement;
 const distance = () => scroller().scrollHeight - scroller().scrollTop - innerHeight;
@@ -12,7 +13,10 @@ function toEnd() {
 }
 
 function update() {
-  following = distance() < NEAR;
+  const top = scroller().scrollTop;
+  if (distance() < NEAR) following = true;
+  else if (top < lastTop) following = false; // Only a way up ends it: what grew meanwhile is no scrolling of the reader's.
+  lastTop = top;
   jump.hidden = following;
 }
 
