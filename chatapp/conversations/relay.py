@@ -51,12 +51,8 @@ async def relay_answer(generation: Generation, user: User, send: Send, *, protoc
                 await outlet.send(frame)
                 first = first or time.monotonic()
             if first and not ended:  # States are rare, and a rest after one would hold up the first words.
-                await (asyncio.sleep(WHOLE_SECONDS) if protocol < 2 else get_pace().rest(_since(first)))
+                await (asyncio.sleep(WHOLE_SECONDS) if protocol < 2 else get_pace().rest(time.monotonic() - first))
     await outlet.send(await in_thread(_load_final)(generation, user, answer.text, place.shown(answer)))
-
-
-def _since(first: float) -> float:
-    return time.monotonic() - first if first else 0.0
 
 
 class _Outlet:
