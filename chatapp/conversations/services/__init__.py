@@ -14,7 +14,7 @@ from chatapp.conversations.services.generations import (
     request_stop,
     store_sources,
 )
-from chatapp.conversations.services.leases import MAX_LOSSES, Checkpoint, hand_back, renew_lease, renew_leases
+from chatapp.conversations.services.leases import MAX_LOSSES, Checkpoint, hand_back, renew_leases
 from chatapp.conversations.services.messages import edit_message, post_api_chat, post_message, regenerate
 from chatapp.conversations.services.summaries import store_summary
 from chatapp.conversations.services.sweeper import sweep_generations, sweep_when_settled
@@ -38,7 +38,6 @@ __all__ = [
     "record_aftermath",
     "regenerate",
     "rename_conversation",
-    "renew_lease",
     "renew_leases",
     "request_stop",
     "safe_ending",

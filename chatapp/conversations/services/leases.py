@@ -73,11 +73,6 @@ def _renew(checkpoints: Sequence[Checkpoint]) -> dict[UUID, bool]:
         return dict(cursor.fetchall())
 
 
-def renew_lease(generation: Generation, *, text: str, seq: int, first_token_at: datetime | None) -> bool | None:
-    """One lease. Returns whether a stop was asked for; None when the lease is lost."""
-    return renew_leases([Checkpoint(generation, text, seq, first_token_at)]).get(generation.id)
-
-
 def hand_back(generation: Generation, *, is_loss: bool) -> None:
     """Queues an answer of which nothing was shown again, for any worker; the next claim is a new attempt.
 

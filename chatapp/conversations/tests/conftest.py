@@ -1,3 +1,4 @@
+import threading
 from collections.abc import Callable, Iterator
 from typing import Any
 from uuid import UUID, uuid4
@@ -11,6 +12,7 @@ from chatapp.conversations.workers.inference import InferenceWorker
 from chatapp.inference.models import ModelVersion, Provider, Route
 
 Ask = Callable[..., Generation]
+Start = Callable[[], threading.Thread]
 
 
 @pytest.fixture
@@ -29,6 +31,22 @@ def worker(scripted: ModelVersion) -> Iterator[InferenceWorker]:
     worker.warm.set()
     yield worker
     worker.close()
+
+
+@pytest.fixture
+def slot(worker: InferenceWorker) -> Iterator[Start]:
+    """Starts a slot of the worker in a thread, as Celery does."""
+    threads = []
+
+    def start() -> threading.Thread:
+        threads.append(threading.Thread(target=worker.answer_all))
+        threads[-1].start()
+        return threads[-1]
+
+    yield start
+    for thread in threads:
+        thread.join(timeout=20)
+        assert not thread.is_alive()
 
 
 @pytest.fixture

@@ -1,12 +1,13 @@
 """Fills the queue without the way over services, for tests that need many rows."""
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 from django.db.models.functions import Now
 from django.utils import timezone
 
 from chatapp.accounts.models import User
+from chatapp.conversations import services
 from chatapp.conversations.models import Conversation, Generation, Message, MessageRole
 from chatapp.conversations.queue import claim_next
 from chatapp.inference.models import AnswerOutcome, ModelVersion, Route, Worker, WorkerKind
@@ -52,3 +53,9 @@ def took(seconds: float, generation: Generation, **columns: Any) -> AnswerOutcom
     return AnswerOutcome.objects.create(
         generation_id=generation.id, status="complete", duration_seconds=seconds, **columns
     )
+
+
+def renew_lease(generation: Generation, *, text: str, seq: int, first_token_at: datetime | None) -> bool | None:
+    """One lease, as a worker's keeper does. Whether a stop was asked for; None when the lease is lost."""
+    checkpoint = services.Checkpoint(generation, text, seq, first_token_at)
+    return services.renew_leases([checkpoint]).get(generation.id)

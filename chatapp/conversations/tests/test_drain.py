@@ -1,7 +1,6 @@
 """SIGTERM to an inference worker: nothing that was shown is lost, nothing that was asked is forgotten."""
 
 import threading
-from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
@@ -11,7 +10,7 @@ from chatapp.conversations import services
 from chatapp.conversations.models import Generation, Status
 from chatapp.conversations.streams.entries import parse_entry, stream_key
 from chatapp.conversations.streams.redis import redis_client
-from chatapp.conversations.tests.conftest import Ask
+from chatapp.conversations.tests.conftest import Ask, Start
 from chatapp.conversations.tests.waiting import until
 from chatapp.conversations.workers import drain
 from chatapp.conversations.workers.inference import InferenceWorker
@@ -23,23 +22,6 @@ from chatapp.inference.testing import ScriptedModel
 from chatapp.metrics import FAULTS
 
 pytestmark = pytest.mark.django_db(transaction=True)
-Start = Callable[[], threading.Thread]
-
-
-@pytest.fixture
-def slot(worker: InferenceWorker) -> Iterator[Start]:
-    """Starts a slot of the worker in a thread, as Celery does."""
-    threads = []
-
-    def start() -> threading.Thread:
-        threads.append(threading.Thread(target=worker.answer_all))
-        threads[-1].start()
-        return threads[-1]
-
-    yield start
-    for thread in threads:
-        thread.join(timeout=30)
-        assert not thread.is_alive()
 
 
 def shown(generation: Generation) -> str:

@@ -9,7 +9,7 @@ import pytest
 from chatapp.accounts.models import User
 from chatapp.conversations.models import Generation, Status
 from chatapp.conversations.streams.redis import redis_client
-from chatapp.conversations.tests.conftest import Ask
+from chatapp.conversations.tests.conftest import Ask, Start
 from chatapp.conversations.workers.inference import InferenceWorker
 from chatapp.inference.engine import ChatModel, EngineError
 from chatapp.inference.models import ModelVersion, VersionProblem, Worker
@@ -43,21 +43,6 @@ def gate(worker: InferenceWorker) -> Iterator[Gate]:
     gate.opened.set()
 
 
-@pytest.fixture
-def answering(worker: InferenceWorker) -> Iterator[Callable[[], threading.Thread]]:
-    threads = []
-
-    def start() -> threading.Thread:
-        threads.append(threading.Thread(target=worker.answer_all))
-        threads[-1].start()
-        return threads[-1]
-
-    yield start
-    for thread in threads:
-        thread.join(timeout=20)
-        assert not thread.is_alive()
-
-
 def until(holds: Callable[[], bool]) -> None:
     deadline = time.monotonic() + 20
     while not holds():
@@ -66,10 +51,10 @@ def until(holds: Callable[[], bool]) -> None:
 
 
 def test_who_waits_for_a_model_is_told_and_keeps_the_lease(
-    alice: User, ask: Ask, worker: InferenceWorker, gate: Gate, answering: Callable[[], threading.Thread]
+    alice: User, ask: Ask, worker: InferenceWorker, gate: Gate, slot: Start
 ) -> None:
     generation = ask(alice, "rate=2000 say: Hello there.")
-    slot = answering()
+    thread = slot()
     until(lambda: bool(worker.pool.loading()))
     worker._report()
     reported = Worker.objects.get()
@@ -82,7 +67,7 @@ def test_who_waits_for_a_model_is_told_and_keeps_the_lease(
     claimed_until = Generation.objects.get().lease_until
     until(lambda: Generation.objects.get().lease_until > claimed_until)
     gate.opened.set()
-    slot.join(timeout=20)
+    thread.join(timeout=20)
     assert Generation.objects.get().status == Status.COMPLETE
 
 
@@ -93,13 +78,13 @@ def entries(generation: Generation) -> list[object]:
 
 
 def test_a_stop_does_not_wait_for_the_model(
-    alice: User, ask: Ask, worker: InferenceWorker, gate: Gate, answering: Callable[[], threading.Thread]
+    alice: User, ask: Ask, worker: InferenceWorker, gate: Gate, slot: Start
 ) -> None:
     ask(alice)
-    slot = answering()
+    thread = slot()
     until(lambda: bool(worker.pool.loading()))
     Generation.objects.update(stop_requested=True)
-    slot.join(timeout=10)
+    thread.join(timeout=10)
     assert Generation.objects.get().status == Status.STOPPED
     assert worker.pool.loading()
 
@@ -122,14 +107,14 @@ def test_a_version_that_cannot_be_loaded_is_told_of_and_not_claimed_again(
 
 
 def test_a_running_answer_outlives_the_route_and_the_drain(
-    alice: User, ask: Ask, worker: InferenceWorker, answering: Callable[[], threading.Thread]
+    alice: User, ask: Ask, worker: InferenceWorker, slot: Start
 ) -> None:
     ask(alice, "rate=40 tokens=60")
-    slot = answering()
+    thread = slot()
     until(lambda: bool(worker.pool.loaded()))
     worker.pool.tend(versions=[], routed=(), default=None, idle_seconds=0)
     worker.draining.set()
     assert worker.pool.loaded()
-    slot.join(timeout=20)
+    thread.join(timeout=20)
     stored = Generation.objects.select_related("message").get()
     assert (stored.status, len(stored.message.text.split())) == (Status.COMPLETE, 60)

@@ -12,8 +12,9 @@ from chatapp.accounts.models import User
 from chatapp.conversations import services
 from chatapp.conversations.models import Generation, Status
 from chatapp.conversations.queue import claim_next
-from chatapp.conversations.services import FinishedAnswer, finish_generation, renew_lease
+from chatapp.conversations.services import FinishedAnswer, finish_generation
 from chatapp.conversations.tests.conftest import Ask
+from chatapp.conversations.tests.queueing import renew_lease
 from chatapp.inference.models import ModelVersion, Provider, Route
 from tests.people import make_person
 

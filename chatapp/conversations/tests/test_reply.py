@@ -16,6 +16,7 @@ from chatapp.conversations.streams.entries import Entry, fields, parse_entry, st
 from chatapp.conversations.streams.flusher import LiveWriter
 from chatapp.conversations.streams.redis import redis_client
 from chatapp.conversations.tests.conftest import Ask
+from chatapp.conversations.tests.queueing import renew_lease
 from chatapp.conversations.workers.inference import InferenceWorker
 from chatapp.inference.models import ModelVersion, Provider
 from chatapp.moderation.models import Exchange, Flag
@@ -250,7 +251,7 @@ class TestSweeper:
         first, *more = text.split(" ")
         if text:
             writer.append(first + " ")
-            services.renew_lease(claimed, text=first + " ", seq=writer.seq, first_token_at=None)
+            renew_lease(claimed, text=first + " ", seq=writer.seq, first_token_at=None)
         for word in more:
             writer.append(word + " ")
         time.sleep(0.2)
