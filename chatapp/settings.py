@@ -56,6 +56,7 @@ INSTALLED_APPS = [
     "chatapp.retrieval",
     "chatapp.moderation",
     "chatapp.conversations",
+    "chatapp.privacy",
     "chatapp.api",
     "chatapp.console",
     "chatapp.demo",

@@ -11,8 +11,9 @@ BELOW = {
     "retrieval": {"accounts"},
     "moderation": {"accounts"},
     "conversations": {"accounts", "inference", "retrieval", "moderation"},
-    "api": {"accounts", "inference", "retrieval", "moderation", "conversations"},
-    "console": {"accounts", "inference", "retrieval", "moderation", "conversations", "api"},
+    "privacy": {"accounts", "inference", "retrieval", "moderation", "conversations"},
+    "api": {"accounts", "inference", "retrieval", "moderation", "conversations", "privacy"},
+    "console": {"accounts", "inference", "retrieval", "moderation", "conversations", "privacy", "api"},
     "demo": {"accounts", "inference", "retrieval", "moderation", "conversations"},
     "runtime": set(),
 }

@@ -1,33 +1,17 @@
 import secrets
-from collections.abc import Iterable
 from datetime import datetime, timedelta
 
-from django.contrib.auth.models import Group
 from django.db import transaction
-from django.db.models import Model, Q
+from django.db.models import Q
 from django.db.models.functions import Now
 from django.utils import timezone
 
-from chatapp.accounts.models import ApiKey, AuditEvent, User
+from chatapp.accounts.models import ApiKey, User
 from chatapp.accounts.selectors import digest_of_key
+from chatapp.accounts.services.audit import record_event
 
 _KEY_MARK = "ca_"  # lets secret scanners recognise a leaked key
 _LAST_USED_RESOLUTION = timedelta(minutes=1)
-_MAX_GROUPS = 200
-
-
-def record_event(
-    *, actor: User | None, action: str, obj: Model | None = None, detail: dict[str, object] | None = None
-) -> AuditEvent:
-    """Write one audit event in the caller's transaction; `detail` is JSON and never holds message text or secrets."""
-    return AuditEvent.objects.create(
-        actor=actor,
-        actor_name=actor.username if actor else "",
-        action=action,
-        object_type=obj._meta.label if obj else "",  # noqa: SLF001 (Django's public name for it)
-        object_id=str(obj.pk) if obj else "",
-        detail=detail or {},
-    )
 
 
 @transaction.atomic
@@ -57,13 +41,3 @@ def touch_api_key(*, key: ApiKey) -> None:
     stale = Q(last_used_at=None) | Q(last_used_at__lt=Now() - _LAST_USED_RESOLUTION)
     if key.last_used_at is None or key.last_used_at < timezone.now() - _LAST_USED_RESOLUTION:
         ApiKey.objects.filter(stale, pk=key.pk).update(last_used_at=Now())
-
-
-@transaction.atomic
-def set_company_groups(*, user: User, names: Iterable[str]) -> None:
-    """Make the user's company groups exactly these, as the identity provider says; a change is audited."""
-    wanted = sorted({name.strip()[:150] for name in names if name.strip()})[:_MAX_GROUPS]
-    if wanted == sorted(user.groups.values_list("name", flat=True)):
-        return
-    user.groups.set([Group.objects.get_or_create(name=name)[0] for name in wanted])
-    record_event(actor=user, action="user.groups_synchronized", obj=user, detail={"groups": wanted})

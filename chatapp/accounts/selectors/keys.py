@@ -3,8 +3,7 @@ import hashlib
 from django.db.models import Q, QuerySet
 from django.db.models.functions import Now
 
-from chatapp.accounts.models import ApiKey, AuditEvent, User
-from chatapp.accounts.permissions import can
+from chatapp.accounts.models import ApiKey, User
 
 
 def digest_of_key(raw: str) -> str:
@@ -20,11 +19,3 @@ def get_api_key(raw: str) -> ApiKey | None:
 
 def list_api_keys_for(user: User) -> QuerySet[ApiKey]:
     return ApiKey.objects.filter(user=user).order_by("-created_at", "-id")
-
-
-def list_audit_events_for(user: User) -> QuerySet[AuditEvent]:
-    return AuditEvent.objects.all() if can(user, "accounts.view_audit") else AuditEvent.objects.none()
-
-
-def get_user_by_name(username: str) -> User | None:
-    return User.objects.filter(username=username).first()

@@ -1,0 +1,7 @@
+"""What is read of people, keys and the audit log."""
+
+from chatapp.accounts.selectors.audit import list_audit_events_for
+from chatapp.accounts.selectors.keys import digest_of_key, get_api_key, list_api_keys_for
+from chatapp.accounts.selectors.people import get_user_by_name
+
+__all__ = ["digest_of_key", "get_api_key", "get_user_by_name", "list_api_keys_for", "list_audit_events_for"]
