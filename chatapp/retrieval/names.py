@@ -3,7 +3,9 @@
 import re
 import unicodedata
 
-_UNSAFE = re.compile("[\x00-\x1f\x7f-\x9f\u200b-\u200f\u202a-\u202e\u2066-\u2069\ufeff]")
+from chatapp.invisible import without_invisible
+
+_UNSAFE = re.compile("[\x00-\x1f\x7f-\x9f\u200e\u200f]")
 _MAX_CHARACTERS = 200
 _MAX_SUFFIX = 10
 
@@ -11,7 +13,7 @@ _MAX_SUFFIX = 10
 def clean_name(name: str) -> str:
     """The last part of a path of any system, without control and direction characters, at most 200 characters."""
     name = name.encode("utf-8", "ignore").decode()
-    name = _UNSAFE.sub("", unicodedata.normalize("NFC", name)).replace("\\", "/").rpartition("/")[2]
+    name = without_invisible(_UNSAFE.sub("", unicodedata.normalize("NFC", name))).replace("\\", "/").rpartition("/")[2]
     name = " ".join(name.split()).strip(". ")
     if len(name) > _MAX_CHARACTERS:
         stem, dot, suffix = name.rpartition(".")

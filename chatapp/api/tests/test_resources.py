@@ -67,7 +67,7 @@ def test_a_document_is_uploaded_seen_and_deleted_within_rights(
 
 
 @pytest.mark.parametrize("name,data,status", [("x.exe", b"MZ\x00", 415), ("../x.svg", b"<svg/>", 415)])
-def test_a_wrong_file_is_refused(name: str, data: bytes, status: int, ada: User, api: Api) -> None:
+def test_c09_a_wrong_file_is_refused(name: str, data: bytes, status: int, ada: User, api: Api) -> None:
     make_collection(api(ada))
     assert upload(api(ada), "notes", name, data).status_code == status
 

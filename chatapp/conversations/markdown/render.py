@@ -17,6 +17,7 @@ from chatapp.conversations.markdown.citations import citation_plugin
 from chatapp.conversations.markdown.code import render_code
 from chatapp.conversations.markdown.formulas import formula_plugin
 from chatapp.conversations.markdown.sanitize import sanitize
+from chatapp.invisible import without_smuggled
 
 _SCHEMES = ("http://", "https://", "mailto:")
 _ALIGNMENT = {f"text-align:{side}": f"align-{side}" for side in ("left", "center", "right")}
@@ -106,8 +107,8 @@ _parser = _make_parser()
 
 
 def normalize(text: str) -> str:
-    """One kind of line end, so that line numbers mean the same to the parser and to the stream."""
-    return text.replace("\r", "")
+    """One kind of line end, so that line numbers mean the same to the parser and to the stream; nothing unseen."""
+    return without_smuggled(text.replace("\r", ""))
 
 
 def make_env(message_id: UUID | str, sources: Collection[int] | None = None) -> dict[str, Any]:

@@ -75,12 +75,12 @@ def shown(stream: MarkdownStream) -> str:
 
 
 @pytest.mark.parametrize("payload", HOSTILE)
-def test_hostile_text_is_inert(payload: str) -> None:
+def test_c01_hostile_text_is_inert(payload: str) -> None:
     assert audit(render(payload)) == []
 
 
 @pytest.mark.parametrize("payload", HOSTILE)
-def test_hostile_text_is_inert_at_every_cut(payload: str) -> None:
+def test_c06_hostile_text_is_inert_at_every_cut(payload: str) -> None:
     for cut in range(len(payload) + 1):
         stream = MarkdownStream("m")
         stream.feed(payload[:cut])
@@ -157,5 +157,5 @@ def test_what_is_no_formula_stays_text(text: str) -> None:
 
 
 @pytest.mark.parametrize("piece", ["[", "![", "*a", "> ", "`", "$$\n", "|a", "[9", "<", "&", "~~a", "\\(", "(a+)+$"])
-def test_hostile_repetition_is_rendered(piece: str) -> None:
+def test_c12_hostile_repetition_is_rendered(piece: str) -> None:
     assert render(piece * 2_000)

@@ -4,10 +4,11 @@ import codecs
 import re
 import unicodedata
 
+from chatapp.invisible import without_invisible
 from chatapp.retrieval.parsing import ParsingError, Reason
 
-# Everything that is neither text nor line structure: C0 and C1 controls, NUL, and direction overrides.
-_CONTROL = re.compile("[\x00-\x08\x0b\x0e-\x1f\x7f-\x84\x86-\x9f\u202a-\u202e\u2066-\u2069\ufeff\ufffe\uffff]")
+# Everything that is neither text nor line structure: C0 and C1 controls, NUL.
+_CONTROL = re.compile("[\x00-\x08\x0b\x0e-\x1f\x7f-\x84\x86-\x9f\ufffe\uffff]")
 _BLANK_LINES = re.compile(r"\n{3,}")
 _TRAILING_SPACE = re.compile(r"[ \t]+\n")
 _MAX_CONTROL_SHARE = 0.05
@@ -39,9 +40,9 @@ def decode(data: bytes) -> str:
 
 
 def clean(text: str) -> str:
-    """Normalised (NFC) text with Unix line ends, without control characters and without runs of blank lines."""
+    """Normalised (NFC) text with Unix line ends, no control or invisible characters, no runs of blank lines."""
     text = text.replace("\r\n", "\n").replace("\r", "\n").replace("\x0c", "\n\n").replace("\x85", "\n")
-    text = _CONTROL.sub("", unicodedata.normalize("NFC", text))
+    text = without_invisible(_CONTROL.sub("", unicodedata.normalize("NFC", text)))
     # Lone surrogates cannot be stored.
     text = text.encode("utf-8", "ignore").decode()
     return _BLANK_LINES.sub("\n\n", _TRAILING_SPACE.sub("\n", text)).strip("\n")

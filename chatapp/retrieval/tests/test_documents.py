@@ -24,7 +24,7 @@ def stored_files(folder: Path) -> list[str]:
     return sorted(path.name for path in folder.rglob("*") if path.is_file())
 
 
-def test_a_file_is_stored_under_a_key_of_our_own(upload: Upload, own_storage: Path) -> None:
+def test_d01_a_file_is_stored_under_a_key_of_our_own(upload: Upload, own_storage: Path) -> None:
     document = upload("../../--help.txt", b"Text.", process=False)
     version = document.versions.get()
     assert (document.name, document.status) == ("--help.txt", DocumentStatus.WAITING)
@@ -42,7 +42,7 @@ def test_same_name_becomes_the_next_version_and_same_bytes_change_nothing(upload
     assert sorted(first.versions.values_list("number", flat=True)) == [1, 2]
 
 
-def test_readers_and_strangers_do_not_upload(people: People, notes: Collection, own_storage: Path) -> None:
+def test_d13_readers_and_strangers_do_not_upload(people: People, notes: Collection, own_storage: Path) -> None:
     for user in (people.bob, people.mallory):
         with pytest.raises(ChatappError) as caught:
             services.upload_document(user=user, collection=notes, name="a.txt", data=b"x", media_type="text/plain")
@@ -51,7 +51,7 @@ def test_readers_and_strangers_do_not_upload(people: People, notes: Collection, 
     assert stored_files(own_storage) == []
 
 
-def test_limits_have_sentences(upload: Upload, settings: Settings, own_storage: Path) -> None:
+def test_d14_limits_have_sentences(upload: Upload, settings: Settings, own_storage: Path) -> None:
     settings.UPLOAD_MAX_BYTES = 2048
     settings.COLLECTION_MAX_DOCUMENTS = 1
     with pytest.raises(ChatappError, match=r"larger than the limit of 2.0\sKB") as caught:
@@ -93,7 +93,7 @@ def test_deleting_takes_rows_files_and_passages(
     assert stored_files(own_storage) == []
 
 
-def test_a_refused_delete_or_retry_changes_nothing(people: People, upload: Upload, own_storage: Path) -> None:
+def test_a11_a_refused_delete_or_retry_changes_nothing(people: People, upload: Upload, own_storage: Path) -> None:
     document = upload("a.txt", b"", process=True)
     for user in (people.bob, people.mallory):
         with pytest.raises(ChatappError, match="may not do that"):

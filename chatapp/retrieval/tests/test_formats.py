@@ -38,7 +38,7 @@ def test_name_type_and_content_decide(name: str, media_type: str, head: bytes, e
         ("a.pdf.exe", "application/pdf", PDF),
     ],
 )
-def test_disagreement_is_refused(name: str, media_type: str, head: bytes) -> None:
+def test_d09_disagreement_is_refused(name: str, media_type: str, head: bytes) -> None:
     with pytest.raises(ChatappError) as caught:
         detect_format(name=name, media_type=media_type, head=head)
     assert caught.value.code == "file_type"

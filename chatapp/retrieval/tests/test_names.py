@@ -21,18 +21,18 @@ from chatapp.retrieval.names import clean_name
         ("a\ud800.txt", "a.txt"),
     ],
 )
-def test_name_is_metadata(name: str, expected: str) -> None:
+def test_d01_name_is_metadata(name: str, expected: str) -> None:
     assert clean_name(name) == expected
 
 
-def test_long_name_keeps_its_ending() -> None:
+def test_d01_long_name_keeps_its_ending() -> None:
     name = clean_name("n" * 5_000 + ".pdf")
     assert len(name) == 200
     assert name.endswith(".pdf")
 
 
 @given(st.text(max_size=400))
-def test_no_name_is_a_path(name: str) -> None:
+def test_d01_no_name_is_a_path(name: str) -> None:
     cleaned = clean_name(name)
     assert 0 < len(cleaned) <= 200
     assert not set(cleaned) & set("/\\\x00")

@@ -156,7 +156,7 @@ def test_creating_a_collection(people: People, sign_in: SignIn) -> None:
     assert selectors.role_of(people.alice, Collection.objects.get()) == "reader"
 
 
-def test_no_url_gives_a_stranger_more_than_one_that_never_existed(
+def test_a13_no_url_gives_a_stranger_more_than_one_that_never_existed(
     people: People, notes: Collection, upload: Upload, sign_in: SignIn
 ) -> None:
     """Walks every URL of this app: a new one that forgets the rights fails here."""
@@ -186,7 +186,7 @@ def test_every_page_asks_to_sign_in(people: People, upload: Upload) -> None:
             assert method(url).status_code in {302, 405}
 
 
-def test_a_removed_group_closes_document_and_list(people: People, upload: Upload, sign_in: SignIn) -> None:
+def test_a19_a_removed_group_closes_document_and_list(people: People, upload: Upload, sign_in: SignIn) -> None:
     document, bob = upload("a.md", GUIDE), sign_in(people.bob)
     url = reverse("document", args=[document.pk])
     assert bob.get(url).status_code == 200

@@ -145,7 +145,7 @@ def test_truncated_word_document(parse: Parse) -> None:
     assert reason_of(parse, Format.DOCX, whole[: len(whole) // 2]) is Reason.DAMAGED
 
 
-def test_archives_that_unpack_to_too_much_are_never_unpacked(parse: Parse) -> None:
+def test_d03_archives_that_unpack_to_too_much_are_never_unpacked(parse: Parse) -> None:
     bomb = zip_of(word__document_xml=b"", filler=b"0" * (ARCHIVE_BYTES + 1))
     assert len(bomb) < 1_000_000
     assert reason_of(parse, Format.DOCX, bomb) is Reason.TOO_LARGE
@@ -154,18 +154,18 @@ def test_archives_that_unpack_to_too_much_are_never_unpacked(parse: Parse) -> No
 
 
 @pytest.mark.parametrize("name", ["../outside.xml", "/etc/passwd"])
-def test_archives_that_name_other_places_are_refused(parse: Parse, name: str) -> None:
+def test_d02_archives_that_name_other_places_are_refused(parse: Parse, name: str) -> None:
     assert reason_of(parse, Format.DOCX, zip_of(**{name: b"x", "word/document.xml": b"<a/>"})) is Reason.DAMAGED
 
 
-def test_entity_declarations_are_refused(parse: Parse) -> None:
+def test_d05_entity_declarations_are_refused(parse: Parse) -> None:
     laughs = b'<?xml version="1.0"?><!DOCTYPE lolz [<!ENTITY lol "lol">]><a>&lol;</a>'
     assert reason_of(parse, Format.DOCX, zip_of(**{"word/document.xml": laughs})) is Reason.ENTITIES
 
 
-def test_a_slow_child_is_killed(parse: Parse) -> None:
+def test_d04_a_slow_child_is_killed(parse: Parse) -> None:
     assert reason_of(parse, Format.TXT, b"text", wall_seconds=0.01) is Reason.TOO_SLOW
 
 
-def test_more_text_than_can_be_read(parse: Parse) -> None:
+def test_d03_more_text_than_can_be_read(parse: Parse) -> None:
     assert reason_of(parse, Format.TXT, b"word " * 2_100_000) is Reason.TOO_LARGE

@@ -86,7 +86,7 @@ def test_a_second_message_while_the_first_runs_does_nothing(upload: Upload, monk
     assert Chunk.objects.count() == 1
 
 
-def test_a_document_deleted_meanwhile_leaves_nothing(
+def test_a20_a_document_deleted_meanwhile_leaves_nothing(
     people: People, upload: Upload, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     document = upload("a.txt", b"One.", process=False)
@@ -98,7 +98,7 @@ def test_a_document_deleted_meanwhile_leaves_nothing(
     assert not Chunk.objects.exists()
 
 
-def test_a_version_uploaded_meanwhile_wins(upload: Upload, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a20_a_version_uploaded_meanwhile_wins(upload: Upload, monkeypatch: pytest.MonkeyPatch) -> None:
     document = upload("a.txt", b"Old.", process=False)
     newer = iter([b"New."])
 
@@ -114,7 +114,7 @@ def test_a_version_uploaded_meanwhile_wins(upload: Upload, monkeypatch: pytest.M
     assert [chunk.text for chunk in Chunk.objects.all()] == ["New."]
 
 
-def test_the_old_version_serves_until_the_new_one_is_whole(upload: Upload, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a20_the_old_version_serves_until_the_new_one_is_whole(upload: Upload, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(processing, "embed_texts", embedder())
     first = upload("a.txt", b"Old.").current
     assert upload("a.txt", b"New.", process=False).current == first
@@ -134,7 +134,7 @@ def test_without_embedder_the_document_waits(upload: Upload, monkeypatch: pytest
     assert services.sweep_documents() == [document.pk]
 
 
-def test_a_document_that_ends_its_workers_is_given_up(upload: Upload) -> None:
+def test_d04_a_document_that_ends_its_workers_is_given_up(upload: Upload) -> None:
     document = upload("a.txt", b"One.", process=False)
     expired = {"status": DocumentStatus.PROCESSING, "lease": uuid4(), "lease_until": Now() - processing.LEASE}
     Document.objects.update(**expired, attempts=1)

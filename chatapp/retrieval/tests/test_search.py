@@ -78,7 +78,7 @@ def test_what_the_documents_do_not_hold_finds_nothing(people: People, handbook: 
 
 
 @pytest.mark.model
-def test_rights_hold_in_every_search(people: People, handbook: None, notes: Collection) -> None:
+def test_a16_rights_hold_in_every_search(people: People, handbook: None, notes: Collection) -> None:
     def found(user: object, collections: list[str] | None = None) -> int:
         return len(find_passages(user=user, query="paid holiday", collections=collections, k=3))  # type: ignore[arg-type]
 
@@ -105,7 +105,7 @@ def test_neighbours_that_the_index_does_not_give_are_found_without_it(
 
 
 @pytest.mark.model
-def test_only_the_current_version_and_no_deleted_document_is_found(people: People, upload: Upload) -> None:
+def test_a19_only_the_current_version_and_no_deleted_document_is_found(people: People, upload: Upload) -> None:
     document = upload("a.md", b"The code word is zanzibar.")
     upload("a.md", b"The code word is timbuktu.")
     find = lambda word: [p.text for p in find_passages(user=people.bob, query=word, collections=None, k=3)]  # noqa: E731
@@ -121,7 +121,7 @@ def test_passages_survive_the_way_through_the_broker(people: People, notes: Coll
 
 
 @pytest.mark.parametrize("lexeme", ["it's", "back\\slash", "a'b\\'c", "&|!"])
-def test_lexemes_are_quoted_for_tsquery(db: None, lexeme: str) -> None:
+def test_d12_lexemes_are_quoted_for_tsquery(db: None, lexeme: str) -> None:
     with connection.cursor() as cursor:
         cursor.execute("SELECT array_to_tsvector(ARRAY[%s]) @@ %s::tsquery", [lexeme, any_of([lexeme, "other"])])
         assert cursor.fetchone() == (True,)
@@ -185,7 +185,7 @@ def test_the_web_process_searches_through_a_worker(people: People, notes: Collec
     assert np.allclose(vectors[0], embed_query("paid holiday"), atol=1e-5)
 
 
-def test_a_foreign_collection_is_refused_before_anything_is_sent(people: People, notes: Collection) -> None:
+def test_a12_a_foreign_collection_is_refused_before_anything_is_sent(people: People, notes: Collection) -> None:
     for slugs in (["notes"], ["never"]):
         with pytest.raises(ChatappError) as caught:
             client.lookup_passages(user=people.mallory, query="paid holiday", collections=slugs, k=3)
