@@ -5,6 +5,7 @@ Loaded by `-p tests.plugin` (pyproject.toml). Workers of pytest-xdist inherit wh
 
 import os
 from contextlib import ExitStack
+from typing import Any
 
 import hypothesis
 import pytest
@@ -32,6 +33,17 @@ def pytest_configure() -> None:
     slow = [hypothesis.HealthCheck.too_slow]
     hypothesis.settings.register_profile("busy machine", deadline=None, suppress_health_check=slow)
     hypothesis.settings.load_profile("busy machine")
+
+
+def pytest_terminal_summary(terminalreporter: Any) -> None:
+    from tests.security.report import outcomes, summarize
+
+    def names(*whats: str) -> list[str]:
+        return [report.nodeid for what in whats for report in terminalreporter.getreports(what)]
+
+    if line := summarize(outcomes(passed=names("passed"), others=names("failed", "error", "skipped"))):
+        terminalreporter.section("Security")
+        terminalreporter.write_line(line)
 
 
 def pytest_unconfigure() -> None:
