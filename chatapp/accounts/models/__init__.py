@@ -3,5 +3,16 @@
 from chatapp.accounts.models.audit import AuditEvent
 from chatapp.accounts.models.keys import ApiKey
 from chatapp.accounts.models.people import Role, User, default_roles
+from chatapp.accounts.models.sso import IdentityProvider, ProviderKind, SignIn, SignInPolicy
 
-__all__ = ["ApiKey", "AuditEvent", "Role", "User", "default_roles"]
+__all__ = [
+    "ApiKey",
+    "AuditEvent",
+    "IdentityProvider",
+    "ProviderKind",
+    "Role",
+    "SignIn",
+    "SignInPolicy",
+    "User",
+    "default_roles",
+]
