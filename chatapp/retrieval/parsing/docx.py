@@ -1,5 +1,6 @@
 """Word documents: headings, lists and tables in reading order. Nothing outside the file is ever loaded."""
 
+import stat
 import zipfile
 from pathlib import Path
 
@@ -44,7 +45,7 @@ def _check_entries(archive: zipfile.ZipFile) -> None:
     names = {entry.filename for entry in entries}
     if len(entries) > ARCHIVE_ENTRIES or sum(entry.file_size for entry in entries) > ARCHIVE_BYTES:
         raise ParsingError(Reason.TOO_LARGE)
-    if len(names) != len(entries) or any(name.startswith("/") or ".." in name.split("/") for name in names):
+    if len(names) != len(entries) or any(_leads_out(entry) for entry in entries):
         raise ParsingError(Reason.DAMAGED)
     if any(entry.flag_bits & 1 for entry in entries):
         raise ParsingError(Reason.ENCRYPTED)
@@ -55,11 +56,22 @@ def _check_entries(archive: zipfile.ZipFile) -> None:
             _check_declarations(archive, entry)
 
 
+def _leads_out(entry: zipfile.ZipInfo) -> bool:
+    """To another place, on any system: upwards, absolute, with a drive, or through a link."""
+    name = entry.filename
+    is_link = stat.S_ISLNK(entry.external_attr >> 16)
+    return is_link or name.startswith("/") or "\\" in name or ":" in name or ".." in name.split("/")
+
+
 def _check_declarations(archive: zipfile.ZipFile, entry: zipfile.ZipInfo) -> None:
+    """A declaration may stand behind any number of comments."""
+    before = b""
     with archive.open(entry) as part:
-        head = part.read(4096).replace(b"\x00", b"")  # UTF-16 hides nothing
-    if any(declaration in head for declaration in _DECLARATIONS):
-        raise ParsingError(Reason.ENTITIES)
+        while data := part.read(65536):
+            seen = before + data.replace(b"\x00", b"")  # UTF-16 hides nothing
+            if any(declaration in seen for declaration in _DECLARATIONS):
+                raise ParsingError(Reason.ENTITIES)
+            before = seen[-len(_DECLARATIONS[0]) :]
 
 
 def _blocks(item: Paragraph | Table) -> list[Block]:
