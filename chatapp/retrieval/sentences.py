@@ -8,7 +8,7 @@ MARKER = re.compile(r"\[(\d{1,3}(?:\s*,\s*\d{1,3})*)\](?![(\[:])|\[(\d{1,3})\](?
 _FENCE = re.compile(r" {0,3}(`{3,}|~{3,})")
 _PREFIX = re.compile(r"\s*(?:>\s?)*(?:(?:[-*+\u2022]|\d{1,3}[.)])\s+)?")
 _HEADING = re.compile(r"\s*#{1,6}\s")
-_TABLE_RULE = re.compile(r"\s*\|?[\s:|-]*-{3,}[\s:|-]*\|?\s*$")
+_TABLE_RULE = re.compile(r"(?=[\s:|-]*?---)[\s:|-]+$")
 _END = re.compile(
     r"[.!?\u2026][\"'\u201d\u2019)*_]*(?:\s*\[\d{1,3}\])*"  # markers behind a full stop belong to its sentence
     r"(?=\s+(?!\[\d{1,3}\])[\"'\u201c\u2018(*_\[]*[A-Z0-9])"
