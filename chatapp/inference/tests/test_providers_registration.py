@@ -143,6 +143,11 @@ def test_a_wrong_version_is_refused_with_a_sentence(oscar: User, given: dict[str
 @pytest.mark.parametrize(
     "url",
     [
+        "javascript:alert(1)",
+        "\x01javascript:alert(1)",
+        "data:text/html,<script>alert(1)</script>",
+        "vbscript:x",
+        "gopher://a.example",
         "ftp://a.example",
         "file:///etc/passwd",
         "//a.example/v1",
@@ -171,7 +176,7 @@ def test_a_wrong_version_is_refused_with_a_sentence(oscar: User, given: dict[str
         "https://a.example/" + "x" * 500,
     ],
 )
-def test_an_address_that_no_endpoint_may_have_is_refused_also_inside(url: str) -> None:
+def test_c10_d07_an_address_that_no_endpoint_may_have_is_refused_also_inside(url: str) -> None:
     with pytest.raises(ChatappError, match="url of an endpoint"):
         register(**with_url(OWN, url))
 

@@ -122,7 +122,7 @@ def test_http_may_lead_inside_only() -> None:
             check_peer(ip, plain=True)
 
 
-def test_the_address_is_judged_before_anything_is_sent(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_d07_the_address_is_judged_before_anything_is_sent(monkeypatch: pytest.MonkeyPatch) -> None:
     seen: list[tuple[str, bool]] = []
 
     def judge(ip: str, *, plain: bool) -> None:

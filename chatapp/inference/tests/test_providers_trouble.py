@@ -55,7 +55,7 @@ def test_a_code_that_only_repeats_the_status_is_not_repeated() -> None:
 
 
 @pytest.mark.parametrize("status", [301, 302, 307, 308])
-def test_a_redirect_is_not_followed_and_the_key_goes_nowhere_else(status: int) -> None:
+def test_d15_a_redirect_is_not_followed_and_the_key_goes_nowhere_else(status: int) -> None:
     with provider(hello("stolen")) as other:
         error, _, server = failure(
             answering(status, headers={"location": other.url + "/v1/chat/completions"}), max_retries=3
@@ -66,7 +66,7 @@ def test_a_redirect_is_not_followed_and_the_key_goes_nowhere_else(status: int) -
         assert len(server.asked) == 1
 
 
-def test_a_challenge_for_a_foreign_realm_is_ignored() -> None:
+def test_d15_a_challenge_for_a_foreign_realm_is_ignored() -> None:
     with provider(hello("stolen")) as other:
         challenge = f'Bearer realm="{other.url}/token",service="x",scope="y"'
         error, _, server = failure(answering(401, headers={"www-authenticate": challenge}), max_retries=3)
@@ -75,7 +75,7 @@ def test_a_challenge_for_a_foreign_realm_is_ignored() -> None:
         assert len(server.asked) == 1
 
 
-def test_nothing_is_sent_to_another_origin_even_if_a_client_asks_for_it() -> None:
+def test_d15_nothing_is_sent_to_another_origin_even_if_a_client_asks_for_it() -> None:
     with provider(hello("a")) as own, provider(hello("b")) as other:
         model = remote(own.url)
         upstream = model._pool._upstreams[0]
