@@ -3,3 +3,6 @@ from django.apps import AppConfig
 
 class ConsoleConfig(AppConfig):
     name = "chatapp.console"
+
+    def ready(self) -> None:
+        import chatapp.checks  # noqa: F401 - registers them

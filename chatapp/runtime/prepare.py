@@ -10,18 +10,29 @@ from pathlib import Path
 import django
 from django.conf import settings
 from django.core.management import call_command
+from django.core.management.base import SystemCheckError
 
 from chatapp.runtime.files import CHECKOUT
 
 
 def main(arguments: list[str]) -> None:
     django.setup()
+    if settings.HTTPS:
+        _check_settings()
     _report("Migrating the database")
     call_command("migrate", interactive=False, verbosity=1)
     _collect_static_files(Path(settings.STATIC_ROOT))
     if "--demo" in arguments:
         _report("Seeding the demo company")
         call_command("seed_demo")
+
+
+def _check_settings() -> None:
+    _report("Checking the settings")
+    try:
+        call_command("check", deploy=True, fail_level="ERROR")
+    except SystemCheckError as error:
+        sys.exit(str(error))
 
 
 def _collect_static_files(target: Path) -> None:
