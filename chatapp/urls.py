@@ -9,6 +9,7 @@ urlpatterns = [
     path("accounts/", include("chatapp.accounts.urls")),
     path("", include("chatapp.api.urls")),
     path("knowledge/", include("chatapp.retrieval.urls")),
+    path("settings/", include("chatapp.accounts.settings_urls")),
     path("console/", include("chatapp.console.urls")),
     path("", include("chatapp.conversations.urls")),
 ]

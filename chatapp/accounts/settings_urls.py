@@ -1,0 +1,10 @@
+"""Below /settings/: pages of the signed-in person about themselves."""
+
+from django.urls import path
+
+from chatapp.accounts.views import keys, settings
+
+urlpatterns = [
+    path("", settings.show_settings, name="settings"),
+    path("keys/", keys.list_keys, name="settings_keys"),
+]
