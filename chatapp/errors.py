@@ -52,8 +52,13 @@ PROBLEMS: dict[str, Problem] = {
         403, "Text sent to {name} leaves the company, which the route {route} does not allow. Choose another model."
     ),
     "search_unavailable": Problem(503, "Search is not available now. Try again in a minute."),
+    "own_account": Problem(409, "Nobody closes their own account. Ask another administrator."),
+    "last_administrator": Problem(
+        409, "This is the last administrator who can sign in. Give another person that role first."
+    ),
     "flag_taken": Problem(409, "{name} is reviewing this flag now. Take another one."),
     "flag_decided": Problem(409, "This flag has been decided already."),
+    "provider_url": Problem(400, "This is no address of an identity provider. {detail}"),
     "flag_unclaimed": Problem(409, "Claim this flag before you decide it."),
 }
 

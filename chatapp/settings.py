@@ -152,6 +152,8 @@ ACCOUNT_LOGOUT_ON_GET = False
 SOCIALACCOUNT_AUTO_SIGNUP = True
 SOCIALACCOUNT_EMAIL_AUTHENTICATION = False
 SOCIALACCOUNT_PROVIDERS: dict[str, Any] = {}
+# Hosts of identity providers inside the company, whose addresses are private ones.
+SSO_PRIVATE_HOSTS = {host.lower() for host in env.list("SSO_PRIVATE_HOSTS", default=[])}
 OIDC_ISSUER = env.str("OIDC_ISSUER", default="")
 if OIDC_ISSUER:
     SOCIALACCOUNT_PROVIDERS["openid_connect"] = {

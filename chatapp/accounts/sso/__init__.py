@@ -1,0 +1,1 @@
+"""Single sign-on: identity providers, what is fetched from them, and what their answers are believed."""

@@ -1,0 +1,74 @@
+"""Which addresses of identity providers are fetched.
+
+A provider's address is typed by an administrator, but its discovery document names further ones. Each is judged when
+it is saved and again, by the address that is connected to, at each fetch: what a name means today says nothing of
+tomorrow.
+"""
+
+from urllib.parse import SplitResult, urlsplit
+
+import requests
+from django.conf import settings
+
+from chatapp.addresses import is_host_name, is_inside, is_never_allowed, read_address
+from chatapp.errors import ChatappError
+
+_MAX_URL = 500
+_LOOPBACK_NAMES = {"localhost", "localhost."}
+
+
+class ForbiddenAddressError(requests.RequestException):
+    """The request would have gone to a place where no identity provider may be."""
+
+
+def check_provider_url(url: str) -> str:
+    """Raises ChatappError("provider_url") with a sentence; looks no name up."""
+    if complaint := complain_of(url):
+        raise ChatappError("provider_url", detail=complaint)
+    return url
+
+
+def complain_of(url: str) -> str:
+    """What is wrong with the address as it is written; "" when nothing is."""
+    if not 0 < len(url) <= _MAX_URL or not url.isascii() or not url.isprintable() or set(url) & set(" \\"):
+        return f"It is a text of at most {_MAX_URL} plain characters."
+    try:
+        parts = urlsplit(url)
+        _ = parts.port  # A property that raises.
+    except ValueError:
+        return "It cannot be read."
+    if parts.username is not None or parts.password is not None or parts.fragment:
+        return "It has no user, password or fragment."
+    return _complain_of_place(parts)
+
+
+def is_allowed(host: str, ip: str) -> bool:
+    """Whether a connection that is meant for `host` may go to the address `ip`."""
+    address = read_address(ip)
+    if address is None or is_never_allowed(address):
+        return False
+    if address.is_global and not is_inside(address):
+        return not _is_loopback_name(host)
+    return (address.is_loopback and _may_be_here(host)) or host.lower().rstrip(".") in settings.SSO_PRIVATE_HOSTS
+
+
+def _complain_of_place(parts: SplitResult) -> str:
+    host = parts.hostname or ""
+    address = read_address(host)
+    if address is None and not is_host_name(host):
+        return "It names a host or a whole IP address."
+    if parts.scheme != "https" and not (parts.scheme == "http" and _may_be_here(host)):
+        return "It starts with https://."
+    if address is not None and not is_allowed(host, host):
+        return "It is an address inside the network, which SSO_PRIVATE_HOSTS does not list."
+    return ""
+
+
+def _may_be_here(host: str) -> bool:
+    """A provider on this machine, and so plain http, only where the product itself is served so (`make run`)."""
+    address = read_address(host)
+    return not settings.HTTPS and (_is_loopback_name(host) or (address is not None and address.is_loopback))
+
+
+def _is_loopback_name(host: str) -> bool:
+    return host.lower() in _LOOPBACK_NAMES

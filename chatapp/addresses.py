@@ -1,0 +1,40 @@
+"""What an IP address or the host of a URL is, for rules about where the product may connect to."""
+
+import ipaddress
+import re
+
+# Other ways to write an IPv4 address: 2130706433, 0x7f.1, 0177.0.0.1.
+_NUMERIC_HOST = re.compile(r"(?:0x[0-9a-f]*|[0-9]+)(?:\.(?:0x[0-9a-f]*|[0-9]+))*\.?", re.IGNORECASE)
+_HOST = re.compile(r"[a-z0-9_]([a-z0-9_-]*[a-z0-9_])?(\.[a-z0-9_]([a-z0-9_-]*[a-z0-9_])?)*\.?", re.IGNORECASE)
+# The IPv4 address in its last four bytes is where the packets end.
+_NAT64 = ipaddress.ip_network("64:ff9b::/96")
+# Machines' own secrets are served there to whoever asks from inside: clouds' metadata, link-local ones aside.
+_METADATA = {ipaddress.ip_address("100.100.100.200"), ipaddress.ip_address("fd00:ec2::254")}
+
+Address = ipaddress.IPv4Address | ipaddress.IPv6Address
+
+
+def read_address(host: str) -> Address | None:
+    """The address where packets to it end, or None when the host is no whole IP address."""
+    try:
+        address = ipaddress.ip_address(host.partition("%")[0])
+    except ValueError:
+        return None
+    if isinstance(address, ipaddress.IPv6Address):
+        if address in _NAT64:
+            return ipaddress.IPv4Address(int(address) & 0xFFFFFFFF)
+        return address.ipv4_mapped or address.sixtofour or address
+    return address
+
+
+def is_host_name(host: str) -> bool:
+    return bool(_HOST.fullmatch(host)) and not _NUMERIC_HOST.fullmatch(host)
+
+
+def is_never_allowed(address: Address) -> bool:
+    """Link-local, multicast, unspecified and metadata addresses serve nobody but the machine itself."""
+    return address.is_link_local or address.is_multicast or address.is_unspecified or address in _METADATA
+
+
+def is_inside(address: Address) -> bool:
+    return address.is_private or address.is_loopback
