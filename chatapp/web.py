@@ -38,6 +38,7 @@ def configure(*, host: str, port: int) -> uvicorn.Config:
         access_log=False,
         log_config=None,  # As all others' its lines go through chatapp.logs.
         server_header=False,
+        proxy_headers=False,  # Who is believed about addresses is decided in chatapp.accounts.addresses.
         ws_max_size=65536,
         timeout_graceful_shutdown=SHUTDOWN_SECONDS,
     )
