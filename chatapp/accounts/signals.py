@@ -16,7 +16,7 @@ class AccessChange(StrEnum):
 
 
 def announce_access_change(user_id: UUID, change: AccessChange, *, session_key: str = "") -> None:
-    """After the commit, so that whoever looks again sees the new state."""
+    """After the commit, so that whoever looks again sees the new state. A receiver that fails stops no other."""
     transaction.on_commit(
-        lambda: access_changed.send(sender=AccessChange, user_id=user_id, change=change, session_key=session_key)
+        lambda: access_changed.send_robust(sender=AccessChange, user_id=user_id, change=change, session_key=session_key)
     )

@@ -123,9 +123,13 @@ def is_regenerated(generation: Generation) -> bool:
 
 
 def get_answered(generation_id: UUID) -> Generation | None:
-    """For side work: a complete answer with all that is asked of it; None when it is none, any more."""
+    """For side work: a complete answer with all that is asked of it; None when it is none, any more.
+
+    Nothing is written for a closed account.
+    """
     parts = ("message__parent", "message__conversation", "version", "user")
-    return Generation.objects.select_related(*parts).filter(id=generation_id, status=Status.COMPLETE).first()
+    complete = Generation.objects.filter(id=generation_id, status=Status.COMPLETE, user__is_active=True)
+    return complete.select_related(*parts).first()
 
 
 def is_followed(generation: Generation) -> bool:

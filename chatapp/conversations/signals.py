@@ -2,14 +2,16 @@
 
 from collections.abc import Callable
 from typing import Any
+from uuid import UUID
 
 from celery.signals import worker_ready, worker_shutdown, worker_shutting_down
 from django.contrib.auth.signals import user_logged_out
 from django.dispatch import receiver
 
 from chatapp.accounts.models import User
+from chatapp.accounts.signals import AccessChange, access_changed
 from chatapp.celery import INFERENCE_QUEUE
-from chatapp.conversations import events
+from chatapp.conversations import events, services
 
 _stop: list[Callable[[], None]] = []
 
@@ -18,6 +20,12 @@ _stop: list[Callable[[], None]] = []
 def close_sockets_of_user(user: User | None, **_: Any) -> None:
     if user is not None:
         events.close_sockets(user.pk)
+
+
+@receiver(access_changed)
+def stop_answers_of_closed_account(user_id: UUID, change: AccessChange, **_: Any) -> None:
+    if change == AccessChange.DISABLED:
+        services.stop_all_of(user_id=user_id)
 
 
 @worker_ready.connect

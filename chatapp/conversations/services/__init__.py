@@ -12,6 +12,7 @@ from chatapp.conversations.services.generations import (
     has_ended,
     record_aftermath,
     request_stop,
+    stop_all_of,
     store_sources,
 )
 from chatapp.conversations.services.leases import MAX_LOSSES, Checkpoint, hand_back, renew_leases
@@ -41,6 +42,7 @@ __all__ = [
     "renew_leases",
     "request_stop",
     "safe_ending",
+    "stop_all_of",
     "store_cached_answer",
     "store_sources",
     "store_summary",

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from functools import partial
 from uuid import UUID
 
 from django.db import transaction
@@ -49,6 +50,20 @@ def request_stop(*, user: User, generation_id: UUID) -> Generation:
         Generation.objects.filter(id=generation.id, status=Status.ANSWERING).update(stop_requested=True)
         transaction.on_commit(lambda: events.publish_stop(generation_id))
     return get_generation_for(user, generation_id)
+
+
+def stop_all_of(*, user_id: UUID) -> int:
+    """Stops whatever waits or runs for the user, as when their account is closed. Returns how many that were."""
+    live = Generation.objects.filter(user_id=user_id)
+    with transaction.atomic():
+        stopped = live.filter(status=Status.QUEUED).update(
+            status=Status.STOPPED, finish_reason="stop", finished_at=Now()
+        )
+        running = list(live.filter(status=Status.ANSWERING).values_list("id", flat=True))
+        live.filter(id__in=running, status=Status.ANSWERING).update(stop_requested=True)
+        for generation_id in running:
+            transaction.on_commit(partial(events.publish_stop, generation_id))
+    return stopped + len(running)
 
 
 def held_row(generation: Generation) -> QuerySet[Generation]:

@@ -26,7 +26,8 @@ class Checkpoint:
     first_token_at: datetime | None
 
 
-# A row that a deletion has locked just now is left out, lest all leases of the worker wait for it.
+# A row that a deletion has locked just now is left out, lest all leases of the worker wait for it. An answer of a
+# closed account is stopped here too, should nobody have heard the stop that was sent.
 _RENEW = """
 WITH fresh AS (
     SELECT * FROM unnest(%(ids)s::uuid[], %(attempts)s::int[], %(texts)s::text[], %(seqs)s::int[],
@@ -41,7 +42,8 @@ SET lease_until = now() + make_interval(secs => %(lease)s),
     checkpoint_seq = CASE WHEN fresh.text IS NULL THEN mine.checkpoint_seq ELSE fresh.seq END,
     first_token_at = COALESCE(fresh.first_token_at, mine.first_token_at)
 FROM fresh JOIN held USING (id) WHERE mine.id = fresh.id
-RETURNING mine.id, mine.stop_requested
+RETURNING mine.id,
+    mine.stop_requested OR NOT (SELECT is_active FROM accounts_user AS asker WHERE asker.id = mine.user_id)
 """
 
 
