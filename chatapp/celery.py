@@ -19,6 +19,8 @@ TASKS = {
     INFERENCE_QUEUE: ("chatapp.conversations.tasks.answer_queued", "chatapp.conversations.tasks.do_side_work"),
     LOOKUP_QUEUE: ("chatapp.retrieval.tasks.search_passages", "chatapp.retrieval.tasks.embed"),
     PIPELINE_QUEUE: (
+        "chatapp.accounts.tasks.log_audit_head",
+        "chatapp.accounts.tasks.seal_audit_events",
         "chatapp.conversations.tasks.purge_cached_answers",
         "chatapp.conversations.tasks.sweep_generations",
         "chatapp.retrieval.tasks.process_document",
@@ -84,6 +86,16 @@ def configure() -> None:
         result_backend_transport_options={"retry_policy": {"timeout": 5.0}},
         timezone="UTC",
         beat_schedule={
+            "seal-audit-events": {
+                "task": "chatapp.accounts.tasks.seal_audit_events",
+                "schedule": 2.0,
+                "options": {"expires": 5},
+            },
+            "log-audit-head": {
+                "task": "chatapp.accounts.tasks.log_audit_head",
+                "schedule": 3600.0,
+                "options": {"expires": 600},
+            },
             "sweep-generations": {
                 "task": "chatapp.conversations.tasks.sweep_generations",
                 "schedule": 2.0,

@@ -6,17 +6,20 @@ from chatapp.accounts.services.access import (
     require_another_administrator,
     sign_out_everywhere,
 )
-from chatapp.accounts.services.audit import record_event
+from chatapp.accounts.services.audit import forget_actor, record_event
 from chatapp.accounts.services.keys import create_api_key, revoke_api_key, touch_api_key
 from chatapp.accounts.services.people import set_company_groups
+from chatapp.accounts.services.sealing import seal_events
 
 __all__ = [
     "create_api_key",
     "disable_user",
     "enable_user",
+    "forget_actor",
     "record_event",
     "require_another_administrator",
     "revoke_api_key",
+    "seal_events",
     "set_company_groups",
     "sign_out_everywhere",
     "touch_api_key",
