@@ -4,7 +4,10 @@ const stale = document.getElementById("stale");
 const isPoll = (event) => event.detail.ctx?.sourceElement?.matches("[data-poll]") ?? false;
 
 document.addEventListener("htmx:before:request", (event) => {
-  if (isPoll(event) && document.hidden) event.preventDefault();
+  if (!isPoll(event)) return;
+  if (document.hidden) event.preventDefault();
+  // No sign that somebody sits before the page: it keeps no session alive.
+  event.detail.ctx.request.headers["X-Poll"] = "1";
 });
 
 document.addEventListener("visibilitychange", () => {

@@ -10,17 +10,33 @@ from chatapp.accounts.services.audit import forget_actor, record_event
 from chatapp.accounts.services.keys import create_api_key, revoke_api_key, touch_api_key
 from chatapp.accounts.services.people import set_company_groups
 from chatapp.accounts.services.sealing import seal_events
+from chatapp.accounts.services.sign_ins import (
+    Voucher,
+    end_other_sign_ins,
+    end_own_sign_in,
+    end_sign_ins,
+    forget_sign_in,
+    start_sign_in,
+    touch_sign_in,
+)
 
 __all__ = [
+    "Voucher",
     "create_api_key",
     "disable_user",
     "enable_user",
+    "end_other_sign_ins",
+    "end_own_sign_in",
+    "end_sign_ins",
     "forget_actor",
+    "forget_sign_in",
     "record_event",
     "require_another_administrator",
     "revoke_api_key",
     "seal_events",
     "set_company_groups",
     "sign_out_everywhere",
+    "start_sign_in",
     "touch_api_key",
+    "touch_sign_in",
 ]

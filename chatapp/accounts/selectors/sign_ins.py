@@ -1,0 +1,49 @@
+from datetime import datetime, timedelta
+
+from django.conf import settings
+from django.contrib.sessions.models import Session
+from django.db.models import Exists, OuterRef, Q, QuerySet
+from django.utils import timezone
+
+from chatapp.accounts.models import SignIn, User
+
+
+def is_session_alive(session_key: str) -> bool:
+    """Whether this session is signed in, its user active, and neither its age nor its rest is over. One query."""
+    stored = Exists(Session.objects.filter(session_key=OuterRef("session_key")))
+    return bool(session_key) and _alive().filter(stored, session_key=session_key, user__is_active=True).exists()
+
+
+def list_sign_ins_for(user: User) -> QuerySet[SignIn]:
+    """The user's own sessions that are alive, the one seen last first."""
+    return _alive().filter(user=user)
+
+
+def list_sign_ins_at(*, provider: str, subject: str = "", sid: str = "") -> QuerySet[SignIn]:
+    """Sessions that began at this provider, for the provider itself: of one session there, or of one subject."""
+    named = Q(provider=provider)
+    if sid:
+        named &= Q(sid=sid)
+    if subject:
+        named &= Q(subject=subject)
+    return SignIn.objects.filter(named) if sid or subject else SignIn.objects.none()
+
+
+def get_sign_in_by_session(session_key: str | None) -> SignIn | None:
+    return SignIn.objects.filter(session_key=session_key).first() if session_key else None
+
+
+def list_sign_ins_over(user: User) -> QuerySet[SignIn]:
+    oldest, quietest = _limits()
+    return SignIn.objects.filter(Q(started_at__lte=oldest) | Q(last_seen_at__lte=quietest), user=user)
+
+
+def _alive() -> QuerySet[SignIn]:
+    oldest, quietest = _limits()
+    return SignIn.objects.filter(started_at__gt=oldest, last_seen_at__gt=quietest)
+
+
+def _limits() -> tuple[datetime, datetime]:
+    now = timezone.now()
+    oldest = now - timedelta(seconds=settings.SESSION_ABSOLUTE_SECONDS)
+    return oldest, now - timedelta(seconds=settings.SESSION_IDLE_SECONDS)
