@@ -132,6 +132,7 @@ class Generation(models.Model):
     prompt_tokens = models.PositiveIntegerField(default=0)
     completion_tokens = models.PositiveIntegerField(default=0)
     input_verdicts = models.JSONField(default=list)
+    reservation = models.JSONField(null=True, help_text="Tokens taken beforehand; null once they are settled.")
     created_at = models.DateTimeField(db_default=Now(), help_text="By the database's clock, as the deadline is.")
     deadline_at = models.DateTimeField()
     claimed_at = models.DateTimeField(null=True)
@@ -143,6 +144,7 @@ class Generation(models.Model):
             models.Index(fields=["priority", "created_at"], condition=Q(status="queued"), name="generation_queue"),
             models.Index(fields=["lease_until"], condition=Q(status="answering"), name="generation_leases"),
             models.Index(fields=["user", "-created_at"], name="generation_of_user"),
+            models.Index(fields=["finished_at"], condition=Q(reservation__isnull=False), name="generation_unsettled"),
             models.Index(
                 fields=["user", "claimed_at"], condition=Q(claimed_at__isnull=False), name="generation_served"
             ),

@@ -1,17 +1,25 @@
 """What the app stores, by subject."""
 
 from chatapp.accounts.models.audit import AuditEvent, Outcome
-from chatapp.accounts.models.keys import ApiKey
+from chatapp.accounts.models.keys import ApiKey, ApiKeyUsage
+from chatapp.accounts.models.limits import LimitPeriod, LimitSubject, LimitUnit, RateLimit
 from chatapp.accounts.models.people import Role, User, default_roles
+from chatapp.accounts.models.service_accounts import ServiceAccount
 from chatapp.accounts.models.sso import IdentityProvider, ProviderKind, SignIn, SignInPolicy
 
 __all__ = [
     "ApiKey",
+    "ApiKeyUsage",
     "AuditEvent",
     "IdentityProvider",
+    "LimitPeriod",
+    "LimitSubject",
+    "LimitUnit",
     "Outcome",
     "ProviderKind",
+    "RateLimit",
     "Role",
+    "ServiceAccount",
     "SignIn",
     "SignInPolicy",
     "User",

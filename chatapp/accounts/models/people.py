@@ -23,6 +23,7 @@ class User(AbstractUser):
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
     roles = ArrayField(models.CharField(max_length=32, choices=Role), default=default_roles)
+    is_service = models.BooleanField(default=False, help_text="A program: it has keys and never signs in.")
 
     def has_role(self, *roles: Role) -> bool:
         return self.is_active and any(role.value in self.roles for role in roles)
