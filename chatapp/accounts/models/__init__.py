@@ -4,6 +4,12 @@ from chatapp.accounts.models.audit import AuditEvent, Outcome
 from chatapp.accounts.models.keys import ApiKey, ApiKeyUsage
 from chatapp.accounts.models.limits import LimitPeriod, LimitSubject, LimitUnit, RateLimit
 from chatapp.accounts.models.people import Role, User, default_roles
+from chatapp.accounts.models.provisioning import (
+    ProvisionedGroup,
+    ProvisionedMembership,
+    ProvisionedUser,
+    ProvisioningClient,
+)
 from chatapp.accounts.models.service_accounts import ServiceAccount
 from chatapp.accounts.models.sso import IdentityProvider, ProviderKind, SignIn, SignInPolicy
 
@@ -17,6 +23,10 @@ __all__ = [
     "LimitUnit",
     "Outcome",
     "ProviderKind",
+    "ProvisionedGroup",
+    "ProvisionedMembership",
+    "ProvisionedUser",
+    "ProvisioningClient",
     "RateLimit",
     "Role",
     "ServiceAccount",
