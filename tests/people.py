@@ -21,6 +21,7 @@ class PersonFactory(factory.django.DjangoModelFactory[User]):
 
     username = factory.Sequence(lambda number: f"person{number}")
     roles = factory.LazyAttribute(lambda person: roles_of(person.username))
+    own_roles = factory.SelfAttribute("roles")
     password = factory.django.Password(PASSWORD)
 
     @factory.post_generation

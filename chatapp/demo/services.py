@@ -53,13 +53,15 @@ def _seed_people(password: str) -> list[str]:
 
 
 def _create_person(person: Person, password: str) -> None:
+    roles = [role.value for role in (Role.EMPLOYEE, *person.roles)]
     user = User.objects.create_user(
         username=person.username,
         email=person.email,
         password=password,
         first_name=person.first_name,
         last_name=person.last_name,
-        roles=[role.value for role in (Role.EMPLOYEE, *person.roles)],
+        own_roles=roles,
+        roles=roles,
     )
     record_event(actor=None, action="user.created", obj=user, detail={"roles": user.roles})
     set_company_groups(user=user, names=person.groups)

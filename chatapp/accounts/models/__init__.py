@@ -10,6 +10,7 @@ from chatapp.accounts.models.provisioning import (
     ProvisionedUser,
     ProvisioningClient,
 )
+from chatapp.accounts.models.roles import CustomRole, GroupRole
 from chatapp.accounts.models.service_accounts import ServiceAccount
 from chatapp.accounts.models.sso import IdentityProvider, ProviderKind, SignIn, SignInPolicy
 
@@ -17,6 +18,8 @@ __all__ = [
     "ApiKey",
     "ApiKeyUsage",
     "AuditEvent",
+    "CustomRole",
+    "GroupRole",
     "IdentityProvider",
     "LimitPeriod",
     "LimitSubject",

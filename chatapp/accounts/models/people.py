@@ -20,10 +20,16 @@ def default_roles() -> list[str]:
 
 
 class User(AbstractUser):
-    """A person or a service account. Company groups (`engineering`, `sales`) are Django's groups."""
+    """A person or a service account. Company groups (`engineering`, `sales`) are Django's groups.
+
+    `own_roles` were given by hand. `roles` are those in effect, with what company groups give, and `permissions` what
+    the custom ones among them hold: services/roles.py keeps both.
+    """
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
-    roles = ArrayField(models.CharField(max_length=32, choices=Role), default=default_roles)
+    own_roles = ArrayField(models.CharField(max_length=32), default=default_roles)
+    roles = ArrayField(models.CharField(max_length=32), default=default_roles)
+    permissions = ArrayField(models.CharField(max_length=64), default=list)
     is_service = models.BooleanField(default=False, help_text="A program: it has keys and never signs in.")
 
     class Meta(AbstractUser.Meta):
@@ -32,3 +38,7 @@ class User(AbstractUser):
 
     def has_role(self, *roles: Role) -> bool:
         return self.is_active and any(role.value in self.roles for role in roles)
+
+    def is_permitted(self, action: str) -> bool:
+        """Whether a custom role of the user holds it; `permissions.can` is the question to ask."""
+        return self.is_active and action in self.permissions
