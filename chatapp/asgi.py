@@ -12,6 +12,7 @@ from channels.auth import AuthMiddlewareStack  # noqa: E402
 from channels.routing import ProtocolTypeRouter, URLRouter  # noqa: E402
 from django.conf import settings  # noqa: E402
 
+from chatapp.accounts.middleware import SocketOrigin  # noqa: E402
 from chatapp.conversations.origins import SameOriginMiddleware  # noqa: E402
 from chatapp.conversations.routing import websocket_urlpatterns  # noqa: E402
 from chatapp.limits import BodyLimit  # noqa: E402
@@ -20,6 +21,6 @@ application = ProtocolTypeRouter(
     {
         # A form with the largest allowed file fits; every other body is limited further by Django.
         "http": BodyLimit(http_application, max_bytes=settings.UPLOAD_MAX_BYTES + 1024 * 1024),
-        "websocket": SameOriginMiddleware(AuthMiddlewareStack(URLRouter(websocket_urlpatterns))),
+        "websocket": SameOriginMiddleware(AuthMiddlewareStack(SocketOrigin(URLRouter(websocket_urlpatterns)))),
     },
 )

@@ -77,6 +77,7 @@ MIDDLEWARE = [
     "allauth.account.middleware.AccountMiddleware",
     "django_structlog.middlewares.RequestMiddleware",
     "django_htmx.middleware.HtmxMiddleware",
+    "chatapp.accounts.middleware.AuditMiddleware",
     "chatapp.middleware.ErrorMiddleware",
     "django_prometheus.middleware.PrometheusAfterMiddleware",
 ]

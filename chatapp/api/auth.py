@@ -1,10 +1,12 @@
 """Who calls, and whether he may at all: decided before the body is read."""
 
+from typing import cast
+
 from django.http import HttpRequest
 from ninja.security import HttpBearer
 
 from chatapp.accounts import selectors, services
-from chatapp.accounts.models import User
+from chatapp.accounts.models import ApiKey, User
 from chatapp.accounts.permissions import require
 from chatapp.errors import ChatappError
 
@@ -15,6 +17,7 @@ class ApiRequest(HttpRequest):
     """A request that `BearerKey` let through."""
 
     auth: User
+    api_key: ApiKey
 
 
 class BearerKey(HttpBearer):
@@ -29,6 +32,7 @@ class BearerKey(HttpBearer):
         key = selectors.get_api_key(token)
         if key is None:
             return None
+        cast("ApiRequest", request).api_key = key
         if key.read_only and not self.only_reads and request.method not in _READS:
             raise ChatappError("read_only_key")
         if self.permission is not None:

@@ -10,6 +10,7 @@ import structlog
 from channels.generic.websocket import AsyncWebsocketConsumer
 
 from chatapp.accounts.models import User
+from chatapp.accounts.services import record_denied
 from chatapp.conversations import events, services
 from chatapp.conversations.frames import Frame, MalformedFrameError, parse_frame
 from chatapp.conversations.models import Generation
@@ -52,6 +53,14 @@ class ChatConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]
         try:
             await getattr(self, f"on_{frame.type}")(frame)
         except ChatappError as error:
+            if error.status in {403, 404}:
+                await in_thread(record_denied)(
+                    user=self.user,
+                    route="ws/",
+                    method=frame.type,
+                    ids={"generation": str(frame.generation)},
+                    status=error.status,
+                )
             await self.send_frame(
                 {"type": "error", "code": error.code, "message": error.message, "generation": str(frame.generation)}
             )

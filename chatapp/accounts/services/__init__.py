@@ -7,6 +7,7 @@ from chatapp.accounts.services.access import (
     sign_out_everywhere,
 )
 from chatapp.accounts.services.audit import forget_actor, record_event
+from chatapp.accounts.services.denials import record_denied
 from chatapp.accounts.services.keys import create_api_key, revoke_api_key, touch_api_key
 from chatapp.accounts.services.people import set_company_groups
 from chatapp.accounts.services.sealing import seal_events
@@ -30,6 +31,7 @@ __all__ = [
     "end_sign_ins",
     "forget_actor",
     "forget_sign_in",
+    "record_denied",
     "record_event",
     "require_another_administrator",
     "revoke_api_key",

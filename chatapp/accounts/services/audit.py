@@ -13,6 +13,7 @@ def record_event(
     actor: User | None,
     action: str,
     obj: Model | None = None,
+    object_id: str = "",
     detail: dict[str, object] | None = None,
     before: dict[str, object] | None = None,
     after: dict[str, object] | None = None,
@@ -21,7 +22,8 @@ def record_event(
 ) -> AuditEvent:
     """Write one audit event in the caller's transaction; from where is added by itself (chatapp/accounts/origin.py).
 
-    `detail`, `before` and `after` are JSON and never hold message text or secrets; `reason` is what a person gave.
+    `object_id` names what may not exist, where `obj` cannot. `detail`, `before` and `after` are JSON and never hold
+    message text or secrets; `reason` is what a person gave.
     """
     origin = current_origin()
     address = str(origin.pop("address", ""))
@@ -31,7 +33,7 @@ def record_event(
         action=action,
         outcome=outcome,
         object_type=obj._meta.label if obj else "",  # noqa: SLF001 (Django's public name for it)
-        object_id=str(obj.pk)[:64] if obj else "",
+        object_id=_storable(str(obj.pk) if obj else object_id)[:64],
         detail=_storable(detail or {}),
         before=_storable(before),
         after=_storable(after),
