@@ -1,6 +1,7 @@
 """What the app stores, by subject."""
 
 from chatapp.accounts.models.audit import AuditEvent, Outcome
+from chatapp.accounts.models.break_glass import BreakGlassAlarm
 from chatapp.accounts.models.keys import ApiKey, ApiKeyUsage
 from chatapp.accounts.models.limits import LimitPeriod, LimitSubject, LimitUnit, RateLimit
 from chatapp.accounts.models.people import Role, User, default_roles
@@ -11,6 +12,7 @@ from chatapp.accounts.models.provisioning import (
     ProvisioningClient,
 )
 from chatapp.accounts.models.roles import CustomRole, GroupRole
+from chatapp.accounts.models.saml import SamlAssertion
 from chatapp.accounts.models.service_accounts import ServiceAccount
 from chatapp.accounts.models.sso import IdentityProvider, ProviderKind, SignIn, SignInPolicy
 
@@ -18,6 +20,7 @@ __all__ = [
     "ApiKey",
     "ApiKeyUsage",
     "AuditEvent",
+    "BreakGlassAlarm",
     "CustomRole",
     "GroupRole",
     "IdentityProvider",
@@ -32,6 +35,7 @@ __all__ = [
     "ProvisioningClient",
     "RateLimit",
     "Role",
+    "SamlAssertion",
     "ServiceAccount",
     "SignIn",
     "SignInPolicy",

@@ -29,6 +29,8 @@ class User(AbstractUser):
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
     own_roles = ArrayField(models.CharField(max_length=32), default=default_roles)
     roles = ArrayField(models.CharField(max_length=32), default=default_roles)
+    # A named administrator who may sign in by password when nobody else may.
+    is_break_glass = models.BooleanField(default=False)
     permissions = ArrayField(models.CharField(max_length=64), default=list)
     is_service = models.BooleanField(default=False, help_text="A program: it has keys and never signs in.")
 

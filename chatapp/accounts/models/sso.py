@@ -25,6 +25,9 @@ class IdentityProvider(models.Model):
     secret = EncryptedTextField(blank=True, default="")
     # A claim or attribute; dots lead into nested claims (`realm_access.roles`).
     groups_claim = models.CharField(max_length=200, default="groups")
+    # SAML: what names the person, when it is not the NameID; and the format of the NameID that is asked for.
+    subject_attribute = models.CharField(max_length=200, blank=True)
+    nameid_format = models.CharField(max_length=100, blank=True)
     # Signing out here signs out there too.
     ends_provider_session = models.BooleanField(default=True)
     enabled = models.BooleanField(default=True)
