@@ -1,11 +1,9 @@
-import rules
-
 from chatapp.accounts.models import Role
-from chatapp.accounts.permissions import has_role
+from chatapp.accounts.permissions import grant
 
-_operates = has_role(Role.MODEL_OPERATOR, Role.ADMINISTRATOR)
+_OPERATORS = (Role.MODEL_OPERATOR, Role.ADMINISTRATOR)
 
-rules.add_perm("inference.view_version", _operates)
-rules.add_perm("inference.register_version", _operates)
-rules.add_perm("inference.serve_version", _operates)
-rules.add_perm("inference.view_worker", _operates)
+grant("inference.view_version", "See model versions and routes", *_OPERATORS)
+grant("inference.register_version", "Register model versions", *_OPERATORS)
+grant("inference.serve_version", "Decide which version answers", *_OPERATORS)
+grant("inference.view_worker", "See workers", *_OPERATORS)

@@ -1,8 +1,6 @@
-import rules
-
 from chatapp.accounts.models import Role
-from chatapp.accounts.permissions import has_role
+from chatapp.accounts.permissions import grant
 
-rules.add_perm("moderation.review_flag", has_role(Role.REVIEWER, Role.ADMINISTRATOR))
-rules.add_perm("moderation.view_policy", has_role(Role.REVIEWER, Role.AUDITOR, Role.ADMINISTRATOR))
-rules.add_perm("moderation.manage_policy", has_role(Role.ADMINISTRATOR))
+grant("moderation.review_flag", "Review flagged exchanges", Role.REVIEWER, Role.ADMINISTRATOR)
+grant("moderation.view_policy", "See policies", Role.REVIEWER, Role.AUDITOR, Role.ADMINISTRATOR)
+grant("moderation.manage_policy", "Make policies and switch them", Role.ADMINISTRATOR)

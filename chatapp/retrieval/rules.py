@@ -3,7 +3,7 @@
 import rules
 
 from chatapp.accounts.models import Role, User
-from chatapp.accounts.permissions import has_role
+from chatapp.accounts.permissions import grant
 from chatapp.retrieval.models import AccessRole, Collection, Document
 from chatapp.retrieval.selectors import role_of
 
@@ -20,7 +20,7 @@ def _holds(least: AccessRole) -> rules.Predicate:
     return rules.predicate(holds, name=f"holds:{least}")
 
 
-rules.add_perm("retrieval.create_collection", has_role(Role.ADMINISTRATOR, Role.KNOWLEDGE_EDITOR))
+grant("retrieval.create_collection", "Make collections", Role.KNOWLEDGE_EDITOR, Role.ADMINISTRATOR)
 rules.add_perm("retrieval.view_collection", _holds(AccessRole.READER))
 rules.add_perm("retrieval.upload_document", _holds(AccessRole.EDITOR))
 rules.add_perm("retrieval.retry_document", _holds(AccessRole.EDITOR))

@@ -10,6 +10,15 @@ from chatapp.accounts.services.audit import forget_actor, record_event
 from chatapp.accounts.services.denials import record_denied
 from chatapp.accounts.services.keys import create_api_key, revoke_api_key, touch_api_key
 from chatapp.accounts.services.people import set_company_groups
+from chatapp.accounts.services.roles import (
+    change_custom_role,
+    create_custom_role,
+    delete_custom_role,
+    set_group_roles,
+    set_roles,
+    settle_members,
+    settle_roles,
+)
 from chatapp.accounts.services.sealing import seal_events
 from chatapp.accounts.services.sign_ins import (
     Voucher,
@@ -23,6 +32,9 @@ from chatapp.accounts.services.sign_ins import (
 
 __all__ = [
     "Voucher",
+    "change_custom_role",
+    "create_custom_role",
+    "delete_custom_role",
     "create_api_key",
     "disable_user",
     "enable_user",
@@ -37,6 +49,10 @@ __all__ = [
     "revoke_api_key",
     "seal_events",
     "set_company_groups",
+    "set_group_roles",
+    "set_roles",
+    "settle_members",
+    "settle_roles",
     "sign_out_everywhere",
     "start_sign_in",
     "touch_api_key",

@@ -5,15 +5,17 @@ from django.db import transaction
 
 from chatapp.accounts.models import User
 from chatapp.accounts.services.audit import record_event
+from chatapp.accounts.services.roles import settle_roles
 
 _MAX_GROUPS = 200
 
 
 @transaction.atomic
 def set_company_groups(*, user: User, names: Iterable[str]) -> None:
-    """Make the user's company groups exactly these, as the identity provider says; a change is audited."""
+    """Make the user's company groups exactly these, as the identity provider says, with the roles that they give."""
     wanted = sorted({name.strip()[:150] for name in names if name.strip()})[:_MAX_GROUPS]
     if wanted == sorted(user.groups.values_list("name", flat=True)):
         return
     user.groups.set([Group.objects.get_or_create(name=name)[0] for name in wanted])
     record_event(actor=user, action="user.groups_synchronized", obj=user, detail={"groups": wanted})
+    settle_roles(user=user, reason="company groups")
