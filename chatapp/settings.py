@@ -199,6 +199,9 @@ CONTENT_SECURITY_POLICY = {
         "form-action": [SELF, *([OIDC_ISSUER] if OIDC_ISSUER else [])],
         "base-uri": [NONE],
         "frame-ancestors": [NONE],
+        # Only static/js/trusted.js makes HTML of text (ADR 16).
+        "require-trusted-types-for": ["'script'"],
+        "trusted-types": ["chatapp"],
     },
 }
 # Encryption of text at rest: blocked text always, message text when ENCRYPT_MESSAGES is on. First key encrypts.

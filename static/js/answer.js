@@ -5,6 +5,7 @@ import { addCopyButtons } from "./copy.js";
 import { notifyReady } from "./notify.js";
 import { showPlace } from "./place.js";
 import { LiveText, adoptBody } from "./text.js";
+import { parseHtml } from "./trusted.js";
 
 /**
  * @typedef {{generation: string, status: string} & import("./place.js").Place} StatusFrame
@@ -59,9 +60,7 @@ export function showFinal(answer, frame) {
 
 /** @param {string} html a whole <article>, rendered and sanitised by the server @returns {HTMLElement} */
 export function parseArticle(html) {
-  const template = document.createElement("template");
-  template.innerHTML = html;
-  return /** @type {HTMLElement} */ (template.content.firstElementChild);
+  return /** @type {HTMLElement} */ (parseHtml(html).firstElementChild);
 }
 
 /**

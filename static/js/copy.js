@@ -1,13 +1,12 @@
 // Copy buttons of answers, questions and code blocks.
 import { announce } from "./announce.js";
+import { parseHtml } from "./trusted.js";
 
 const CONFIRMATION_MS = 1600;
 
 /** @param {string} name */
 function icon(name) {
-  const template = document.createElement("template");
-  template.innerHTML = `<svg class="icon" aria-hidden="true"><use href="#icon-${name}"/></svg>`;
-  return template.content;
+  return parseHtml(`<svg class="icon" aria-hidden="true"><use href="#icon-${name}"/></svg>`);
 }
 
 /** Buttons are no part of a model's output, so code blocks get theirs here. @param {Element} root */

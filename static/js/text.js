@@ -1,5 +1,6 @@
 // The text of one running answer. Frames become the smallest change of the DOM: what stays equal is not touched, so
 // that selections and the place in a scrolled code block or table survive.
+import { parseHtml } from "./trusted.js";
 
 /**
  * `keep` and `settled` count UTF-16 code units of the tail, which is the HTML that may still change.
@@ -24,10 +25,10 @@ export class LiveText {
     if (frame.reset) this.#length = this.#nodes = 0;
     const html = this.#tail.slice(0, frame.keep) + frame.html;
     const settled = frame.settled ?? 0;
-    const fresh = parse(html.slice(0, settled));
+    const fresh = parseHtml(html.slice(0, settled));
     const nodes = this.#nodes + fresh.childNodes.length;
     this.#tail = html.slice(settled);
-    fresh.append(parse(this.#tail));
+    fresh.append(parseHtml(this.#tail));
     morphChildren(this.container, fresh, this.#nodes);
     this.#nodes = nodes;
     this.#length += settled;
@@ -53,13 +54,6 @@ export function adoptBody(fresh, old, frame) {
   if (!body || !shown) return;
   if (frame.kept === undefined) morphChildren(shown, body);
   body.replaceWith(shown);
-}
-
-/** @param {string} html rendered and sanitised by the server */
-function parse(html) {
-  const template = document.createElement("template");
-  template.innerHTML = html;
-  return template.content;
 }
 
 /** @param {Node} parent @param {Node} fresh @param {number} from the child of `parent` to begin with */

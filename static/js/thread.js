@@ -3,6 +3,7 @@ import { announce } from "./announce.js";
 import { catchUp } from "./answer.js";
 import { showContext } from "./context.js";
 import { addCopyButtons } from "./copy.js";
+import { parseHtml } from "./trusted.js";
 
 const AGAIN = 200;
 const LEAVING = 500;
@@ -82,10 +83,9 @@ function isNewest(turn) {
 
 /** @param {string} html */
 function merge(html) {
-  const template = document.createElement("template");
-  template.innerHTML = html;
+  const page = parseHtml(html);
   const turns = document.getElementById("turns");
-  const fresh = [...template.content.querySelectorAll("#turns > .turn")];
+  const fresh = [...page.querySelectorAll("#turns > .turn")];
   const ids = new Set(fresh.map((turn) => turn.id));
   for (const turn of [...turns.children]) if (!ids.has(turn.id)) turn.remove();
   let added = 0;
@@ -96,7 +96,7 @@ function merge(html) {
     if (turns.children[index] !== kept) turns.insertBefore(kept, turns.children[index] ?? null);
     if (!shown) htmx.process(turn);
   });
-  document.getElementById("leaf").replaceWith(template.content.querySelector("#leaf"));
+  document.getElementById("leaf").replaceWith(page.querySelector("#leaf"));
   addCopyButtons(turns);
   showContext();
   if (added) announce("New in this conversation, from another window.");

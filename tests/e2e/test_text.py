@@ -59,7 +59,7 @@ def page(browser: Browser) -> Iterator[Page]:
         if route.request.url == ORIGIN:
             route.fulfill(content_type="text/html", body="<!doctype html><article><div data-body></div></article>")
         else:
-            route.fulfill(content_type="text/javascript", path=ROOT / "static/js/text.js")
+            route.fulfill(content_type="text/javascript", path=ROOT / "static/js" / route.request.url.removeprefix(ORIGIN))
 
     context = browser.new_context()
     context.route("**/*", serve)
