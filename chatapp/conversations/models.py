@@ -31,9 +31,19 @@ class Conversation(models.Model):
     choice = models.CharField(max_length=32, blank=True, help_text="What the owner chose, such as fast.")
     created_at = models.DateTimeField(auto_now_add=True)
     updated_at = models.DateTimeField(auto_now_add=True)
+    expires_at = models.DateTimeField(null=True, help_text="Set: a temporary one, deleted then or when it is closed.")
+    deleted_at = models.DateTimeField(null=True, help_text="Set: deleted by its owner, and kept for a legal hold.")
 
     class Meta:
-        indexes = [models.Index(fields=["owner", "-updated_at"], name="conversation_of_owner")]
+        indexes = [
+            models.Index(fields=["owner", "-updated_at"], name="conversation_of_owner"),
+            models.Index(fields=["expires_at"], condition=Q(expires_at__isnull=False), name="conversation_temporary"),
+            models.Index(fields=["deleted_at"], condition=Q(deleted_at__isnull=False), name="conversation_held"),
+        ]
+
+    @property
+    def is_temporary(self) -> bool:
+        return self.expires_at is not None
 
 
 class MessageRole(models.TextChoices):
