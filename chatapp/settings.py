@@ -196,7 +196,8 @@ CONTENT_SECURITY_POLICY = {
         "font-src": [SELF],
         "connect-src": [SELF],
         "manifest-src": [SELF],
-        "form-action": [SELF, *([OIDC_ISSUER] if OIDC_ISSUER else [])],
+        # Pages whose forms lead to an identity provider add it: chatapp/accounts/sso/targets.py.
+        "form-action": [SELF],
         "base-uri": [NONE],
         "frame-ancestors": [NONE],
         # Only static/js/trusted.js makes HTML of text (ADR 16).

@@ -2,23 +2,29 @@
 # ruff: noqa: ARG002 (allauth decides what its hooks are given)
 
 from typing import Any
+from urllib.parse import urlencode
 
 import structlog
 from allauth.account.adapter import DefaultAccountAdapter
 from allauth.core.exceptions import ImmediateHttpResponse
 from allauth.socialaccount.adapter import DefaultSocialAccountAdapter
-from allauth.socialaccount.models import SocialLogin
+from allauth.socialaccount.models import SocialApp, SocialLogin
 from allauth.socialaccount.providers.oauth2.client import OAuth2Error
 from django.contrib import messages
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
+from django.urls import reverse
 from django.utils.http import url_has_allowed_host_and_scheme
 
 from chatapp.accounts import selectors, services
 from chatapp.accounts.models import User
+from chatapp.accounts.sso.apps import make_app
+from chatapp.accounts.sso.rights import follow_groups
+from chatapp.accounts.sso.session import GuardedSession
 
 log = structlog.get_logger(__name__)
 _SSO_FAILED = "Single sign-on did not work. Try again; if it fails again, tell your administrator."
+_SESSION_OVER = "Your session has ended. Sign in again."
 _INACTIVE = "This account is not active. Ask your administrator."
 
 
@@ -55,6 +61,17 @@ class AccountAdapter(DefaultAccountAdapter):  # type: ignore[misc]
 
 
 class SocialAccountAdapter(DefaultSocialAccountAdapter):  # type: ignore[misc]
+    def list_apps(
+        self, request: HttpRequest, provider: str | None = None, client_id: str | None = None
+    ) -> list[SocialApp]:
+        """The identity providers that are switched on; allauth's own table of apps, with secrets, stays empty."""
+        apps = [make_app(found) for found in selectors.list_identity_providers()]
+        apps = [app for app in apps if provider in {None, app.provider, app.provider_id}]
+        return [app for app in apps if client_id in {None, app.client_id}]
+
+    def get_requests_session(self) -> GuardedSession:
+        return GuardedSession()
+
     def is_open_for_signup(self, request: HttpRequest, sociallogin: SocialLogin) -> bool:
         return True  # whom the company's own provider vouches for is an employee
 
@@ -62,27 +79,30 @@ class SocialAccountAdapter(DefaultSocialAccountAdapter):  # type: ignore[misc]
         # Addresses are no identity: an address can be given to another person, or never have been verified.
         sociallogin.email_addresses = []
         if sociallogin.is_existing:
-            _follow_groups(sociallogin)
+            follow_groups(sociallogin)
 
     def save_user(self, request: HttpRequest, sociallogin: SocialLogin, form: Any = None) -> User:
         user: User = super().save_user(request, sociallogin, form)
         services.record_event(actor=user, action="user.created_by_sso", obj=user)
-        _follow_groups(sociallogin)
+        follow_groups(sociallogin)
         return user
 
     def on_authentication_error(
-        self, request: HttpRequest, *args: Any, exception: Exception | None = None, **kwargs: Any
+        self,
+        request: HttpRequest,
+        *args: Any,
+        exception: Exception | None = None,
+        extra_context: dict[str, Any] | None = None,
+        **kwargs: Any,
     ) -> None:
+        state = (extra_context or {}).get("state") or {}
+        if state.get("silent"):  # The provider wants to ask something: that is no failure.
+            messages.info(request, _SESSION_OVER)
+            query = urlencode({"next": state.get("next") or "/"})
+            raise ImmediateHttpResponse(redirect(f"{reverse('account_login')}?{query}"))
         # OAuth2Error is in words of ours or a code of the provider's; of other errors only the kind is logged.
         reason = str(exception) if isinstance(exception, OAuth2Error) else type(exception).__name__
         log.warning("sso_failed", reason=reason[:200])
         services.record_event(actor=None, action="session.sso_failed")
         messages.error(request, _SSO_FAILED)
         raise ImmediateHttpResponse(redirect("account_login"))
-
-
-def _follow_groups(sociallogin: SocialLogin) -> None:
-    data = sociallogin.account.extra_data
-    claims = {**data.get("id_token", {}), **data.get("userinfo", {})}
-    if isinstance(groups := claims.get("groups"), list):
-        services.set_company_groups(user=sociallogin.user, names=[name for name in groups if isinstance(name, str)])

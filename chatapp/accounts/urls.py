@@ -2,13 +2,20 @@
 
 from allauth.account import views
 from django.urls import path
-from django.views.decorators.http import require_POST
 
-from chatapp.accounts import oidc
+from chatapp.accounts.sso import logout
+from chatapp.accounts.sso import views as oidc
+from chatapp.accounts.sso.targets import with_form_targets
 
 urlpatterns = [
-    path("login/", views.login, name="account_login"),
-    path("logout/", require_POST(views.logout), name="account_logout"),
+    path("login/", with_form_targets(views.login), name="account_login"),
+    path("logout/", logout.sign_out, name="account_logout"),
     path("oidc/<slug:provider_id>/login/", oidc.login, name="openid_connect_login"),
     path("oidc/<slug:provider_id>/login/callback/", oidc.callback, name="openid_connect_callback"),
+    path("oidc/<slug:provider_id>/silent/", oidc.silent, name="openid_connect_silent"),
+    path(
+        "oidc/<slug:provider_id>/backchannel-logout/",
+        logout.backchannel_logout,
+        name="openid_connect_backchannel_logout",
+    ),
 ]

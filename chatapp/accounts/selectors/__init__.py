@@ -10,16 +10,28 @@ from chatapp.accounts.selectors.sign_ins import (
     list_sign_ins_at,
     list_sign_ins_for,
 )
+from chatapp.accounts.selectors.sso import (
+    find_identity_provider,
+    get_claimed_groups,
+    get_sign_in_policy,
+    has_accounts_of,
+    list_identity_providers,
+)
 
 __all__ = [
     "digest_of_key",
     "find_head",
+    "find_identity_provider",
     "get_api_key",
+    "get_claimed_groups",
     "get_sign_in_by_session",
+    "get_sign_in_policy",
     "get_user_by_name",
+    "has_accounts_of",
     "is_session_alive",
     "list_api_keys_for",
     "list_audit_events_for",
+    "list_identity_providers",
     "list_sign_ins_at",
     "list_sign_ins_for",
     "verify_chain",

@@ -20,13 +20,16 @@ def list_sign_ins_for(user: User) -> QuerySet[SignIn]:
 
 
 def list_sign_ins_at(*, provider: str, subject: str = "", sid: str = "") -> QuerySet[SignIn]:
-    """Sessions that began at this provider, for the provider itself: of one session there, or of one subject."""
-    named = Q(provider=provider)
+    """Sessions that began at this provider, for the provider itself: of one session there, or of one subject.
+
+    With both, those of the subject that never learned what their session is called there are meant as well.
+    """
     if sid:
-        named &= Q(sid=sid)
-    if subject:
-        named &= Q(subject=subject)
-    return SignIn.objects.filter(named) if sid or subject else SignIn.objects.none()
+        named = Q(sid=sid, **({"subject": subject} if subject else {}))
+        named |= Q(sid="", subject=subject) if subject else Q(pk__in=[])
+    else:
+        named = Q(subject=subject) if subject else Q(pk__in=[])
+    return SignIn.objects.filter(named, provider=provider).select_related("user")
 
 
 def get_sign_in_by_session(session_key: str | None) -> SignIn | None:
