@@ -1,6 +1,6 @@
 from django.urls import path
 
-from chatapp.console.views import flags, home, models, policies, routes, usage, workers
+from chatapp.console.views import audit, flags, home, models, policies, routes, usage, workers
 
 urlpatterns = [
     path("", home.console, name="console"),
@@ -18,6 +18,9 @@ urlpatterns = [
     path("flags/<uuid:flag_id>/", flags.show_flag, name="console_flag"),
     path("flags/<uuid:flag_id>/claim/", flags.claim, name="console_claim"),
     path("flags/<uuid:flag_id>/decide/", flags.decide, name="console_decide"),
+    path("audit/", audit.list_events, name="console_audit"),
+    path("audit/export/", audit.export_events, name="console_audit_export"),
+    path("audit/<uuid:event_id>/", audit.show_event, name="console_audit_event"),
     path("policies/", policies.list_policies, name="console_policies"),
     path("policies/<uuid:policy_id>/active/", policies.set_active, name="console_policy_active"),
 ]

@@ -1,6 +1,6 @@
 """What is read of people, keys and the audit log."""
 
-from chatapp.accounts.selectors.audit import list_audit_events_for
+from chatapp.accounts.selectors.audit import AuditSearch, get_audit_event_for, list_audit_events_for
 from chatapp.accounts.selectors.chain import find_head, verify_chain
 from chatapp.accounts.selectors.keys import digest_of_key, get_api_key, list_api_keys_for
 from chatapp.accounts.selectors.people import get_user_by_name
@@ -19,10 +19,12 @@ from chatapp.accounts.selectors.sso import (
 )
 
 __all__ = [
+    "AuditSearch",
     "digest_of_key",
     "find_head",
     "find_identity_provider",
     "get_api_key",
+    "get_audit_event_for",
     "get_claimed_groups",
     "get_sign_in_by_session",
     "get_sign_in_policy",

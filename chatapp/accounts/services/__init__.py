@@ -7,6 +7,7 @@ from chatapp.accounts.services.access import (
     sign_out_everywhere,
 )
 from chatapp.accounts.services.audit import forget_actor, record_event
+from chatapp.accounts.services.audit_exports import begin_audit_export
 from chatapp.accounts.services.denials import record_denied
 from chatapp.accounts.services.keys import create_api_key, revoke_api_key, touch_api_key
 from chatapp.accounts.services.people import set_company_groups
@@ -35,6 +36,7 @@ __all__ = [
     "change_custom_role",
     "create_custom_role",
     "delete_custom_role",
+    "begin_audit_export",
     "create_api_key",
     "disable_user",
     "enable_user",
