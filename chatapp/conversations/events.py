@@ -4,6 +4,7 @@ Losing any of these changes nothing that lasts: Postgres holds the fact, and a s
 them is waited for longer than a second or two.
 """
 
+import hashlib
 from typing import Any
 from uuid import UUID
 
@@ -74,9 +75,19 @@ def socket_group(user_id: UUID) -> str:
     return f"user.{user_id.hex}"
 
 
-def close_sockets(user_id: UUID) -> None:
-    """Closes every socket of the user (4401): signed out, or disabled."""
-    _tell_pages(user_id, "session.over")
+def name_session(session_key: str) -> str:
+    """How events name a session: its key would open it."""
+    return hashlib.sha256(session_key.encode()).hexdigest()
+
+
+def close_sockets(user_id: UUID, session_key: str = "") -> None:
+    """Closes the sockets of that session (4401), or all of the user: signed out, or disabled."""
+    _tell_pages(user_id, "session.over", session=name_session(session_key) if session_key else "")
+
+
+def renew_rights(user_id: UUID) -> None:
+    """The user's sockets look anew at what their roles give."""
+    _tell_pages(user_id, "rights.changed")
 
 
 def reload_list(user_id: UUID) -> None:

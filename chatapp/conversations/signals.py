@@ -5,10 +5,8 @@ from typing import Any
 from uuid import UUID
 
 from celery.signals import worker_ready, worker_shutdown, worker_shutting_down
-from django.contrib.auth.signals import user_logged_out
 from django.dispatch import receiver
 
-from chatapp.accounts.models import User
 from chatapp.accounts.signals import AccessChange, access_changed
 from chatapp.celery import INFERENCE_QUEUE
 from chatapp.conversations import events, services
@@ -16,10 +14,13 @@ from chatapp.conversations import events, services
 _stop: list[Callable[[], None]] = []
 
 
-@receiver(user_logged_out)
-def close_sockets_of_user(user: User | None, **_: Any) -> None:
-    if user is not None:
-        events.close_sockets(user.pk)
+@receiver(access_changed)
+def tell_sockets(user_id: UUID, change: AccessChange, session_key: str, **_: Any) -> None:
+    """What is lost on the way is found by chatapp.conversations.sockets.watch."""
+    if change == AccessChange.RIGHTS:
+        events.renew_rights(user_id)
+    else:
+        events.close_sockets(user_id, session_key)
 
 
 @receiver(access_changed)
