@@ -1,11 +1,13 @@
 from django.urls import include, path
 
 from chatapp import health
+from chatapp.console.views.reports import receive as receive_policy_reports
 
 urlpatterns = [
     path("livez", health.livez, name="livez"),
     path("readyz", health.readyz, name="readyz"),
     path("metrics", health.metrics, name="metrics"),
+    path("csp-reports/", receive_policy_reports, name="policy_reports"),
     path("accounts/", include("chatapp.accounts.urls")),
     path("", include("chatapp.api.urls")),
     path("knowledge/", include("chatapp.retrieval.urls")),

@@ -32,6 +32,7 @@ _PAGES = (
     _Page("Usage", "console_usage", "accounts.view_usage"),
     _Page("Flags", "console_flags", "moderation.review_flag"),
     _Page("Policies", "console_policies", "moderation.view_policy"),
+    _Page("Policy reports", "console_policy_reports", "console.view_policy_report"),
     _Page("Audit", "console_audit", "accounts.view_audit"),
 )
 

@@ -46,6 +46,7 @@ PAGES = (
     Page("Usage", "console_usage", "accounts.view_usage"),
     Page("Flags", "console_flags", "moderation.review_flag"),
     Page("Policies", "console_policies", "moderation.view_policy"),
+    Page("Policy reports", "console_policy_reports", "console.view_policy_report"),
     Page("Audit", "console_audit", "accounts.view_audit"),
 )
 

@@ -2,7 +2,8 @@
 
 import rules
 
-from chatapp.accounts.models import User
+from chatapp.accounts.models import Role, User
+from chatapp.accounts.permissions import grant
 from chatapp.console.access import pages_for
 
 
@@ -12,3 +13,4 @@ def has_a_page(user: User) -> bool:
 
 
 rules.add_perm("console.open", has_a_page)
+grant("console.view_policy_report", "See what browsers refused", Role.AUDITOR, Role.ADMINISTRATOR)

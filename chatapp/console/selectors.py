@@ -9,10 +9,13 @@ from django.db.models.functions import Now
 
 from chatapp.accounts.models import User
 from chatapp.accounts.permissions import can
+from chatapp.console.models import PolicyReport
 from chatapp.inference.models import AnswerOutcome, Endpoint, ModelVersion, Route, VersionProblem, Worker
 from chatapp.inference.selectors import list_versions_for, list_workers_for
 
 DAY = timedelta(days=1)
+REPORTS_FOR = timedelta(days=30)
+MAX_REPORTS = 200
 MAX_VERSIONS = 100
 _NOT_ANSWERED = ("failed", "interrupted")
 
@@ -43,6 +46,13 @@ def with_places(versions: QuerySet[ModelVersion]) -> QuerySet[ModelVersion]:
     """Adds the routes that answer with them and the addresses of external ones, without their keys."""
     addresses = Endpoint.objects.only("version_id", "url").order_by("url")
     return versions.prefetch_related("routes", Prefetch("endpoints", queryset=addresses))
+
+
+def list_policy_reports_for(user: User) -> QuerySet[PolicyReport]:
+    """Those of the last 30 days, the latest first, at most MAX_REPORTS."""
+    if not can(user, "console.view_policy_report"):
+        return PolicyReport.objects.none()
+    return PolicyReport.objects.filter(last_at__gt=Now() - REPORTS_FOR).order_by("-last_at", "-pk")[:MAX_REPORTS]
 
 
 def list_workers_with_versions_for(user: User) -> list[Worker]:

@@ -1,6 +1,7 @@
 from django.urls import path
 
 from chatapp.console.views import audit, flags, home, models, policies, routes, usage, workers
+from chatapp.console.views.reports import list_reports
 
 urlpatterns = [
     path("", home.console, name="console"),
@@ -21,6 +22,7 @@ urlpatterns = [
     path("audit/", audit.list_events, name="console_audit"),
     path("audit/export/", audit.export_events, name="console_audit_export"),
     path("audit/<uuid:event_id>/", audit.show_event, name="console_audit_event"),
+    path("policy-reports/", list_reports, name="console_policy_reports"),
     path("policies/", policies.list_policies, name="console_policies"),
     path("policies/<uuid:policy_id>/active/", policies.set_active, name="console_policy_active"),
 ]

@@ -9,6 +9,7 @@ from django.urls import URLPattern, URLResolver, get_resolver
 PUBLIC = {
     "livez": "a load balancer asks",
     "readyz": "a load balancer asks",
+    "csp-reports/": "browsers report to it without cookies; small, counted, and limited per address",
     "metrics": "checks a token or the peer's address itself",
     "accounts/": "signing in",
     "api/v1/openapi.json": "describes the API, holds no data",
