@@ -21,7 +21,7 @@ def pieces(count: int) -> Iterator[bytes]:
 
 @pytest.mark.django_db(transaction=True)
 @pytest.mark.parametrize("path", ["/v1/chat/completions", "/api/v1/documents", "/accounts/login/"])
-def test_a_body_without_end_is_refused_while_it_arrives(server: str, path: str, settings: Any) -> None:
+def test_d08_and_e04_a_body_without_end_is_refused_while_it_arrives(server: str, path: str, settings: Any) -> None:
     sent = []
 
     def endless() -> Iterator[bytes]:
@@ -38,7 +38,7 @@ def test_a_body_without_end_is_refused_while_it_arrives(server: str, path: str, 
 
 
 @pytest.mark.django_db(transaction=True)
-def test_a_declared_size_is_refused_at_once(server: str) -> None:
+def test_d08_a_declared_size_is_refused_at_once(server: str) -> None:
     connection = http.client.HTTPConnection(server.removeprefix("http://"), timeout=30)
     connection.putrequest("POST", "/v1/embeddings")
     connection.putheader("Content-Length", "3000000000")

@@ -59,7 +59,8 @@ def page(browser: Browser) -> Iterator[Page]:
         if route.request.url == ORIGIN:
             route.fulfill(content_type="text/html", body="<!doctype html><article><div data-body></div></article>")
         else:
-            route.fulfill(content_type="text/javascript", path=ROOT / "static/js" / route.request.url.removeprefix(ORIGIN))
+            script = ROOT / "static/js" / route.request.url.removeprefix(ORIGIN)
+            route.fulfill(content_type="text/javascript", path=script)
 
     context = browser.new_context()
     context.route("**/*", serve)

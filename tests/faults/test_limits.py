@@ -75,7 +75,7 @@ def test_a_full_queue_refuses_at_once_says_when_and_serves_what_it_took(scene: S
 
 
 @pytest.mark.fault("F08", "F37")
-def test_a_rollback_in_mid_answer_reaches_the_next_question_only(scene: Scene, prove: Prove) -> None:
+def test_e13_a_rollback_in_mid_answer_reaches_the_next_question_only(scene: Scene, prove: Prove) -> None:
     running = scene.alice.send("rate=20 tokens=400")
     scene.wait_shown(running, 10)
     scene.stack.serve(MODEL)

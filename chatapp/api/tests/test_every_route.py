@@ -95,7 +95,7 @@ def test_mallory_gets_nothing_of_others(method: str, path: str, mallory: User, a
 @pytest.mark.django_db
 @every_write
 @pytest.mark.parametrize("body", BODIES, ids=lambda body: repr(body[:8]))
-def test_a_malformed_body_is_a_400(method: str, path: str, body: bytes, ada: User, api: Api) -> None:
+def test_e09_a_malformed_body_is_a_400(method: str, path: str, body: bytes, ada: User, api: Api) -> None:
     response = send(api(ada), method, address(path), body)
     assert response.status_code in {400, 404}
     assert response.json()["code"] in {"invalid", "not_found"}

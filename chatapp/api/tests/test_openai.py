@@ -236,7 +236,7 @@ BAD_SCHEMAS = [
     ],
     ids=lambda options: repr(options)[:60],
 )
-def test_unknown_and_out_of_range_keys_are_refused(server: str, key: str, options: dict[str, Any]) -> None:
+def test_e03_unknown_and_out_of_range_keys_are_refused(server: str, key: str, options: dict[str, Any]) -> None:
     body = {"model": "scripted", "messages": [{"role": "user", "content": "hello"}], **options}
     response = httpx.post(server + "/v1/chat/completions", json=body, headers={"Authorization": f"Bearer {key}"})
     assert (response.status_code, response.json()["code"]) == (400, "invalid")
@@ -257,7 +257,7 @@ def test_an_answer_may_have_to_be_json(client: OpenAI, worker: None) -> None:
     assert Generation.objects.latest("created_at").sampling == {}
 
 
-def test_sizes_are_limited(server: str, key: str, settings: Any) -> None:
+def test_e04_sizes_are_limited(server: str, key: str, settings: Any) -> None:
     headers = {"Authorization": f"Bearer {key}"}
     for size, code in ((settings.MESSAGE_MAX_CHARACTERS + 1, "message_too_long"), (5_000_000, "body_too_large")):
         body = {"model": "scripted", "messages": [{"role": "user", "content": "x" * size}]}

@@ -44,7 +44,7 @@ def test_a_sound_file_passes(tmp_path: Path) -> None:
     check(tmp_path / "a.gguf", gguf())
 
 
-def test_a_file_cut_anywhere_is_refused(tmp_path: Path) -> None:
+def test_e02_a_file_cut_anywhere_is_refused(tmp_path: Path) -> None:
     whole = gguf()
     for length in range(len(whole)):
         with pytest.raises(InvalidGGUFError):
@@ -69,12 +69,12 @@ def test_a_file_cut_anywhere_is_refused(tmp_path: Path) -> None:
         (gguf(kind=99), "unknown type 99"),
     ],
 )
-def test_an_impossible_file_is_refused_with_the_reason(tmp_path: Path, content: bytes, reason: str) -> None:
+def test_e02_an_impossible_file_is_refused_with_the_reason(tmp_path: Path, content: bytes, reason: str) -> None:
     with pytest.raises(InvalidGGUFError, match=reason):
         check(tmp_path / "a.gguf", content)
 
 
-def test_links_and_folders_are_refused(tmp_path: Path) -> None:
+def test_e02_links_and_folders_are_refused(tmp_path: Path) -> None:
     target = tmp_path / "a.gguf"
     target.write_bytes(gguf())
     link = tmp_path / "link.gguf"

@@ -147,7 +147,7 @@ def test_an_unreachable_hub_is_named(monkeypatch: pytest.MonkeyPatch, tmp_path: 
         ensure(artifact(HUB), tmp_path)
 
 
-def test_a_file_changed_on_disk_is_not_believed(hub: Hub, tmp_path: Path) -> None:
+def test_e02_a_file_changed_on_disk_is_not_believed(hub: Hub, tmp_path: Path) -> None:
     hub.files[PATH] = CONTENT
     path, _reports = ensure(artifact(HUB), tmp_path)
     path.write_bytes(CONTENT[:-1] + b"!")
@@ -181,7 +181,7 @@ class TestFinding:
         with pytest.raises(ArtifactError, match=r"\.gguf is not in"):
             find_artifact("0" * 64, directory=tmp_path)
 
-    def test_a_changed_file_is_refused_and_left_and_hashed_once(
+    def test_e02_a_changed_file_is_refused_and_left_and_hashed_once(
         self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         path = self.place(tmp_path, CONTENT[:-1] + b"!")
@@ -195,7 +195,7 @@ class TestFinding:
         self.place(tmp_path)
         assert find_artifact(artifact().sha256, directory=tmp_path) == path
 
-    def test_a_link_is_refused_whatever_it_points_at(self, tmp_path: Path) -> None:
+    def test_e02_a_link_is_refused_whatever_it_points_at(self, tmp_path: Path) -> None:
         target = tmp_path / "elsewhere.gguf"
         target.write_bytes(CONTENT)
         (tmp_path / f"{artifact().sha256}.gguf").symlink_to(target)

@@ -179,7 +179,7 @@ def test_a_follow_up_in_the_models_template_reads_only_its_new_tokens(engine: En
     assert second.usage.prompt_tokens - second.usage.reused_tokens < 20
 
 
-def test_computed_tokens_never_cross_scopes(engine: Engine) -> None:
+def test_e06_computed_tokens_never_cross_scopes(engine: Engine) -> None:
     prompt = "The secret of alice is: " + NUMBERS
     for scope in ("alice", "alice"):
         own = engine.submit(prompt, max_tokens=2, sampling=ENDLESS, cache_scope=scope)
@@ -191,7 +191,7 @@ def test_computed_tokens_never_cross_scopes(engine: Engine) -> None:
         assert foreign.usage.reused_tokens == 0
 
 
-def test_a_public_prefix_is_shared_by_all_scopes_but_nothing_beyond_it(model_path: Path) -> None:
+def test_e06_a_public_prefix_is_shared_by_all_scopes_but_nothing_beyond_it(model_path: Path) -> None:
     engine = Engine(model_path, slots=2, context_per_slot=CONTEXT, threads=1)
     system = "You answer from the handbook. " + NUMBERS
     engine.share_prefix(system)

@@ -47,7 +47,7 @@ def test_known_parameters_are_taken() -> None:
         {"logit_bias": [1]},
     ],
 )
-def test_unknown_or_impossible_parameters_are_refused(values: dict[str, object]) -> None:
+def test_e03_unknown_or_impossible_parameters_are_refused(values: dict[str, object]) -> None:
     with pytest.raises(SamplingError) as caught:
         parse_sampling(values)
     assert caught.value.code == "invalid"
@@ -55,6 +55,6 @@ def test_unknown_or_impossible_parameters_are_refused(values: dict[str, object])
 
 
 @pytest.mark.parametrize("stop", ["text", [""], ["x" * 201], ["x"] * 9])
-def test_bad_stop_strings_are_refused(stop: Sequence[str]) -> None:
+def test_e03_bad_stop_strings_are_refused(stop: Sequence[str]) -> None:
     with pytest.raises(SamplingError):
         parse_stop(stop)

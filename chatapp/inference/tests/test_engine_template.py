@@ -55,7 +55,7 @@ def test_control_texts_in_a_message_cannot_end_its_turn() -> None:
         "{% import 'os' as os %}",
     ],
 )
-def test_a_hostile_template_gets_nowhere(source: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_e01_a_hostile_template_gets_nowhere(source: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     with pytest.raises(ChatTemplateError, match="The chat template failed"):
         render(source)
@@ -87,7 +87,7 @@ GROWING = "{% set ns = namespace(x='aaaaaaaaaa') %}{% for i in range(60) %}"
         "{{ lipsum(n=100000000) }}",
     ],
 )
-def test_a_greedy_template_ends_only_its_own_process(source: str) -> None:
+def test_e01_a_greedy_template_ends_only_its_own_process(source: str) -> None:
     started = resource.getrusage(resource.RUSAGE_SELF)
     with pytest.raises(ChatTemplateError):
         render(source)
@@ -112,7 +112,7 @@ def test_a_long_conversation_is_rendered_whole() -> None:
     assert render("{{ messages[0].content }}", content) == content
 
 
-def test_nothing_of_the_environment_is_there_for_a_template(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_e01_nothing_of_the_environment_is_there_for_a_template(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("CHATAPP_SECRET", "secret")
     template = ChatTemplate(CHATML, control_texts=[], bos="", eos="")
     environment = Path(f"/proc/{template._renderer._process.pid}/environ").read_bytes()
@@ -129,7 +129,7 @@ def test_the_process_ends_with_its_template() -> None:
     assert process.poll() is not None
 
 
-def test_a_template_is_known_by_its_hash() -> None:
+def test_e01_a_template_is_known_by_its_hash() -> None:
     template = ChatTemplate("{{ messages }}", control_texts=[], bos="", eos="")
     assert template.sha256 == hashlib.sha256(b"{{ messages }}").hexdigest()
 

@@ -19,7 +19,7 @@ from chatapp.inference.tests.fake_provider import (
 from chatapp.inference.tests.provider_trouble import SECRET_PROMPT, answering, failure, model_at
 
 
-def test_an_answer_that_breaks_off_is_never_taken_for_a_whole_one() -> None:
+def test_e12_an_answer_that_breaks_off_is_never_taken_for_a_whole_one() -> None:
     for respond in (streaming(chunk("Half "), done=False), streaming(chunk("Half "), DONE, done=False)):
         error, text, _ = failure(respond)
         assert (str(error), text) == ("The provider's answer broke off.", "Half ")
@@ -40,7 +40,7 @@ def test_a_missing_mark_of_the_end_is_forgiven_once_the_reason_was_told() -> Non
 
 
 @pytest.mark.parametrize("content_type", ["text/html", "application/json", "text/plain"])
-def test_what_is_no_event_stream_is_not_read_as_one(content_type: str) -> None:
+def test_e12_what_is_no_event_stream_is_not_read_as_one(content_type: str) -> None:
     error, _, _ = failure(answering(200, b"data: {}\n\n", headers={"content-type": content_type}))
     assert str(error) == "The provider did not send an event stream."
 
@@ -57,7 +57,7 @@ def test_what_is_no_event_stream_is_not_read_as_one(content_type: str) -> None:
         event({"error": {"message": f"{KEY} {SECRET_PROMPT}", "code": "x"}}),
     ],
 )
-def test_nonsense_in_the_stream_ends_it_with_the_text_kept(bad: bytes) -> None:
+def test_e12_nonsense_in_the_stream_ends_it_with_the_text_kept(bad: bytes) -> None:
     _, text, _ = failure(streaming(chunk("Half "), bad, chunk("more", finish="stop")))
     assert text == "Half "
 
@@ -76,14 +76,14 @@ def test_nonsense_in_the_stream_ends_it_with_the_text_kept(bad: bytes) -> None:
         event({**chunk(""), "model": ["\x1b[2J"], "id": 7, "created": "then"}),
     ],
 )
-def test_what_nobody_knows_between_the_events_is_passed_over(odd: bytes) -> None:
+def test_e12_what_nobody_knows_between_the_events_is_passed_over(odd: bytes) -> None:
     with model_at(streaming(odd, chunk("a"), odd, chunk(finish="stop"), odd)) as (model, _):
         stream = ask(model)
         assert "".join(stream) == "a"
         assert 0 <= stream.usage.completion_tokens < 100
 
 
-def test_markup_stays_text_and_controls_are_taken_out() -> None:
+def test_e12_markup_stays_text_and_controls_are_taken_out() -> None:
     words = ["<script>alert(1)</script>", "\x1b[2J\x00\x01fernet:x\x85", "a\ud800b", "tab\tline\n"]
     with model_at(hello(*words)) as (model, _):
         text = "".join(ask(model))
@@ -108,7 +108,7 @@ def test_events_may_be_cut_anywhere(border: bytes) -> None:
         assert "".join(ask(model)) == "Gr\u00fc\u00dfe \U0001f642"
 
 
-def test_a_line_without_end_is_refused_before_it_fills_the_memory() -> None:
+def test_e12_a_line_without_end_is_refused_before_it_fills_the_memory() -> None:
     sent = 0
 
     def respond(exchange: Exchange) -> None:
@@ -124,7 +124,7 @@ def test_a_line_without_end_is_refused_before_it_fills_the_memory() -> None:
     assert sent < 20_000_000
 
 
-def test_an_answer_without_end_is_cut_at_what_its_tokens_can_hold() -> None:
+def test_e12_an_answer_without_end_is_cut_at_what_its_tokens_can_hold() -> None:
     left = threading.Event()
 
     def respond(exchange: Exchange) -> None:
@@ -147,7 +147,7 @@ def test_a_compressed_body_is_not_unpacked() -> None:
     assert "compressed" in str(error)
 
 
-def test_another_models_name_is_logged_once_and_clean() -> None:
+def test_e12_another_models_name_is_logged_once_and_clean() -> None:
     odd = {**chunk("a"), "model": "other\x1b[2J" + "x" * 500}
     with (
         model_at(streaming(odd, odd, chunk(finish="stop")), model="asked-model") as (model, _),
