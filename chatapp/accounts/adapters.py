@@ -20,6 +20,7 @@ from chatapp.accounts import selectors, services
 from chatapp.accounts.models import User
 from chatapp.accounts.sso.apps import make_app
 from chatapp.accounts.sso.rights import follow_groups
+from chatapp.accounts.sso.saml.errors import SamlError
 from chatapp.accounts.sso.session import GuardedSession
 
 log = structlog.get_logger(__name__)
@@ -100,8 +101,8 @@ class SocialAccountAdapter(DefaultSocialAccountAdapter):  # type: ignore[misc]
             messages.info(request, _SESSION_OVER)
             query = urlencode({"next": state.get("next") or "/"})
             raise ImmediateHttpResponse(redirect(f"{reverse('account_login')}?{query}"))
-        # OAuth2Error is in words of ours or a code of the provider's; of other errors only the kind is logged.
-        reason = str(exception) if isinstance(exception, OAuth2Error) else type(exception).__name__
+        # These are in words of ours or a code of the provider's; of other errors only the kind is logged.
+        reason = str(exception) if isinstance(exception, OAuth2Error | SamlError) else type(exception).__name__
         log.warning("sso_failed", reason=reason[:200])
         services.record_event(actor=None, action="session.sso_failed")
         messages.error(request, _SSO_FAILED)

@@ -5,7 +5,8 @@ from django.urls import path
 
 from chatapp.accounts.sso import logout
 from chatapp.accounts.sso import views as oidc
-from chatapp.accounts.sso.targets import with_form_targets
+from chatapp.accounts.sso.page import sign_in_page
+from chatapp.accounts.sso.saml import views as saml
 
 urlpatterns = [
     path("login/", with_form_targets(views.login), name="account_login"),
@@ -17,5 +18,11 @@ urlpatterns = [
         "oidc/<slug:provider_id>/backchannel-logout/",
         logout.backchannel_logout,
         name="openid_connect_backchannel_logout",
+    # allauth's names.
+    path("saml/<slug:organization_slug>/login/", saml.login, name="saml_login"),
+    path("saml/<slug:organization_slug>/acs/", saml.acs, name="saml_acs"),
+    path("saml/<slug:organization_slug>/acs/finish/", saml.finish_acs, name="saml_finish_acs"),
+    path("saml/<slug:organization_slug>/sls/", saml.sls, name="saml_sls"),
+    path("saml/<slug:organization_slug>/metadata/", saml.metadata, name="saml_metadata"),
     ),
 ]

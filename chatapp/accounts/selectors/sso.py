@@ -57,5 +57,7 @@ def _from_settings(app: Mapping[str, Any], kind: ProviderKind) -> IdentityProvid
         client_id=app.get("client_id", ""),
         secret=app.get("secret", ""),
         groups_claim=options.get("groups_claim", "groups"),
+        subject_attribute=options.get("subject_attribute", ""),
+        nameid_format=options.get("nameid_format", ""),
         ends_provider_session=options.get("ends_provider_session", True),
     )

@@ -17,7 +17,8 @@ def make_app(provider: IdentityProvider) -> SocialApp:
         provider=ALLAUTH_NAMES[kind],
         provider_id=provider.slug,
         name=provider.name,
-        client_id=provider.client_id,
+        # A SAML provider has none; allauth makes its addresses of it.
+        client_id=provider.slug if kind == ProviderKind.SAML else provider.client_id,
         secret=provider.secret,
         settings=_SETTINGS[kind](provider),
     )

@@ -22,6 +22,7 @@ from requests import RequestException
 from chatapp.accounts import selectors, services
 from chatapp.accounts.models import IdentityProvider, ProviderKind, SignIn
 from chatapp.accounts.sso.documents import discover
+from chatapp.accounts.sso.saml.logout import logout_url
 from chatapp.accounts.sso.tokens import read_token
 
 log = structlog.get_logger(__name__)
@@ -35,10 +36,10 @@ _KEYS_PAUSE = 2.0
 
 @require_POST
 def sign_out(request: HttpRequest) -> HttpResponse:
-    """Ends the session here in any case, and then at the provider (OpenID Connect RP-Initiated Logout 1.0)."""
+    """Ends the session here in any case, and then at the provider (OpenID Connect RP-Initiated Logout 1.0, SAML)."""
     sign_in = selectors.get_sign_in_by_session(request.session.session_key)
     response: HttpResponse = allauth_views.logout(request)
-    address = _end_session_address(request, sign_in) if sign_in and sign_in.method == SignIn.Method.OIDC else ""
+    address = _end_session_address(request, sign_in) if sign_in else ""
     return redirect(address) if address else response
 
 
@@ -46,6 +47,8 @@ def _end_session_address(request: HttpRequest, sign_in: SignIn) -> str:
     provider = selectors.find_identity_provider(sign_in.provider)
     if provider is None or not provider.ends_provider_session:
         return ""
+    if provider.kind == ProviderKind.SAML:
+        return logout_url(request, provider, sign_in) or ""
     try:
         end = discover(provider.url).get("end_session_endpoint", "")
     except (RequestException, ValueError) as error:
