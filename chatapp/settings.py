@@ -229,12 +229,12 @@ CONTENT_SECURITY_POLICY = {
         "trusted-types": ["chatapp"],
     },
 }
-# Encryption of text at rest: blocked text always, message text when ENCRYPT_MESSAGES is on. First key encrypts.
+# Encryption of text at rest: blocked text always, message text while ENCRYPT_MESSAGES is on. First key wraps.
 FIELD_ENCRYPTION_KEYS = required(
     "FIELD_ENCRYPTION_KEYS",
     ",".join(instance.field_encryption_keys) if instance else None,
 ).split(",")
-ENCRYPT_MESSAGES = env.bool("ENCRYPT_MESSAGES", default=False)
+ENCRYPT_MESSAGES = env.bool("ENCRYPT_MESSAGES", default=True)
 METRICS_TOKEN = env.str("METRICS_TOKEN", default="")
 
 # Limits
