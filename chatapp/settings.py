@@ -220,7 +220,7 @@ CONTENT_SECURITY_POLICY = {
         "font-src": [SELF],
         "connect-src": [SELF],
         "manifest-src": [SELF],
-        # Pages whose forms lead to an identity provider add it: chatapp/accounts/sso/targets.py.
+        # Pages whose forms lead to an identity provider add it: chatapp/accounts/sso/page.py.
         "form-action": [SELF],
         "base-uri": [NONE],
         "frame-ancestors": [NONE],

@@ -59,7 +59,7 @@ def read_mark(session: SessionBase) -> dict[str, Any] | None:
 def is_over(mark: dict[str, Any]) -> bool:
     now = time.time()
     is_old = now - mark["started"] >= settings.SESSION_ABSOLUTE_SECONDS
-    return is_old or now - mark["seen"] >= settings.SESSION_IDLE_SECONDS
+    return bool(is_old or now - mark["seen"] >= settings.SESSION_IDLE_SECONDS)
 
 
 def note_login(request: HttpRequest, user: User, **_: Any) -> None:

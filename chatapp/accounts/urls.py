@@ -1,6 +1,5 @@
 """The few of allauth's pages that this product has; sign-up, e-mail and password pages are not routed."""
 
-from allauth.account import views
 from django.urls import path
 
 from chatapp.accounts.sso import logout
@@ -9,7 +8,7 @@ from chatapp.accounts.sso.page import sign_in_page
 from chatapp.accounts.sso.saml import views as saml
 
 urlpatterns = [
-    path("login/", with_form_targets(views.login), name="account_login"),
+    path("login/", sign_in_page, name="account_login"),
     path("logout/", logout.sign_out, name="account_logout"),
     path("oidc/<slug:provider_id>/login/", oidc.login, name="openid_connect_login"),
     path("oidc/<slug:provider_id>/login/callback/", oidc.callback, name="openid_connect_callback"),

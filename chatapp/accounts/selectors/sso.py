@@ -28,7 +28,7 @@ def get_sign_in_policy() -> SignInPolicy:
 
 def has_accounts_of(slug: str) -> bool:
     """Whether people have ever come from this provider: its slug is a part of who they are."""
-    return SocialAccount.objects.filter(provider=slug).exists()
+    return bool(SocialAccount.objects.filter(provider=slug).exists())
 
 
 def get_claimed_groups(*, provider: str, subject: str) -> list[str] | None:

@@ -31,14 +31,14 @@ class GuardedSession(requests.Session):
         self.mount("https://", _GuardedAdapter())
         self.mount("http://", _GuardedAdapter())
 
-    def request(self, method: str | bytes, url: str | bytes, *args: Any, **kwargs: Any) -> requests.Response:
+    def request(self, method: str, url: str | bytes, *args: Any, **kwargs: Any) -> requests.Response:
         if complaint := complain_of(url if isinstance(url, str) else url.decode()):
             raise ForbiddenAddressError(complaint)
         kwargs.update(timeout=_STEP_SECONDS, allow_redirects=False, stream=True)
         with _cut_off(_TOTAL_SECONDS), super().request(method, url, *args, **kwargs) as response:
             if response.is_redirect:
                 raise ForbiddenAddressError("The answer leads elsewhere.")
-            response._content = _read(response)  # type: ignore[attr-defined]  # noqa: SLF001 (what .content does)
+            response._content = _read(response)  # noqa: SLF001 (what .content does)
         return response
 
 

@@ -62,7 +62,7 @@ def resolve_to(monkeypatch: pytest.MonkeyPatch, *answers: str) -> list[str]:
         answer = answers[min(len(asked), len(answers)) - 1]
         return [(socket.AF_INET, socket.SOCK_STREAM, 6, "", (answer, port))]
 
-    monkeypatch.setattr(session_module.socket, "getaddrinfo", look_up)
+    monkeypatch.setattr(socket, "getaddrinfo", look_up)
     return asked
 
 
@@ -100,7 +100,7 @@ def test_b17_a_name_that_leads_inside_is_not_connected_to(
 ) -> None:
     settings.HTTPS = False
     resolve_to(monkeypatch, address)
-    monkeypatch.setattr(session_module.socket.socket, "connect", lambda *_: pytest.fail("it connected"))
+    monkeypatch.setattr(socket.socket, "connect", lambda *_: pytest.fail("it connected"))
     with GuardedSession() as session, pytest.raises(requests.RequestException):
         session.get("https://idp.example/.well-known/openid-configuration")
 
@@ -115,7 +115,7 @@ def test_b17_a_name_is_looked_up_once_for_the_judgement_and_the_connection(
         connected.append(place)
         raise ConnectionRefusedError
 
-    monkeypatch.setattr(session_module.socket.socket, "connect", connect)
+    monkeypatch.setattr(socket.socket, "connect", connect)
     with GuardedSession() as session, pytest.raises(requests.ConnectionError):
         session.get("https://idp.example/")
     assert (asked, connected) == (["idp.example"], [("93.184.215.14", 443)])
@@ -130,7 +130,7 @@ def test_b17_a_private_host_is_reached_when_it_is_listed(settings: Any, monkeypa
         connected.append(place)
         raise ConnectionRefusedError
 
-    monkeypatch.setattr(session_module.socket.socket, "connect", connect)
+    monkeypatch.setattr(socket.socket, "connect", connect)
     with GuardedSession() as session, pytest.raises(requests.ConnectionError):
         session.get("https://IdP.intranet.example/")
     assert connected == [("10.1.2.3", 443)]
