@@ -11,6 +11,7 @@
 | stream_gap | a follower found entries missing and caught up from a snapshot or the database |
 | slow_reader | a socket was slower than its answer and gets a snapshot later |
 | queue_full | a question was refused: too many wait |
+| limits_local | a request was limited by its own process alone, since Redis was away |
 | log_dropped | a log line was dropped, since the log could not be written fast enough |
 """
 
@@ -28,6 +29,7 @@ FaultKind = Literal[
     "stream_gap",
     "slow_reader",
     "queue_full",
+    "limits_local",
     "log_dropped",
 ]
 FAULTS = Counter("chatapp_faults", "Faults that were met and dealt with, by kind.", ["kind"])

@@ -1,9 +1,12 @@
 import hashlib
+from datetime import UTC, datetime
+from uuid import UUID
 
-from django.db.models import Q, QuerySet
-from django.db.models.functions import Now
+from django.db.models import Q, QuerySet, Sum
+from django.db.models.functions import Coalesce, Now
 
 from chatapp.accounts.models import ApiKey, User
+from chatapp.errors import ChatappError
 
 
 def digest_of_key(raw: str) -> str:
@@ -18,4 +21,15 @@ def get_api_key(raw: str) -> ApiKey | None:
 
 
 def list_api_keys_for(user: User) -> QuerySet[ApiKey]:
-    return ApiKey.objects.filter(user=user).order_by("-created_at", "-id")
+    """The user's own keys, newest first, each with the tokens that it used today (UTC)."""
+    today = Q(usage__day=datetime.now(tz=UTC).date())
+    keys = ApiKey.objects.filter(user=user).annotate(tokens_today=Coalesce(Sum("usage__tokens", filter=today), 0))
+    return keys.order_by("-created_at", "-id")
+
+
+def get_api_key_for(user: User, key_id: UUID) -> ApiKey:
+    """An own key. Raises ChatappError("not_found")."""
+    key = ApiKey.objects.filter(user=user, pk=key_id).first()
+    if key is None:
+        raise ChatappError("not_found")
+    return key
