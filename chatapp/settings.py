@@ -48,7 +48,6 @@ INSTALLED_APPS = [
     "allauth.account",
     "allauth.socialaccount",
     "allauth.socialaccount.providers.openid_connect",
-    "allauth.socialaccount.providers.saml",
     "csp",
     "django_htmx",
     "django_prometheus",
@@ -80,6 +79,7 @@ MIDDLEWARE = [
     "django_structlog.middlewares.RequestMiddleware",
     "django_htmx.middleware.HtmxMiddleware",
     "chatapp.accounts.middleware.AuditMiddleware",
+    "chatapp.api.rate_limits.RateLimitMiddleware",
     "chatapp.middleware.ErrorMiddleware",
     "django_prometheus.middleware.PrometheusAfterMiddleware",
 ]
@@ -174,28 +174,6 @@ if OIDC_ISSUER:
         ],
     }
 
-SAML_METADATA_FILE = env.str("SAML_METADATA_FILE", default="")
-SAML_METADATA_URL = f"file://{SAML_METADATA_FILE}" if SAML_METADATA_FILE else env.str("SAML_METADATA_URL", default="")
-# With a key of our own requests are signed, and assertions may come encrypted.
-SAML_SP_CERTIFICATE = env.str("SAML_SP_CERTIFICATE", default="")
-SAML_SP_PRIVATE_KEY = env.str("SAML_SP_PRIVATE_KEY", default="")
-SAML_IDP_INITIATED = env.bool("SAML_IDP_INITIATED", default=False)
-if SAML_METADATA_URL:
-    SOCIALACCOUNT_PROVIDERS["saml"] = {
-        "APPS": [
-            {
-                "provider_id": "saml",
-                "client_id": "saml",
-                "name": env.str("SAML_NAME", default="Single sign-on"),
-                "settings": {
-                    "server_url": SAML_METADATA_URL,
-                    "groups_claim": env.str("SAML_GROUPS_ATTRIBUTE", default="groups"),
-                    "subject_attribute": env.str("SAML_SUBJECT_ATTRIBUTE", default=""),
-                    "nameid_format": env.str("SAML_NAMEID_FORMAT", default=""),
-                },
-            },
-        ],
-    }
 # Transport and content security
 SECURE_SSL_REDIRECT = HTTPS
 SECURE_HSTS_SECONDS = 31_536_000 if HTTPS else 0
@@ -220,7 +198,7 @@ CONTENT_SECURITY_POLICY = {
         "font-src": [SELF],
         "connect-src": [SELF],
         "manifest-src": [SELF],
-        # Pages whose forms lead to an identity provider add it: chatapp/accounts/sso/page.py.
+        # Pages whose forms lead to an identity provider add it: chatapp/accounts/sso/targets.py.
         "form-action": [SELF],
         "base-uri": [NONE],
         "frame-ancestors": [NONE],
@@ -229,12 +207,12 @@ CONTENT_SECURITY_POLICY = {
         "trusted-types": ["chatapp"],
     },
 }
-# Encryption of text at rest: blocked text always, message text while ENCRYPT_MESSAGES is on. First key wraps.
+# Encryption of text at rest: blocked text always, message text when ENCRYPT_MESSAGES is on. First key encrypts.
 FIELD_ENCRYPTION_KEYS = required(
     "FIELD_ENCRYPTION_KEYS",
     ",".join(instance.field_encryption_keys) if instance else None,
 ).split(",")
-ENCRYPT_MESSAGES = env.bool("ENCRYPT_MESSAGES", default=True)
+ENCRYPT_MESSAGES = env.bool("ENCRYPT_MESSAGES", default=False)
 METRICS_TOKEN = env.str("METRICS_TOKEN", default="")
 
 # Limits
@@ -245,6 +223,14 @@ DATA_UPLOAD_MAX_MEMORY_SIZE = 4 * 1024 * 1024
 QUEUE_MAX_GENERATIONS = env.int("QUEUE_MAX_GENERATIONS", default=500)
 USER_MAX_QUEUED = env.int("USER_MAX_QUEUED", default=20)
 CONVERSATION_MAX_QUEUED = env.int("CONVERSATION_MAX_QUEUED", default=3)
+REQUESTS_PER_MINUTE = env.int("REQUESTS_PER_MINUTE", default=600)
+TOKENS_PER_DAY = env.int("TOKENS_PER_DAY", default=0)
+API_KEY_DAYS = env.int("API_KEY_DAYS", default=90)
+API_KEY_MAX_DAYS = env.int("API_KEY_MAX_DAYS", default=365)
+if REQUESTS_PER_MINUTE < 1 or TOKENS_PER_DAY < 0:
+    raise ImproperlyConfigured("REQUESTS_PER_MINUTE is 1 or more, TOKENS_PER_DAY 0 or more.")
+if not 1 <= API_KEY_DAYS <= API_KEY_MAX_DAYS:
+    raise ImproperlyConfigured("API_KEY_DAYS is between 1 and API_KEY_MAX_DAYS.")
 USER_CONCURRENT_ANSWERS = env.int("USER_CONCURRENT_ANSWERS", default=4)
 if USER_CONCURRENT_ANSWERS < 1:
     raise ImproperlyConfigured("USER_CONCURRENT_ANSWERS is 1 or more.")

@@ -3,7 +3,7 @@ from django.urls import path
 from django.views.decorators.csrf import csrf_exempt
 from ninja import NinjaAPI
 
-from chatapp.api.auth import BearerKey
+from chatapp.api.auth import EVERY_KEY, BearerKey
 from chatapp.api.errors import add_error_handlers
 from chatapp.api.openai import router as openai_router
 from chatapp.api.parser import SafeParser
@@ -38,7 +38,7 @@ for api in (openai_api, product_api):
 @csrf_exempt
 def no_such_endpoint(request: HttpRequest, **_: str) -> HttpResponse:
     """What lies outside both APIs; without a key nobody learns that there is nothing."""
-    known = BearerKey(only_reads=True)(request) is not None
+    known = BearerKey(EVERY_KEY, only_reads=True)(request) is not None
     return problem_response(ChatappError("not_found" if known else "unauthenticated"), path=request.path)
 
 

@@ -5,8 +5,8 @@ from django.http import JsonResponse, StreamingHttpResponse
 from django.http.response import HttpResponseBase
 from ninja import Router
 
-from chatapp.accounts.models import User
-from chatapp.api.auth import ApiRequest
+from chatapp.accounts.models import ApiKey, User
+from chatapp.api.auth import ApiRequest, BearerKey
 from chatapp.api.openai.answers import Answer, shape_completion
 from chatapp.api.openai.following import Follower
 from chatapp.api.openai.schemas import ChatRequest
@@ -20,20 +20,20 @@ from chatapp.inference.models import Route
 from chatapp.inference.selectors import get_version_by_name, is_route_name
 from chatapp.retrieval.selectors import require_collections
 
-router = Router()
+router = Router(auth=BearerKey("chat"))
 
 
 @router.post("")
 async def create_chat_completion(request: ApiRequest, body: ChatRequest) -> HttpResponseBase:
     user = request.auth
-    generation = await database_sync_to_async(accept_chat)(user, body)
+    generation = await database_sync_to_async(accept_chat)(user, body, request.api_key)
     if body.stream:
         return stream_answer(user, generation, body)
     await wait_for_end(user, generation)
     return JsonResponse(await database_sync_to_async(load_completion)(user, generation))
 
 
-def accept_chat(user: User, body: ChatRequest) -> Generation:
+def accept_chat(user: User, body: ChatRequest, key: ApiKey) -> Generation:
     """`model` names a route or a version. Raises ChatappError: model_unknown, not_found, those of `post_api_chat`."""
     route = body.model if body.model != Route.DEFAULT and is_route_name(body.model) else None
     version = None if route or body.model == Route.DEFAULT else get_version_by_name(body.model)
@@ -41,6 +41,7 @@ def accept_chat(user: User, body: ChatRequest) -> Generation:
     parse_sampling(body.sampling)  # a schema that cannot be followed is refused now, not by a worker
     return services.post_api_chat(
         user=user,
+        key=key,
         messages=[message.as_stored() for message in body.messages],
         version=version,
         route=route,

@@ -2,12 +2,12 @@ from typing import Any
 
 from ninja import Router
 
-from chatapp.api.auth import ApiRequest
+from chatapp.api.auth import ApiRequest, BearerKey
 from chatapp.errors import ChatappError
 from chatapp.inference import selectors
 from chatapp.inference.models import ModelVersion
 
-router = Router()
+router = Router(auth=BearerKey("models"))
 
 
 def shape(version: ModelVersion) -> dict[str, Any]:

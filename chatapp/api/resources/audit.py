@@ -8,10 +8,10 @@ from chatapp.accounts import selectors, services
 from chatapp.accounts.models import AuditEvent
 from chatapp.accounts.ocsf import to_ocsf
 from chatapp.accounts.permissions import can
-from chatapp.api.auth import ApiRequest
+from chatapp.api.auth import ApiRequest, BearerKey
 from chatapp.api.lists import ListQuery, Page, page_of
 
-router = Router(tags=["operations"])
+router = Router(tags=["operations"], auth=BearerKey("audit"))
 _EXPORTED = "Events in the shape of OCSF, by the API"
 
 

@@ -8,7 +8,8 @@ from chatapp.api.lists import ListQuery, Page, page_of
 from chatapp.retrieval import selectors, services
 from chatapp.retrieval.models import Collection
 
-router = Router(tags=["documents"])
+router = Router(tags=["documents"], auth=BearerKey("documents:read", "documents:write"))
+MAKER = BearerKey("documents:write", permission="retrieval.create_collection")
 
 
 class CollectionIn(Schema):
@@ -33,7 +34,7 @@ def list_collections(request: ApiRequest, query: Query[ListQuery]) -> Page[Colle
     return page_of(selectors.list_collections_for(request.auth), query, lambda row: shape_for(request, row))
 
 
-@router.post("", response={201: CollectionOut}, auth=BearerKey(permission="retrieval.create_collection"))
+@router.post("", response={201: CollectionOut}, auth=MAKER)
 def create_collection(request: ApiRequest, body: CollectionIn) -> Status[Any]:
     collection = services.create_collection(user=request.auth, slug=body.slug, name=body.name, groups=body.groups)
     return Status(201, shape_for(request, collection))

@@ -5,12 +5,12 @@ from uuid import UUID
 from ninja import Field, Query, Router, Schema
 from ninja.responses import Status
 
-from chatapp.api.auth import ApiRequest
+from chatapp.api.auth import ApiRequest, BearerKey
 from chatapp.api.lists import ListQuery, Page, page_of
 from chatapp.conversations import selectors, services
 from chatapp.conversations.models import Conversation
 
-router = Router(tags=["conversations"])
+router = Router(tags=["conversations"], auth=BearerKey("conversations:read", "conversations:write"))
 
 
 class ConversationOut(Schema):

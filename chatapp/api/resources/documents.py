@@ -5,12 +5,12 @@ from uuid import UUID
 from ninja import Field, File, Form, Query, Router, Schema, UploadedFile
 from ninja.responses import Status
 
-from chatapp.api.auth import ApiRequest
+from chatapp.api.auth import ApiRequest, BearerKey
 from chatapp.api.lists import ListQuery, Page, page_of
 from chatapp.retrieval import selectors, services
 from chatapp.retrieval.models import Document
 
-router = Router(tags=["documents"])
+router = Router(tags=["documents"], auth=BearerKey("documents:read", "documents:write"))
 
 
 class DocumentsQuery(ListQuery):

@@ -4,12 +4,12 @@ from uuid import UUID
 
 from ninja import Field, Query, Router, Schema
 
-from chatapp.api.auth import ApiRequest
+from chatapp.api.auth import ApiRequest, BearerKey
 from chatapp.api.lists import ListQuery, Page, page_of
 from chatapp.moderation import selectors, services
 from chatapp.moderation.models import Flag
 
-router = Router(tags=["moderation"])
+router = Router(tags=["moderation"], auth=BearerKey("flags", "flags:write"))
 
 
 class FlagsQuery(ListQuery):

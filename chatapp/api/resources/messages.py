@@ -5,13 +5,13 @@ from uuid import UUID, uuid4
 from ninja import Field, Query, Router, Schema
 from ninja.responses import Status
 
-from chatapp.api.auth import ApiRequest
+from chatapp.api.auth import ApiRequest, BearerKey
 from chatapp.api.lists import ListQuery, Page, page_of
 from chatapp.api.resources import generations
 from chatapp.conversations import selectors, services
 from chatapp.conversations.models import Message
 
-router = Router(tags=["conversations"])
+router = Router(tags=["conversations"], auth=BearerKey("conversations:read", "chat"))
 
 
 class MessagesQuery(ListQuery):
@@ -65,6 +65,10 @@ def get_message(request: ApiRequest, message_id: UUID) -> MessageOut:
 def post_message(request: ApiRequest, body: MessageIn) -> Status[Any]:
     # A new conversation takes the message's id, so that a message sent twice is in one conversation, too.
     generation = services.post_message(
-        user=request.auth, text=body.text, message_id=body.id, conversation_id=body.conversation or body.id
+        user=request.auth,
+        text=body.text,
+        message_id=body.id,
+        conversation_id=body.conversation or body.id,
+        key=request.api_key,
     )
     return Status(202, generations.shape(selectors.get_generation_for(request.auth, generation.id)))

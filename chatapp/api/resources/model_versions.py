@@ -11,7 +11,8 @@ from chatapp.api.lists import ListQuery, Page, page_of
 from chatapp.inference import selectors, services
 from chatapp.inference.models import ModelVersion
 
-router = Router(tags=["models"])
+router = Router(tags=["models"], auth=BearerKey("models", "models:write"))
+REGISTRAR = BearerKey("models:write", permission="inference.register_version")
 
 
 class EndpointIn(Schema):
@@ -75,6 +76,6 @@ def list_model_versions(request: ApiRequest, query: Query[ListQuery]) -> Page[Mo
     return page_of(selectors.list_versions_for(request.auth).prefetch_related("endpoints"), query, shape)
 
 
-@router.post("", response={201: ModelVersionOut}, auth=BearerKey(permission="inference.register_version"))
+@router.post("", response={201: ModelVersionOut}, auth=REGISTRAR)
 def register_model_version(request: ApiRequest, body: ModelVersionIn) -> Status[Any]:
     return Status(201, shape(services.register_version(user=request.auth, **body.model_dump())))

@@ -10,7 +10,7 @@ from chatapp.api.lists import ListQuery, Page, page_of
 from chatapp.moderation import selectors, services
 from chatapp.moderation.models import PolicyVersion
 
-router = Router(tags=["moderation"])
+router = Router(tags=["moderation"], auth=BearerKey("policies", "policies:write"))
 
 
 class PolicyIn(Schema):
@@ -46,7 +46,7 @@ def list_policies(request: ApiRequest, query: Query[ListQuery]) -> Page[PolicyOu
     return page_of(selectors.list_policies_for(request.auth), query, shape)
 
 
-@router.post("", response={201: PolicyOut}, auth=BearerKey(permission="moderation.manage_policy"))
+@router.post("", response={201: PolicyOut}, auth=BearerKey("policies:write", permission="moderation.manage_policy"))
 def create_policy(request: ApiRequest, body: PolicyIn) -> Status[Any]:
     policy = services.create_policy_version(
         user=request.auth, name=body.name, checks=body.checks, activate=body.activate

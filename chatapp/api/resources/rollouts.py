@@ -2,10 +2,10 @@ from typing import Any
 
 from ninja import Query, Router
 
-from chatapp.api.auth import ApiRequest
+from chatapp.api.auth import ApiRequest, BearerKey
 from chatapp.api.lists import ListQuery, Page
 
-router = Router(tags=["models"])
+router = Router(tags=["models"], auth=BearerKey("rollouts", "rollouts:write"))
 
 
 @router.get("", response=Page[dict[str, Any]])

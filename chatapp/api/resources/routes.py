@@ -10,7 +10,7 @@ from chatapp.inference.models import ModelVersion, Route
 from chatapp.inference.services import RuleSpec
 from chatapp.inference.services.route_plans import plan_of
 
-router = Router(tags=["models"])
+router = Router(tags=["models"], auth=BearerKey("models", "models:write"))
 
 
 class Arm(Schema):
@@ -71,7 +71,7 @@ def get_route(request: ApiRequest, name: str) -> RouteOut:
     return shape(selectors.get_route_for(request.auth, name))
 
 
-@router.put("/{name}", response=RouteOut, auth=BearerKey(permission="inference.serve_version"))
+@router.put("/{name}", response=RouteOut, auth=BearerKey("models:write", permission="inference.serve_version"))
 def configure_route(request: ApiRequest, name: str, body: RouteIn) -> RouteOut:
     """The whole route as it shall be from now on; what is left out is empty."""
     route = services.configure_route(

@@ -7,7 +7,7 @@ from chatapp.api.auth import ApiRequest, BearerKey
 from chatapp.retrieval.client import lookup_passages
 from chatapp.retrieval.search import MAX_QUERY_CHARACTERS, MAX_RESULTS, Passage
 
-router = Router(tags=["documents"])
+router = Router(tags=["documents"], auth=BearerKey("search"))
 
 
 class SearchIn(Schema):
@@ -45,7 +45,7 @@ def shape(passage: Passage) -> PassageOut:
     )
 
 
-@router.post("", response=SearchOut, auth=BearerKey(only_reads=True))
+@router.post("", response=SearchOut, auth=BearerKey("search", only_reads=True))
 def search(request: ApiRequest, body: SearchIn) -> SearchOut:
     close_old_connections()  # a worker searches: no connection is held while waiting for it
     found = lookup_passages(user=request.auth, query=body.query, collections=body.collections, k=body.k)

@@ -4,11 +4,11 @@ from uuid import UUID
 
 from ninja import Field, Query, Router, Schema
 
-from chatapp.api.auth import ApiRequest
+from chatapp.api.auth import ApiRequest, BearerKey
 from chatapp.api.lists import ListQuery, Page, page_of_rows
 from chatapp.inference.usage import UsageBy, UsageRow, usage_by
 
-router = Router(tags=["operations"])
+router = Router(tags=["operations"], auth=BearerKey("usage"))
 
 
 class UsageQuery(ListQuery):

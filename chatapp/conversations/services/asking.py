@@ -10,9 +10,11 @@ from django.conf import settings
 from django.db import transaction
 from django.db.models.functions import Now
 
+from chatapp.accounts.models import ApiKey
 from chatapp.conversations import events
 from chatapp.conversations.models import Conversation, Generation, Message, MessageRole, Origin, Priority, Status
 from chatapp.conversations.services.generations import record_exchange
+from chatapp.conversations.services.metering import release_answer, reserve_answer
 from chatapp.errors import ChatappError
 from chatapp.inference import routing
 from chatapp.inference.models import ModelVersion, Route, RouteRule, Task
@@ -23,8 +25,12 @@ from chatapp.moderation.policy import SAFE_TEXT, Decision, active_policies
 
 @dataclass(frozen=True, kw_only=True)
 class AnswerOptions:
-    """What a caller may want of an answer; None leaves it to the route, or to the settings."""
+    """What a caller may want of an answer; None leaves it to the route, or to the settings.
 
+    `key` is what the caller of the API showed; without one the question comes from a page.
+    """
+
+    key: ApiKey | None = None
     version: ModelVersion | None = None
     route: str | None = None
     collections: list[str] | None = None
@@ -57,7 +63,7 @@ def ask(
     generation = _prepare(conversation, question, decision, options)
     generation.policy_version = policies.version
     generation.follows = above if above is not None and above.is_live else None
-    return _queue(generation, question)
+    return _queue(generation, options, question)
 
 
 def ask_again(*, conversation: Conversation, question: Message | None, options: AnswerOptions) -> Generation:
@@ -66,7 +72,7 @@ def ask_again(*, conversation: Conversation, question: Message | None, options: 
     decision = policies.check_input(question.text if question else "")
     generation = _prepare(conversation, question, decision, options)
     generation.policy_version = policies.version
-    return _queue(generation)
+    return _queue(generation, options)
 
 
 def _prepare(
@@ -104,11 +110,17 @@ def _prepare(
     )
 
 
-def _queue(generation: Generation, *new: Message) -> Generation:
-    """Stores it with its answer and what else is new."""
+def _queue(generation: Generation, options: AnswerOptions, *new: Message) -> Generation:
+    """Stores it with its answer and what else is new. Raises ChatappError: rate_limited, tokens_used_up."""
     answer, conversation = generation.message, generation.message.conversation
-    Message.objects.bulk_create([*new, answer])
-    generation.save(force_insert=True)
+    question = answer.parent.text if answer.parent else ""
+    reserve_answer(generation, user=conversation.owner, key=options.key, question=question)
+    try:
+        Message.objects.bulk_create([*new, answer])
+        generation.save(force_insert=True)
+    except BaseException:
+        release_answer(generation)
+        raise
     Conversation.objects.filter(id=conversation.id).update(updated_at=Now())
     if conversation.origin == Origin.PAGE:  # The owner's other pages show the question too.
         transaction.on_commit(partial(events.conversation_changed, conversation.owner_id, conversation.id, answer.id))

@@ -9,6 +9,7 @@ from chatapp.accounts.models import User
 from chatapp.conversations import events
 from chatapp.conversations.models import Conversation, Generation, TitledBy
 from chatapp.conversations.selectors import get_conversation_for
+from chatapp.conversations.services.metering import settle_before_deletion
 from chatapp.conversations.text import clean_text
 from chatapp.errors import ChatappError
 
@@ -35,6 +36,7 @@ def delete_conversation(*, user: User, conversation_id: UUID) -> None:
     """Deletes everything of it; a running answer is stopped, and its late writes find no row."""
     with transaction.atomic():
         conversation = lock_conversation(user=user, conversation_id=conversation_id)
+        settle_before_deletion(conversation)
         running = Generation.objects.filter(message__conversation=conversation)
         for generation_id in running.values_list("id", flat=True):
             transaction.on_commit(partial(events.discard_stream, generation_id))
@@ -57,6 +59,7 @@ def lock_conversation(*, user: User, conversation_id: UUID) -> Conversation:
     conversation = Conversation.objects.select_for_update().filter(owner=user, id=conversation_id).first()
     if conversation is None:
         raise ChatappError("not_found")
+    conversation.owner = user  # Known already: it need not be read again.
     return conversation
 
 

@@ -14,6 +14,7 @@ from chatapp.accounts.models import User
 from chatapp.conversations import events
 from chatapp.conversations.models import Conversation, Generation, Message, Source, Status
 from chatapp.conversations.selectors import get_generation_for
+from chatapp.conversations.services.metering import settle_answer
 from chatapp.inference.services import record_outcome
 from chatapp.moderation.checks import Finding
 from chatapp.moderation.selectors import count_flags
@@ -46,6 +47,7 @@ def request_stop(*, user: User, generation_id: UUID) -> Generation:
     queued = Generation.objects.filter(id=generation.id, status=Status.QUEUED)
     if queued.update(status=Status.STOPPED, finish_reason="stop", finished_at=Now()):
         transaction.on_commit(events.wake_workers)  # What follows it may be claimed now.
+        transaction.on_commit(partial(settle_answer, generation_id))
     else:
         Generation.objects.filter(id=generation.id, status=Status.ANSWERING).update(stop_requested=True)
         transaction.on_commit(lambda: events.publish_stop(generation_id))
@@ -150,10 +152,11 @@ def record_exchange(
 
 
 def record_aftermath(generation_id: UUID) -> None:
-    """Outcome row and the conversation's place in the list. Idempotent; may run late or twice."""
+    """Outcome row, unused tokens, and the conversation's place in the list. Idempotent; may run late or twice."""
     generation = Generation.objects.select_related("message").filter(id=generation_id).first()
     if generation is None or generation.finished_at is None:
         return
+    settle_answer(generation_id)
     sources = Source.objects.filter(message_id=generation.message_id).aggregate(
         all=Count("pk"), cited=Count("pk", filter=Q(cited=True))
     )

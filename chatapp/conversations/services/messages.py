@@ -8,7 +8,7 @@ from django.conf import settings
 from django.db import transaction
 from django.db.models import Case, Value, When
 
-from chatapp.accounts.models import User
+from chatapp.accounts.models import ApiKey, User
 from chatapp.conversations.models import Conversation, Generation, Message, MessageRole, Origin, Priority
 from chatapp.conversations.queue import refuse_when_full
 from chatapp.conversations.selectors import get_turn_for
@@ -27,13 +27,15 @@ def post_message(
     conversation_id: UUID | None,
     leaf_id: UUID | None = None,
     choice: str | None = None,
+    key: ApiKey | None = None,
 ) -> Generation:
     """Stores the question and queues its answer; the same `message_id` again returns the same generation.
 
     It goes below `leaf_id`, the last message that the page shows, or below the newest one when that is not known here.
     The conversation is made when the id is unknown; `choice` is kept with it (see `set_choice`). Raises ChatappError:
-    message_empty, message_too_long, queue_full, user_queue_full, conversation_full, not_found (the conversation or the
-    message id is another person's). Below an answer that is still live it waits for the end of that.
+    message_empty, message_too_long, queue_full, user_queue_full, conversation_full, rate_limited, tokens_used_up,
+    not_found (the conversation or the message id is another person's). Below an answer that is still live it waits for
+    the end of that.
     """
     text = _checked(text)
     with transaction.atomic():
@@ -43,7 +45,9 @@ def post_message(
             return known
         refuse_when_full(user_id=user.id, conversation_id=conversation.id)
         set_choice(conversation=conversation, choice=choice)
-        return ask(conversation=conversation, parent=_leaf(conversation, leaf_id), message_id=message_id, text=text)
+        options = AnswerOptions(key=key)
+        leaf = _leaf(conversation, leaf_id)
+        return ask(conversation=conversation, parent=leaf, message_id=message_id, text=text, options=options)
 
 
 def edit_message(*, user: User, message_id: UUID, new_id: UUID, text: str, choice: str | None = None) -> Generation:
@@ -96,6 +100,7 @@ def post_api_chat(
     sampling: Mapping[str, Any],
     stop: Sequence[str],
     priority: Priority = Priority.API,
+    key: ApiKey | None = None,
 ) -> Generation:
     """A chat request of the API. With `conversation_id` the stored history counts and only the last message is new.
 
@@ -118,6 +123,7 @@ def post_api_chat(
             leaf = _leaf(conversation, None)
         set_choice(conversation=conversation, choice=choice)
         options = AnswerOptions(
+            key=key,
             version=version,
             route=route,
             collections=list(collections),

@@ -13,6 +13,7 @@ from chatapp.conversations.models import Generation, Status
 from chatapp.conversations.services.fallbacks import rescue_stranded
 from chatapp.conversations.services.generations import FinishedAnswer, end_generation, record_aftermath
 from chatapp.conversations.services.leases import MAX_LOSSES
+from chatapp.conversations.services.metering import settle_ended
 from chatapp.conversations.streams.reaper import StreamUnavailableError, fence_and_read
 from chatapp.metrics import count_fault
 
@@ -42,6 +43,7 @@ def sweep_generations() -> int:
             _repair(generation)
         swept += 1
         record_aftermath(generation_id)
+    settle_ended()
     return swept + rescue_stranded()
 
 
