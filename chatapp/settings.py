@@ -48,6 +48,7 @@ INSTALLED_APPS = [
     "allauth.account",
     "allauth.socialaccount",
     "allauth.socialaccount.providers.openid_connect",
+    "allauth.socialaccount.providers.saml",
     "csp",
     "django_htmx",
     "django_prometheus",
@@ -174,6 +175,28 @@ if OIDC_ISSUER:
         ],
     }
 
+SAML_METADATA_FILE = env.str("SAML_METADATA_FILE", default="")
+SAML_METADATA_URL = f"file://{SAML_METADATA_FILE}" if SAML_METADATA_FILE else env.str("SAML_METADATA_URL", default="")
+# With a key of our own requests are signed, and assertions may come encrypted.
+SAML_SP_CERTIFICATE = env.str("SAML_SP_CERTIFICATE", default="")
+SAML_SP_PRIVATE_KEY = env.str("SAML_SP_PRIVATE_KEY", default="")
+SAML_IDP_INITIATED = env.bool("SAML_IDP_INITIATED", default=False)
+if SAML_METADATA_URL:
+    SOCIALACCOUNT_PROVIDERS["saml"] = {
+        "APPS": [
+            {
+                "provider_id": "saml",
+                "client_id": "saml",
+                "name": env.str("SAML_NAME", default="Single sign-on"),
+                "settings": {
+                    "server_url": SAML_METADATA_URL,
+                    "groups_claim": env.str("SAML_GROUPS_ATTRIBUTE", default="groups"),
+                    "subject_attribute": env.str("SAML_SUBJECT_ATTRIBUTE", default=""),
+                    "nameid_format": env.str("SAML_NAMEID_FORMAT", default=""),
+                },
+            },
+        ],
+    }
 # Transport and content security
 SECURE_SSL_REDIRECT = HTTPS
 SECURE_HSTS_SECONDS = 31_536_000 if HTTPS else 0
@@ -198,7 +221,7 @@ CONTENT_SECURITY_POLICY = {
         "font-src": [SELF],
         "connect-src": [SELF],
         "manifest-src": [SELF],
-        # Pages whose forms lead to an identity provider add it: chatapp/accounts/sso/targets.py.
+        # Pages whose forms lead to an identity provider add it: chatapp/accounts/sso/page.py.
         "form-action": [SELF],
         "base-uri": [NONE],
         "frame-ancestors": [NONE],
@@ -207,12 +230,12 @@ CONTENT_SECURITY_POLICY = {
         "trusted-types": ["chatapp"],
     },
 }
-# Encryption of text at rest: blocked text always, message text when ENCRYPT_MESSAGES is on. First key encrypts.
+# Encryption of text at rest: blocked text always, message text while ENCRYPT_MESSAGES is on. First key wraps.
 FIELD_ENCRYPTION_KEYS = required(
     "FIELD_ENCRYPTION_KEYS",
     ",".join(instance.field_encryption_keys) if instance else None,
 ).split(",")
-ENCRYPT_MESSAGES = env.bool("ENCRYPT_MESSAGES", default=False)
+ENCRYPT_MESSAGES = env.bool("ENCRYPT_MESSAGES", default=True)
 METRICS_TOKEN = env.str("METRICS_TOKEN", default="")
 
 # Limits

@@ -8,7 +8,7 @@ from django.utils import timezone
 from chatapp.accounts.models import SignIn, User
 
 
-def is_session_alive(session_key: str) -> bool:
+def is_session_alive(session_key: str | None) -> bool:
     """Whether this session is signed in, its user active, and neither its age nor its rest is over. One query."""
     stored = Exists(Session.objects.filter(session_key=OuterRef("session_key")))
     return bool(session_key) and _alive().filter(stored, session_key=session_key, user__is_active=True).exists()

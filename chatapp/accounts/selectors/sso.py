@@ -28,7 +28,7 @@ def get_sign_in_policy() -> SignInPolicy:
 
 def has_accounts_of(slug: str) -> bool:
     """Whether people have ever come from this provider: its slug is a part of who they are."""
-    return SocialAccount.objects.filter(provider=slug).exists()
+    return bool(SocialAccount.objects.filter(provider=slug).exists())
 
 
 def get_claimed_groups(*, provider: str, subject: str) -> list[str] | None:
@@ -57,5 +57,7 @@ def _from_settings(app: Mapping[str, Any], kind: ProviderKind) -> IdentityProvid
         client_id=app.get("client_id", ""),
         secret=app.get("secret", ""),
         groups_claim=options.get("groups_claim", "groups"),
+        subject_attribute=options.get("subject_attribute", ""),
+        nameid_format=options.get("nameid_format", ""),
         ends_provider_session=options.get("ends_provider_session", True),
     )
