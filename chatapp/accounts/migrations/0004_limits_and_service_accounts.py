@@ -9,84 +9,182 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-
     dependencies = [
-        ('accounts', '0003_chain_audit_events'),
-        ('auth', '0012_alter_user_first_name_max_length'),
+        ("accounts", "0003_chain_audit_events"),
+        ("auth", "0012_alter_user_first_name_max_length"),
     ]
 
     operations = [
         migrations.AddField(
-            model_name='apikey',
-            name='created_by',
-            field=models.ForeignKey(null=True, on_delete=django.db.models.deletion.SET_NULL, related_name='+', to=settings.AUTH_USER_MODEL),
+            model_name="apikey",
+            name="created_by",
+            field=models.ForeignKey(
+                null=True, on_delete=django.db.models.deletion.SET_NULL, related_name="+", to=settings.AUTH_USER_MODEL
+            ),
         ),
         migrations.AddField(
-            model_name='apikey',
-            name='last_used_from',
+            model_name="apikey",
+            name="last_used_from",
             field=models.CharField(blank=True, max_length=45),
         ),
         migrations.AddField(
-            model_name='apikey',
-            name='requests_per_minute',
-            field=models.PositiveIntegerField(help_text='Null: those of its user.', null=True),
+            model_name="apikey",
+            name="requests_per_minute",
+            field=models.PositiveIntegerField(help_text="Null: those of its user.", null=True),
         ),
         migrations.AddField(
-            model_name='apikey',
-            name='scopes',
-            field=django.contrib.postgres.fields.ArrayField(base_field=models.CharField(max_length=32), default=list, help_text='Empty: all of accounts.scopes.', size=None),
+            model_name="apikey",
+            name="scopes",
+            field=django.contrib.postgres.fields.ArrayField(
+                base_field=models.CharField(max_length=32),
+                default=list,
+                help_text="Empty: all of accounts.scopes.",
+                size=None,
+            ),
         ),
         migrations.AddField(
-            model_name='apikey',
-            name='tokens_per_day',
-            field=models.PositiveBigIntegerField(help_text='Null: those of its user.', null=True),
+            model_name="apikey",
+            name="tokens_per_day",
+            field=models.PositiveBigIntegerField(help_text="Null: those of its user.", null=True),
         ),
         migrations.AddField(
-            model_name='user',
-            name='is_service',
-            field=models.BooleanField(default=False, help_text='A program: it has keys and never signs in.'),
+            model_name="user",
+            name="is_service",
+            field=models.BooleanField(default=False, help_text="A program: it has keys and never signs in."),
         ),
         migrations.CreateModel(
-            name='ServiceAccount',
+            name="ServiceAccount",
             fields=[
-                ('user', models.OneToOneField(on_delete=django.db.models.deletion.CASCADE, primary_key=True, related_name='service_account', serialize=False, to=settings.AUTH_USER_MODEL)),
-                ('purpose', models.CharField(max_length=200)),
-                ('created_at', models.DateTimeField(auto_now_add=True)),
-                ('created_by', models.ForeignKey(null=True, on_delete=django.db.models.deletion.SET_NULL, related_name='+', to=settings.AUTH_USER_MODEL)),
-                ('owner', models.ForeignKey(null=True, on_delete=django.db.models.deletion.SET_NULL, related_name='service_accounts', to=settings.AUTH_USER_MODEL)),
-                ('owner_group', models.ForeignKey(null=True, on_delete=django.db.models.deletion.SET_NULL, related_name='service_accounts', to='auth.group')),
+                (
+                    "user",
+                    models.OneToOneField(
+                        on_delete=django.db.models.deletion.CASCADE,
+                        primary_key=True,
+                        related_name="service_account",
+                        serialize=False,
+                        to=settings.AUTH_USER_MODEL,
+                    ),
+                ),
+                ("purpose", models.CharField(max_length=200)),
+                ("created_at", models.DateTimeField(auto_now_add=True)),
+                (
+                    "created_by",
+                    models.ForeignKey(
+                        null=True,
+                        on_delete=django.db.models.deletion.SET_NULL,
+                        related_name="+",
+                        to=settings.AUTH_USER_MODEL,
+                    ),
+                ),
+                (
+                    "owner",
+                    models.ForeignKey(
+                        null=True,
+                        on_delete=django.db.models.deletion.SET_NULL,
+                        related_name="service_accounts",
+                        to=settings.AUTH_USER_MODEL,
+                    ),
+                ),
+                (
+                    "owner_group",
+                    models.ForeignKey(
+                        null=True,
+                        on_delete=django.db.models.deletion.SET_NULL,
+                        related_name="service_accounts",
+                        to="auth.group",
+                    ),
+                ),
             ],
         ),
         migrations.CreateModel(
-            name='ApiKeyUsage',
+            name="ApiKeyUsage",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('day', models.DateField()),
-                ('tokens', models.PositiveBigIntegerField(default=0)),
-                ('key', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='usage', to='accounts.apikey')),
+                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                ("day", models.DateField()),
+                ("tokens", models.PositiveBigIntegerField(default=0)),
+                (
+                    "key",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE, related_name="usage", to="accounts.apikey"
+                    ),
+                ),
             ],
             options={
-                'constraints': [models.UniqueConstraint(fields=('key', 'day'), name='one_usage_per_key_and_day')],
+                "constraints": [models.UniqueConstraint(fields=("key", "day"), name="one_usage_per_key_and_day")],
             },
         ),
         migrations.CreateModel(
-            name='RateLimit',
+            name="RateLimit",
             fields=[
-                ('id', models.UUIDField(default=uuid.uuid4, editable=False, primary_key=True, serialize=False)),
-                ('subject', models.CharField(choices=[('everyone', 'Everyone'), ('group', 'Group'), ('user', 'User'), ('route', 'Route')], max_length=8)),
-                ('route', models.CharField(blank=True, help_text='Name of a route of models, shared by all.', max_length=64)),
-                ('unit', models.CharField(choices=[('requests', 'Requests'), ('tokens', 'Tokens')], max_length=8)),
-                ('period', models.PositiveIntegerField(choices=[(60, 'Minute'), (86400, 'Day')])),
-                ('amount', models.PositiveBigIntegerField(validators=[django.core.validators.MinValueValidator(1)])),
-                ('burst', models.PositiveBigIntegerField(help_text='Most that can be used at once; null: the amount.', null=True)),
-                ('created_at', models.DateTimeField(auto_now_add=True)),
-                ('updated_at', models.DateTimeField(auto_now=True)),
-                ('group', models.ForeignKey(null=True, on_delete=django.db.models.deletion.CASCADE, related_name='+', to='auth.group')),
-                ('user', models.ForeignKey(null=True, on_delete=django.db.models.deletion.CASCADE, related_name='+', to=settings.AUTH_USER_MODEL)),
+                ("id", models.UUIDField(default=uuid.uuid4, editable=False, primary_key=True, serialize=False)),
+                (
+                    "subject",
+                    models.CharField(
+                        choices=[("everyone", "Everyone"), ("group", "Group"), ("user", "User"), ("route", "Route")],
+                        max_length=8,
+                    ),
+                ),
+                (
+                    "route",
+                    models.CharField(blank=True, help_text="Name of a route of models, shared by all.", max_length=64),
+                ),
+                ("unit", models.CharField(choices=[("requests", "Requests"), ("tokens", "Tokens")], max_length=8)),
+                ("period", models.PositiveIntegerField(choices=[(60, "Minute"), (86400, "Day")])),
+                ("amount", models.PositiveBigIntegerField(validators=[django.core.validators.MinValueValidator(1)])),
+                (
+                    "burst",
+                    models.PositiveBigIntegerField(
+                        help_text="Most that can be used at once; null: the amount.", null=True
+                    ),
+                ),
+                ("created_at", models.DateTimeField(auto_now_add=True)),
+                ("updated_at", models.DateTimeField(auto_now=True)),
+                (
+                    "group",
+                    models.ForeignKey(
+                        null=True, on_delete=django.db.models.deletion.CASCADE, related_name="+", to="auth.group"
+                    ),
+                ),
+                (
+                    "user",
+                    models.ForeignKey(
+                        null=True,
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="+",
+                        to=settings.AUTH_USER_MODEL,
+                    ),
+                ),
             ],
             options={
-                'ordering': ['subject', 'route', 'unit', 'period', 'id'],
-                'constraints': [models.UniqueConstraint(fields=('subject', 'user', 'group', 'route', 'unit', 'period'), name='one_limit_per_subject', nulls_distinct=False), models.CheckConstraint(condition=models.Q(models.Q(('group', None), ('route', ''), ('subject', 'everyone'), ('user', None)), models.Q(('group', None), ('route', ''), ('subject', 'user'), ('user__isnull', False)), models.Q(('group__isnull', False), ('route', ''), ('subject', 'group'), ('user', None)), models.Q(('group', None), ('subject', 'route'), ('user', None), models.Q(('route', ''), _negated=True)), _connector='OR'), name='limit_names_its_subject'), models.CheckConstraint(condition=models.Q(('amount__gte', 1), models.Q(('burst', None), ('burst__gte', 1), _connector='OR')), name='limit_allows')],
+                "ordering": ["subject", "route", "unit", "period", "id"],
+                "constraints": [
+                    models.UniqueConstraint(
+                        fields=("subject", "user", "group", "route", "unit", "period"),
+                        name="one_limit_per_subject",
+                        nulls_distinct=False,
+                    ),
+                    models.CheckConstraint(
+                        condition=models.Q(
+                            models.Q(("group", None), ("route", ""), ("subject", "everyone"), ("user", None)),
+                            models.Q(("group", None), ("route", ""), ("subject", "user"), ("user__isnull", False)),
+                            models.Q(("group__isnull", False), ("route", ""), ("subject", "group"), ("user", None)),
+                            models.Q(
+                                ("group", None),
+                                ("subject", "route"),
+                                ("user", None),
+                                models.Q(("route", ""), _negated=True),
+                            ),
+                            _connector="OR",
+                        ),
+                        name="limit_names_its_subject",
+                    ),
+                    models.CheckConstraint(
+                        condition=models.Q(
+                            ("amount__gte", 1), models.Q(("burst", None), ("burst__gte", 1), _connector="OR")
+                        ),
+                        name="limit_allows",
+                    ),
+                ],
             },
         ),
     ]
