@@ -63,6 +63,8 @@ PROBLEMS: dict[str, Problem] = {
     "flag_decided": Problem(409, "This flag has been decided already."),
     "provider_url": Problem(400, "This is no address of an identity provider. {detail}"),
     "flag_unclaimed": Problem(409, "Claim this flag before you decide it."),
+    "reading_own": Problem(403, "Somebody else has to decide this: you asked for it, or they are your own."),
+    "reading_decided": Problem(409, "This has been decided already."),
 }
 
 

@@ -34,6 +34,7 @@ _PAGES = (
     _Page("Policies", "console_policies", "moderation.view_policy"),
     _Page("Policy reports", "console_policy_reports", "console.view_policy_report"),
     _Page("Audit", "console_audit", "accounts.view_audit"),
+    _Page("Readings", "console_readings", "conversations.view_readings"),
 )
 
 

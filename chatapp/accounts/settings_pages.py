@@ -29,7 +29,7 @@ class SettingsTab:
     current: bool
 
 
-PAGES = (SettingsPage("API keys", "settings_keys"),)
+PAGES = (SettingsPage("API keys", "settings_keys"), SettingsPage("Who read my chats", "settings_readings"),)
 
 
 def settings_tabs(request: HttpRequest) -> list[SettingsTab]:

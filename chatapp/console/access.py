@@ -48,6 +48,7 @@ PAGES = (
     Page("Policies", "console_policies", "moderation.view_policy"),
     Page("Policy reports", "console_policy_reports", "console.view_policy_report"),
     Page("Audit", "console_audit", "accounts.view_audit"),
+    Page("Readings", "console_readings", "conversations.view_readings"),
 )
 
 

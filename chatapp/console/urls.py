@@ -1,6 +1,6 @@
 from django.urls import path
 
-from chatapp.console.views import audit, flags, home, models, policies, routes, usage, workers
+from chatapp.console.views import audit, flags, home, models, policies, readings, routes, usage, workers
 from chatapp.console.views.reports import list_reports
 
 urlpatterns = [
@@ -23,6 +23,12 @@ urlpatterns = [
     path("audit/export/", audit.export_events, name="console_audit_export"),
     path("audit/<uuid:event_id>/", audit.show_event, name="console_audit_event"),
     path("policy-reports/", list_reports, name="console_policy_reports"),
+    path("readings/", readings.list_readings, name="console_readings"),
+    path("readings/ask/", readings.ask, name="console_reading_ask"),
+    path("readings/<uuid:grant_id>/", readings.show_grant, name="console_reading"),
+    path("readings/<uuid:grant_id>/decide/", readings.decide, name="console_reading_decide"),
+    path("readings/<uuid:grant_id>/revoke/", readings.revoke, name="console_reading_revoke"),
+    path("readings/<uuid:grant_id>/<uuid:conversation_id>/", readings.read, name="console_read"),
     path("policies/", policies.list_policies, name="console_policies"),
     path("policies/<uuid:policy_id>/active/", policies.set_active, name="console_policy_active"),
 ]

@@ -1,6 +1,7 @@
 from django.urls import path
 
 from chatapp.conversations import views
+from chatapp.conversations.readings.views import list_own_readings
 
 urlpatterns = [
     path("", views.chat, name="chat"),
@@ -14,4 +15,5 @@ urlpatterns = [
     path("generations/<uuid:generation_id>/stop/", views.stop, name="stop_generation"),
     path("generations/<uuid:generation_id>/switch/", views.switch_model, name="switch_model"),
     path("messages/", views.post_message, name="post_message"),
+    path("settings/readings/", list_own_readings, name="settings_readings"),
 ]

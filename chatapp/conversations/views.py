@@ -15,6 +15,7 @@ from django_htmx.middleware import HtmxDetails
 from chatapp.accounts.models import User
 from chatapp.conversations import selectors, services
 from chatapp.conversations.forms import EditForm, MessageForm, TitleForm, parse, parse_choice, parse_leaf
+from chatapp.conversations.readings.selectors import find_last_reading
 from chatapp.conversations.rendering import group_by_day, render_turn, render_turns
 from chatapp.conversations.streams.tail import read_tails
 from chatapp.errors import ChatappError
@@ -108,6 +109,7 @@ def conversation(request: HttpRequest, conversation_id: UUID) -> HttpResponse:
         return render(request, "conversations/_thread.html", context)
     context |= {"title": found.title, "message_id": uuid4()} | _sidebar(user, found.id)
     context |= {"choices": list_choices(found.route_id or Route.DEFAULT), "choice": found.choice}
+    context |= {"last_reading": find_last_reading(user, conversation_id)}
     return render(request, "conversations/chat.html", context)
 
 

@@ -52,7 +52,7 @@ def list_flags(request: ApiRequest, query: Query[FlagsQuery]) -> Page[FlagOut]:
 
 @router.get("/{uuid:flag_id}", response=FlagOut)
 def get_flag(request: ApiRequest, flag_id: UUID) -> FlagOut:
-    return shape(selectors.get_flag_for(request.auth, flag_id))
+    return shape(services.open_flag(user=request.auth, flag_id=flag_id))
 
 
 @router.post("/{uuid:flag_id}/claim", response=FlagOut)

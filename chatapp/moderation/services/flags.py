@@ -18,10 +18,10 @@ MAX_REASON_CHARACTERS = 1000
 
 
 def open_flag(*, user: User, flag_id: UUID) -> Flag:
-    """One flag with everything that a reviewer may see; to read a withheld answer is an audit event."""
+    """One flag with everything that a reviewer may see. To read it is an audit event; a withheld answer has its own."""
     flag = get_flag_for(user, flag_id)
-    if flag.exchange.original:
-        record_event(actor=user, action="moderation.original_read", obj=flag)
+    action = "moderation.original_read" if flag.exchange.original else "moderation.flag_read"
+    record_event(actor=user, action=action, obj=flag)
     return flag
 
 
