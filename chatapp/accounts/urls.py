@@ -17,11 +17,11 @@ urlpatterns = [
         "oidc/<slug:provider_id>/backchannel-logout/",
         logout.backchannel_logout,
         name="openid_connect_backchannel_logout",
+    ),
     # allauth's names.
     path("saml/<slug:organization_slug>/login/", saml.login, name="saml_login"),
     path("saml/<slug:organization_slug>/acs/", saml.acs, name="saml_acs"),
     path("saml/<slug:organization_slug>/acs/finish/", saml.finish_acs, name="saml_finish_acs"),
     path("saml/<slug:organization_slug>/sls/", saml.sls, name="saml_sls"),
     path("saml/<slug:organization_slug>/metadata/", saml.metadata, name="saml_metadata"),
-    ),
 ]
