@@ -8,7 +8,11 @@ const POLL = 2_000;
 const REFRESH_EVERY = 5; // Polls; the whole branch costs more than a running answer.
 const NOTICE_AFTER = 2_000;
 const STOP_AGAIN = 3_000;
+const SETTLED = 1_000; // A socket that is refused for want of room opens first.
+const RELOADED = "reloaded-signed-out";
+const RELOAD_AGAIN = 30_000;
 const offline = document.getElementById("offline");
+const crowded = document.getElementById("crowded");
 const main = document.getElementById("content");
 /** @type {Set<string>} */ const subscribed = new Set();
 let lostAt = Date.now();
@@ -23,6 +27,7 @@ const socket = new Socket("/ws/", {
     lostAt = Infinity;
     main.toggleAttribute("data-connected", true);
     offline.hidden = true;
+    setTimeout(() => (crowded.hidden ||= socket.isOpen), SETTLED);
     subscribed.clear();
     subscribe();
   },
@@ -34,9 +39,17 @@ const socket = new Socket("/ws/", {
     main.removeAttribute("data-connected");
   },
   received: dispatch,
-  signedOut: () => location.reload(),
+  signedOut,
+  crowded: () => (crowded.hidden = false),
   waiting: () => findLive().length > 0,
 });
+
+/** To the sign-in page; the composer keeps its text. Not again and again, should the server let the page in after all. */
+function signedOut() {
+  if (Date.now() - Number(sessionStorage.getItem(RELOADED)) < RELOAD_AGAIN) return;
+  sessionStorage.setItem(RELOADED, String(Date.now()));
+  location.reload();
+}
 
 /** @param {any} frame */
 function dispatch(frame) {

@@ -13,6 +13,7 @@ const PATIENCE = 8_000; // Nobody is, when the question stays unanswered for so 
 const ABNORMAL = 1006;
 const RESTART = 1012;
 const SIGNED_OUT = 4401;
+const TOO_MANY = 4429;
 
 /**
  * @typedef {object} Handlers
@@ -20,6 +21,7 @@ const SIGNED_OUT = 4401;
  * @property {() => void} lost
  * @property {(frame: any) => void} received
  * @property {() => void} signedOut
+ * @property {() => void} crowded there are too many sockets or frames of this user; it comes back when it is told to
  * @property {() => boolean} waiting whether frames are due
  */
 
@@ -37,6 +39,7 @@ export class Socket {
   #heardAt = 0;
   #sentAt = 0;
   #askedAt = 0;
+  #notBefore = 0;
   /** @type {number | undefined} */ #timer;
 
   /** @param {string} path @param {Handlers} handlers */
@@ -62,7 +65,7 @@ export class Socket {
       this.#askedAt = 0;
       this.handlers.received(JSON.parse(event.data));
     };
-    this.#socket.onclose = (event) => this.#closed(event.code);
+    this.#socket.onclose = (event) => this.#closed(event.code, event.reason);
     if (this.isOpen) this.#opened();
   }
 
@@ -102,26 +105,30 @@ export class Socket {
     this.#closed(ABNORMAL);
   }
 
-  /** @param {number} code */
-  #closed(code) {
+  /** @param {number} code @param {string} [reason] */
+  #closed(code, reason = "") {
     this.#socket = null;
     this.handlers.lost();
     if (code === SIGNED_OUT) {
       this.handlers.signedOut();
       return;
     }
+    if (code === TOO_MANY) this.handlers.crowded();
     if (Date.now() - this.#openedAt > STABLE) this.#failures = 0;
     this.#openedAt = Infinity;
     const ceiling = Math.min(LONGEST_DELAY, FIRST_DELAY * 2 ** this.#failures++);
     // With jitter: after a restart of the server its pages do not all come back at once.
-    const delay = code === RESTART ? RESTART_DELAY * Math.random() : ceiling * (0.3 + 0.7 * Math.random());
+    let delay = code === RESTART ? RESTART_DELAY * Math.random() : ceiling * (0.3 + 0.7 * Math.random());
+    const told = /^retry after (\d+) s$/.exec(reason);
+    if (told) delay += Number(told[1]) * 1000;
+    this.#notBefore = told ? Date.now() + Number(told[1]) * 1000 : 0;
     this.#timer = setTimeout(() => this.#retryNow(), delay);
   }
 
   /** The network or the reader is back: the connection may have died unseen. */
   #comeBack() {
     if (this.isOpen) this.#ask();
-    else this.#retryNow();
+    else if (Date.now() >= this.#notBefore) this.#retryNow();
   }
 
   #retryNow() {

@@ -375,3 +375,34 @@ def test_no_notice_while_another_tab_shows_the_conversation(alice: User, second:
     second.wait_settled()
     alice.page.wait_for_timeout(500)  # Longer than tabs wait for each other.
     assert notices(alice.page) == notices(second.page) == []
+
+
+def test_e10_a_page_too_many_says_so_waits_as_long_as_it_is_told_and_works_meanwhile(alice: User) -> None:
+    sockets = Sockets(alice.page)
+    alice.page.reload()
+    in_step(alice)
+    crowded = alice.page.locator("#crowded")
+    expect(crowded).to_be_hidden()
+    sockets.opened[-1].close(code=4429, reason="retry after 4 s")
+    expect(crowded).to_be_visible(timeout=ANSWER_MS)
+    opened = len(sockets.opened)
+    alice.page.evaluate("window.dispatchEvent(new Event('online'))")
+    alice.page.wait_for_timeout(3_000)
+    assert len(sockets.opened) == opened
+    in_step(alice)
+    expect(crowded).to_be_hidden(timeout=ANSWER_MS)
+
+
+def test_b03_a_page_whose_session_is_over_goes_to_the_sign_in_page_once_and_keeps_its_text(alice: User) -> None:
+    sockets = Sockets(alice.page)
+    alice.page.goto(alice.stack.base_url)
+    in_step(alice)
+    alice.page.locator("#composer-text").fill("half a question")
+    for _ in range(2):  # The session lives, so the server lets the page in: it must not reload for ever.
+        sockets.cut(4401)
+        alice.page.wait_for_timeout(1_500)
+    assert len(sockets.opened) == 2
+    expect(alice.page.locator("#composer-text")).to_have_value("half a question")
+    alice.page.context.clear_cookies()
+    alice.page.reload()
+    expect(alice.page).to_have_url(re.compile(r"/accounts/login/\?next=/$"))
