@@ -55,6 +55,7 @@ PROBLEMS: dict[str, Problem] = {
         403, "Text sent to {name} leaves the company, which the route {route} does not allow. Choose another model."
     ),
     "search_unavailable": Problem(503, "Search is not available now. Try again in a minute."),
+    "changed_meanwhile": Problem(409, "Somebody else has changed this meanwhile. Load it again."),
     "own_account": Problem(409, "Nobody closes their own account. Ask another administrator."),
     "last_administrator": Problem(
         409, "This is the last administrator who can sign in. Give another person that role first."

@@ -10,6 +10,7 @@ urlpatterns = [
     path("csp-reports/", receive_policy_reports, name="policy_reports"),
     path("accounts/", include("chatapp.accounts.urls")),
     path("", include("chatapp.api.urls")),
+    path("scim/v2/", include("chatapp.api.scim.urls")),
     path("knowledge/", include("chatapp.retrieval.urls")),
     path("settings/", include("chatapp.accounts.settings_urls")),
     path("console/", include("chatapp.console.urls")),

@@ -43,8 +43,14 @@ def enable_user(*, user: User, actor: User | None, reason: str) -> User:
     """Open a closed account again. Idempotent."""
     user.is_active = True
     if User.objects.filter(pk=user.pk, is_active=False).update(is_active=True):
-        change = {"before": {"active": False}, "after": {"active": True}}
-        record_event(actor=actor, action="user.enabled", obj=user, reason=reason, **change)
+        record_event(
+            actor=actor,
+            action="user.enabled",
+            obj=user,
+            before={"active": False},
+            after={"active": True},
+            reason=reason,
+        )
         announce_access_change(user.pk, AccessChange.RIGHTS)
     return user
 
@@ -61,9 +67,9 @@ def sign_out_everywhere(*, user: User, actor: User | None, reason: str = "") -> 
 def require_another_administrator(*, user: User) -> None:
     """Lock the administrators until the end of the transaction, so that two never step back at once.
 
-    Raises ChatappError("last_administrator") when no other active account has the role that `user` has.
+    Raises ChatappError("last_administrator") when no other active person has the role that `user` has.
     """
-    active = User.objects.filter(is_active=True, roles__contains=[Role.ADMINISTRATOR.value])
+    active = User.objects.filter(is_active=True, is_service=False, roles__contains=[Role.ADMINISTRATOR.value])
     found = set(active.select_for_update().order_by("pk").values_list("pk", flat=True))
     if found == {user.pk}:
         raise ChatappError("last_administrator")

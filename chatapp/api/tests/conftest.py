@@ -4,8 +4,10 @@ from typing import Any
 import pytest
 from django.test import Client
 
-from chatapp.accounts.models import User
+from chatapp.accounts.models import CustomRole, User
 from chatapp.accounts.services import create_api_key
+from chatapp.accounts.services.roles import settle_roles
+from chatapp.api.tests.scim import Directory
 
 Api = Callable[..., Client]
 
@@ -19,6 +21,15 @@ def api() -> Api:
         return Client(headers={"Authorization": f"Bearer {raw}"}, raise_request_exception=False)
 
     return make
+
+
+@pytest.fixture
+def directory(db: None) -> Directory:
+    """The service account `directory`, whose one right is to provision."""
+    CustomRole.objects.create(slug="provisioner", name="Provisioner", permissions=["accounts.provision"])
+    account = User.objects.create(username="directory", is_service=True, own_roles=["provisioner"])
+    settle_roles(user=account)
+    return Directory(create_api_key(user=account)[1])
 
 
 def send(client: Client, method: str, path: str, body: Any = None) -> Any:
