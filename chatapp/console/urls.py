@@ -1,6 +1,6 @@
 from django.urls import path
 
-from chatapp.console.views import audit, flags, home, models, policies, readings, routes, usage, workers
+from chatapp.console.views import audit, flags, home, models, policies, readings, roles, routes, usage, workers
 from chatapp.console.views.reports import list_reports
 
 urlpatterns = [
@@ -29,6 +29,11 @@ urlpatterns = [
     path("readings/<uuid:grant_id>/decide/", readings.decide, name="console_reading_decide"),
     path("readings/<uuid:grant_id>/revoke/", readings.revoke, name="console_reading_revoke"),
     path("readings/<uuid:grant_id>/<uuid:conversation_id>/", readings.read, name="console_read"),
+    path("roles/", roles.list_roles, name="console_roles"),
+    path("roles/new/", roles.new_role, name="console_role_new"),
+    path("roles/groups/<int:group_id>/", roles.give_group_roles, name="console_group_roles"),
+    path("roles/custom/<slug:slug>/", roles.edit_role, name="console_role"),
+    path("roles/custom/<slug:slug>/delete/", roles.delete_role, name="console_role_delete"),
     path("policies/", policies.list_policies, name="console_policies"),
     path("policies/<uuid:policy_id>/active/", policies.set_active, name="console_policy_active"),
 ]
