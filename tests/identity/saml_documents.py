@@ -150,7 +150,8 @@ def signed_response(answer: Answer, pair: KeyPair, *, whole: bool = False, **alg
     """With a signed assertion, or signed as a `whole`."""
     response = make_response(answer)
     sign(response if whole else response.find("saml:Assertion", NAMESPACES), pair, **algorithms)
-    return response
+    # lxml does not find by name what xmlsec put into a tree.
+    return etree.fromstring(etree.tostring(response))
 
 
 def encode(document: Element | bytes) -> str:

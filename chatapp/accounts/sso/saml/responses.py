@@ -9,11 +9,12 @@ from typing import TYPE_CHECKING, Any
 
 from django.http import HttpRequest
 from django.utils import timezone
-from lxml.etree import LxmlError
+from lxml.etree import LxmlError, tostring
 from onelogin.saml2.constants import OneLogin_Saml2_Constants as Names
 from onelogin.saml2.errors import OneLogin_Saml2_Error, OneLogin_Saml2_ValidationError
 from onelogin.saml2.response import OneLogin_Saml2_Response
 from onelogin.saml2.utils import OneLogin_Saml2_Utils
+from onelogin.saml2.xml_utils import OneLogin_Saml2_XML
 
 from chatapp.accounts.models import IdentityProvider
 from chatapp.accounts.sso.saml.errors import SamlError, UnsolicitedError
@@ -72,9 +73,11 @@ def _read(request: HttpRequest, provider: IdentityProvider, metadata: Metadata, 
     addresses = addresses_of(request, provider.slug)
     try:
         response = OneLogin_Saml2_Response(toolkit_settings(provider, addresses, metadata), encoded)
-        check_signatures(response.get_xml_document())
+        # Parsed once more: lxml does not find by name what xmlsec decrypted into a tree.
+        root = OneLogin_Saml2_XML.to_etree(tostring(response.get_xml_document()))
+        check_signatures(root)
         response.is_valid(toolkit_request(request, "saml_acs", provider.slug), raise_exceptions=True)
-        return _read_verified(response, addresses)
+        return _read_verified(response, root, addresses)
     except OneLogin_Saml2_ValidationError as error:
         kind = _UnknownKeyError if error.code == OneLogin_Saml2_ValidationError.INVALID_SIGNATURE else SamlError
         message = f"the response is not valid (code {error.code})"
@@ -84,8 +87,7 @@ def _read(request: HttpRequest, provider: IdentityProvider, metadata: Metadata, 
         raise SamlError(message) from error
 
 
-def _read_verified(response: OneLogin_Saml2_Response, addresses: Addresses) -> Assertion:
-    root: Element = response.get_xml_document()
+def _read_verified(response: OneLogin_Saml2_Response, root: "Element", addresses: Addresses) -> Assertion:
     (assertion,) = root.findall("saml:Assertion", _NAMES)
     in_response_to = root.get("InResponseTo", "")
     if len(in_response_to) > _MAX_ID:
