@@ -5,6 +5,7 @@ import "./composer.js";
 import "./context.js";
 import "./copy.js";
 import "./follow.js";
+import "./links.js";
 import "./live.js";
 import "./notify.js";
 import "./title.js";

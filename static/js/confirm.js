@@ -3,7 +3,7 @@
 const dialog = /** @type {HTMLDialogElement} */ (document.getElementById("confirm"));
 
 /** @param {string} question @param {string} label @returns {Promise<boolean>} */
-function ask(question, label) {
+export function ask(question, label) {
   dialog.querySelector("p").textContent = question;
   dialog.querySelector("[value=confirm]").textContent = label;
   dialog.returnValue = "cancel";
