@@ -47,7 +47,9 @@ def shape(flag: Flag) -> FlagOut:
 
 @router.get("", response=Page[FlagOut])
 def list_flags(request: ApiRequest, query: Query[FlagsQuery]) -> Page[FlagOut]:
-    return page_of(selectors.list_flags_for(request.auth, query.status), query, shape)
+    page = page_of(selectors.list_flags_for(request.auth, query.status), query, shape)
+    services.record_flags_listed(user=request.auth, flag_ids=[flag.id for flag in page.items])
+    return page
 
 
 @router.get("/{uuid:flag_id}", response=FlagOut)

@@ -12,7 +12,7 @@ from chatapp.console.review import FILTERS, PRESETS, reason_from
 from chatapp.errors import ChatappError
 from chatapp.moderation.models import Flag, Severity
 from chatapp.moderation.selectors import get_flag_for, list_flags_for
-from chatapp.moderation.services import claim_flag, decide_flag, open_flag
+from chatapp.moderation.services import claim_flag, decide_flag, open_flag, record_flags_listed
 
 PAGE_SIZE = 30
 
@@ -24,6 +24,7 @@ def list_flags(request: ConsoleRequest) -> HttpResponse:
     flags = list_flags_for(request.user, status, severity=severity or None)
     query = ListQuery(limit=PAGE_SIZE, cursor=request.GET.get("cursor", "")[:200])
     page = page_of(flags, query, lambda flag: flag_row(flag, user=request.user))
+    record_flags_listed(user=request.user, flag_ids=[row.flag.id for row in page.items])
     context = {"page": page, "status": status, "severity": severity, "filters": FILTERS, "severities": Severity.values}
     template = "console/_flag_page.html" if request.htmx and query.cursor else "console/flags.html"
     return render(request, template, {**context, "tabs": tabs_for(request)})

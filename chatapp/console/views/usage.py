@@ -5,6 +5,7 @@ from django.shortcuts import render
 from django.utils import timezone
 from django.views.decorators.http import require_GET
 
+from chatapp.accounts.services import record_event
 from chatapp.console.access import ConsoleRequest, console_page, tabs_for
 from chatapp.console.read_models.usage import (
     BAR_STEP,
@@ -40,6 +41,7 @@ def show_usage(request: ConsoleRequest) -> HttpResponse:
 @console_page("accounts.view_usage")
 def download_usage(request: ConsoleRequest) -> HttpResponse:
     days, by = parse_query(request.GET.get("days", "7"), request.GET.get("by", "version"))
+    record_event(actor=request.user, action="usage.exported", detail={"days": days, "by": by.value})
     name = f"usage-by-{by}-{days}-days-{timezone.localdate()}.csv"
     response = HttpResponse(
         content_type="text/csv; charset=utf-8", headers={"Content-Disposition": f'attachment; filename="{name}"'}

@@ -77,7 +77,7 @@ def decide_reading(*, user: User, grant_id: UUID, approve: bool) -> ReadingGrant
     )
     if not decided:
         raise ChatappError("reading_decided")
-    _record(user, f"conversation.reading_{'approved' if approve else 'refused'}", grant)
+    _record(user, "conversation.reading_approved" if approve else "conversation.reading_refused", grant)
     return get_reading_grant_for(user, grant_id)
 
 

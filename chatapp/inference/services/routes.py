@@ -35,7 +35,14 @@ def set_serving_version(*, user: User | None, version: ModelVersion, route: str 
     retry_version(user=user, version=version)
     if before is None or before.version_id != version.id:
         detail: dict[str, object] = {"route": route, "from": before.version.name if before else "", "to": version.name}
-        record_event(actor=user, action="inference.version_served", obj=version, detail=detail)
+        record_event(
+            actor=user,
+            action="inference.version_served",
+            obj=version,
+            detail=detail,
+            before={"version": detail["from"]},
+            after={"version": detail["to"]},
+        )
     return after
 
 
@@ -76,7 +83,7 @@ def configure_route(
     added = _added_versions(plan, before)
     for given in added:
         require_served(given)
-    described = plan.describe_change(before)
+    described, then = plan.describe_change(before), plan_of(before).describe() if before else None
     route, _ = Route.objects.update_or_create(name=name, defaults={**plan.columns(), "updated_by": user})
     _replace_arms(route, plan)
     _replace_rules(route, plan)
@@ -87,7 +94,14 @@ def configure_route(
     for given in added:
         retry_version(user=user, version=given)
     if described:
-        record_event(actor=user, action="inference.route_configured", obj=route, detail=described)
+        record_event(
+            actor=user,
+            action="inference.route_configured",
+            obj=route,
+            detail=described,
+            before=then,
+            after=plan.describe(),
+        )
     return load_route(name)
 
 

@@ -1,5 +1,5 @@
 from chatapp.moderation.services.exchanges import record_exchange
-from chatapp.moderation.services.flags import claim_flag, decide_flag, open_flag
+from chatapp.moderation.services.flags import claim_flag, decide_flag, open_flag, record_flags_listed
 from chatapp.moderation.services.policies import create_policy_version, set_policy_active
 
 __all__ = [
@@ -8,5 +8,6 @@ __all__ = [
     "decide_flag",
     "open_flag",
     "record_exchange",
+    "record_flags_listed",
     "set_policy_active",
 ]

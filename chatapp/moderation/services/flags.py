@@ -1,3 +1,4 @@
+from collections.abc import Iterable
 from datetime import timedelta
 from uuid import UUID
 
@@ -23,6 +24,13 @@ def open_flag(*, user: User, flag_id: UUID) -> Flag:
     action = "moderation.original_read" if flag.exchange.original else "moderation.flag_read"
     record_event(actor=user, action=action, obj=flag)
     return flag
+
+
+def record_flags_listed(*, user: User, flag_ids: Iterable[UUID]) -> None:
+    """A list shows excerpts of what other people wrote."""
+    listed = [str(flag_id) for flag_id in flag_ids]
+    if listed:
+        record_event(actor=user, action="moderation.flags_listed", detail={"flags": listed})
 
 
 @transaction.atomic
@@ -64,7 +72,14 @@ def decide_flag(*, user: User, flag_id: UUID, decision: str, reason: str) -> Fla
     flag = get_flag_for(user, flag_id)
     if not decided:
         raise _refusal(flag)
-    record_event(actor=user, action="moderation.flag_decided", obj=flag, detail={"decision": decision})
+    record_event(
+        actor=user,
+        action="moderation.flag_decided",
+        obj=flag,
+        detail={"decision": decision},
+        before={"status": FlagStatus.CLAIMED.value},
+        after={"status": DECISIONS[decision].value},
+    )
     return flag
 
 

@@ -37,7 +37,13 @@ def create_policy_version(
     _lock_policies()
     last = PolicyVersion.objects.filter(name=name).aggregate(last=Max("number"))["last"] or 0
     policy = PolicyVersion.objects.create(name=name, number=last + 1, checks=checks, created_by=user)
-    record_event(actor=user, action="moderation.policy_created", obj=policy, detail={"policy": str(policy)})
+    record_event(
+        actor=user,
+        action="moderation.policy_created",
+        obj=policy,
+        detail={"policy": str(policy)},
+        after={"checks": checks},
+    )
     if activate:
         _activate(user=user, policy=policy)
     return policy
@@ -55,11 +61,19 @@ def set_policy_active(*, user: User, policy_id: UUID, active: bool) -> PolicyVer
     elif policy.active and not active:
         policy.active = False
         policy.save(update_fields=["active"])
-        record_event(actor=user, action="moderation.policy_deactivated", obj=policy, detail={"policy": str(policy)})
+        record_event(
+            actor=user,
+            action="moderation.policy_deactivated",
+            obj=policy,
+            detail={"policy": str(policy)},
+            before={"active": str(policy)},
+            after={"active": ""},
+        )
     return policy
 
 
 def _activate(*, user: User | None, policy: PolicyVersion) -> None:
+    replaced = PolicyVersion.objects.filter(name=policy.name, active=True).first()
     PolicyVersion.objects.filter(name=policy.name, active=True).update(active=False)
     if PolicyVersion.objects.filter(active=True).count() >= MAX_ACTIVE:
         raise ChatappError(
@@ -67,7 +81,14 @@ def _activate(*, user: User | None, policy: PolicyVersion) -> None:
         )
     policy.active = True
     policy.save(update_fields=["active"])
-    record_event(actor=user, action="moderation.policy_activated", obj=policy, detail={"policy": str(policy)})
+    record_event(
+        actor=user,
+        action="moderation.policy_activated",
+        obj=policy,
+        detail={"policy": str(policy)},
+        before={"active": str(replaced or "")},
+        after={"active": str(policy)},
+    )
 
 
 def _lock_policies() -> None:

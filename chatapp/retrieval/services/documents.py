@@ -114,7 +114,8 @@ def delete_document(*, user: User, document: Document) -> None:
     with transaction.atomic():
         Document.objects.select_for_update().filter(pk=document.pk).first()
         keys = list(DocumentVersion.objects.filter(document=document).values_list("file", flat=True))
-        record_event(actor=user, action="document.deleted", obj=document, detail={"name": document.name})
+        detail: dict[str, object] = {"name": document.name, "collection": document.collection.slug}
+        record_event(actor=user, action="document.deleted", obj=document, detail=detail)
         Document.objects.filter(pk=document.pk).delete()
         for key in keys:
             transaction.on_commit(partial(default_storage.delete, key), robust=True)
