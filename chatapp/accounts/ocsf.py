@@ -20,7 +20,13 @@ _CLASSES = {
     "session": _AUTHENTICATION,
     "user": _ACCOUNT_CHANGE,
 }
-_SESSIONS = {"login": (1, "Logon"), "login_failed": (1, "Logon"), "sso_failed": (1, "Logon"), "logout": (2, "Logoff")}
+_SESSIONS = {
+    "login": (1, "Logon"),
+    "login_failed": (1, "Logon"),
+    "sso_failed": (1, "Logon"),
+    "logout": (2, "Logoff"),
+    "ended": (2, "Logoff"),
+}
 _ACCOUNTS = {
     "created": (1, "Create"),
     "created_by_sso": (1, "Create"),

@@ -1,0 +1,70 @@
+"""What people change is written down, and docs/audit.md lists every action."""
+
+import ast
+import re
+
+from tests.architecture.audit_actions import DOCUMENT, RECORDERS, actions, name_of_call, with_table
+from tests.architecture.sources import modules
+
+# Writes of people that leave no event, each with its reason.
+QUIET = {
+    "forget_actor": "part of an erasure, which is an event itself",
+    "record_exchange": "what review works on, made by the product and not by a person's act",
+    "require_another_administrator": "a check: it writes nothing",
+    "start_sign_in": "part of signing in, which is an event itself",
+    "touch_api_key": "when a key was last used is on the key",
+}
+APPS = ("accounts", "inference", "moderation", "retrieval", "privacy")
+_SERVICES = re.compile(r"/services(/[a-z_]+)?\.py$")
+
+
+def functions() -> dict[str, set[str]]:
+    """Of all services: the names that each function calls."""
+    return {
+        node.name: {name_of_call(inner) for inner in ast.walk(node)}
+        for module in modules()
+        if _SERVICES.search(module.path)
+        for node in module.tree.body
+        if isinstance(node, ast.FunctionDef)
+    }
+
+
+def recorders() -> set[str]:
+    """Functions that write an event themselves, or call one that does."""
+    known, calls = set(RECORDERS), functions()
+    while True:
+        more = {name for name, called in calls.items() if called & known} - known
+        if not more:
+            return known
+        known |= more
+
+
+def writes_of_people() -> dict[str, str]:
+    found = {}
+    for module in modules():
+        is_reading = module.path.startswith("chatapp/conversations/readings/")
+        if not _SERVICES.search(module.path) or not (module.app in APPS or is_reading):
+            continue
+        for node in module.tree.body:
+            if isinstance(node, ast.FunctionDef) and not node.name.startswith("_"):
+                names = {argument.arg for argument in [*node.args.args, *node.args.kwonlyargs]}
+                if names & {"user", "actor"}:
+                    found[node.name] = module.path
+    return found
+
+
+def test_what_people_change_is_written_down() -> None:
+    known = recorders()
+    missing = {name: path for name, path in writes_of_people().items() if name not in known and name not in QUIET}
+    assert missing == {}
+
+
+def test_the_list_of_quiet_writes_is_not_stale() -> None:
+    assert set(QUIET) <= set(functions())
+    assert not set(QUIET) & recorders()
+
+
+def test_every_action_is_spelled_out_in_the_documentation() -> None:
+    text = DOCUMENT.read_text()
+    assert with_table(text) == text, "run python -m tests.architecture.audit_actions"
+    assert {"access.denied", "conversation.read_by_grant", "document.deleted", "session.login"} <= set(actions())
