@@ -17,8 +17,10 @@ from django.urls import reverse
 from django.utils.http import url_has_allowed_host_and_scheme
 
 from chatapp.accounts import selectors, services
+from chatapp.accounts.metrics import count_sign_in
 from chatapp.accounts.models import User
 from chatapp.accounts.sso.apps import make_app
+from chatapp.accounts.sso.provisioned import open_provisioned_account
 from chatapp.accounts.sso.rights import follow_groups
 from chatapp.accounts.sso.saml.errors import SamlError
 from chatapp.accounts.sso.session import GuardedSession
@@ -39,6 +41,12 @@ class AccountAdapter(DefaultAccountAdapter):  # type: ignore[misc]
             url, allowed_hosts={self.request.get_host()}, require_https=self.request.is_secure()
         )
 
+    def pre_login(self, request: HttpRequest, user: User, **kwargs: Any) -> HttpResponse | None:
+        if user.is_service:  # A program has keys; nobody signs in as one, whoever vouches for it.
+            return self.respond_user_inactive(request, user)
+        refused: HttpResponse | None = super().pre_login(request, user, **kwargs)
+        return refused
+
     def login(self, request: HttpRequest, user: User) -> None:
         super().login(request, user)
         services.record_event(actor=user, action="session.login", obj=user)
@@ -49,9 +57,12 @@ class AccountAdapter(DefaultAccountAdapter):  # type: ignore[misc]
         services.record_event(actor=user, action="session.logout", obj=user)
 
     def authentication_failed(self, request: HttpRequest, **credentials: Any) -> None:
+        if getattr(request, "was_locked_out", False):
+            return  # Told once, when it was locked.
         # A name that nobody has may be a password typed into the wrong field, so it is not kept.
         user = selectors.get_user_by_name(str(credentials.get("username", "")))
-        services.record_event(actor=None, action="session.login_failed", obj=user)
+        locked = getattr(request, "axes_locked_out", False)
+        services.record_event(actor=None, action="session.locked_out" if locked else "session.login_failed", obj=user)
 
     def respond_user_inactive(self, request: HttpRequest, user: User) -> HttpResponse:
         messages.error(request, _INACTIVE)
@@ -79,6 +90,8 @@ class SocialAccountAdapter(DefaultSocialAccountAdapter):  # type: ignore[misc]
     def pre_social_login(self, request: HttpRequest, sociallogin: SocialLogin) -> None:
         # Addresses are no identity: an address can be given to another person, or never have been verified.
         sociallogin.email_addresses = []
+        if not sociallogin.is_existing:
+            open_provisioned_account(request, sociallogin)
         if sociallogin.is_existing:
             follow_groups(sociallogin)
 
@@ -104,6 +117,7 @@ class SocialAccountAdapter(DefaultSocialAccountAdapter):  # type: ignore[misc]
         # These are in words of ours or a code of the provider's; of other errors only the kind is logged.
         reason = str(exception) if isinstance(exception, OAuth2Error | SamlError) else type(exception).__name__
         log.warning("sso_failed", reason=reason[:200])
+        count_sign_in("saml" if isinstance(exception, SamlError) else "oidc", "failed")
         services.record_event(actor=None, action="session.sso_failed")
         messages.error(request, _SSO_FAILED)
         raise ImmediateHttpResponse(redirect("account_login"))

@@ -5,11 +5,9 @@ from collections.abc import Collection, Mapping
 from uuid import UUID
 
 from allauth.socialaccount.models import SocialAccount
-from django.conf import settings
-from django.db.models import Q, QuerySet
+from django.db.models import QuerySet
 
 from chatapp.accounts.models import (
-    IdentityProvider,
     ProvisionedGroup,
     ProvisionedMembership,
     ProvisionedUser,
@@ -17,6 +15,7 @@ from chatapp.accounts.models import (
     User,
 )
 from chatapp.accounts.permissions import require
+from chatapp.accounts.selectors.sso import list_identity_providers
 from chatapp.errors import ChatappError
 
 
@@ -76,46 +75,37 @@ def provider_of(client: User) -> ProvisioningClient:
     configured = ProvisioningClient.objects.filter(account=client).first()
     if configured is not None:
         return configured
-    slugs = _enabled_providers()
+    slugs = [provider.slug for provider in list_identity_providers()]
     return ProvisioningClient(account=client, provider=slugs[0] if len(slugs) == 1 else "")
 
 
-def find_signed_in_user(*, source: ProvisioningClient, external_id: str) -> User | None:
-    """Who has signed in by the client's provider with this identity already. Never by name or address."""
-    if not (source.provider and external_id):
+def claim_of(provider: str) -> str:
+    """What the provider says at a sign-in that equals a SCIM `externalId`."""
+    configured = ProvisioningClient.objects.filter(provider=provider).order_by("pk").first()
+    return configured.claim if configured is not None else "sub"
+
+
+def find_signed_in_user(*, provider: str, external_id: str) -> User | None:
+    """Who has signed in by this provider with this identity already. Never by name or address."""
+    if not (provider and external_id):
         return None
-    accounts = SocialAccount.objects.filter(provider=source.provider).select_related("user")
-    if source.claim == "sub":
-        told = Q(uid=external_id)
-    else:
-        told = Q(extra_data__id_token__contains={source.claim: external_id})
-        told |= Q(extra_data__userinfo__contains={source.claim: external_id})
-    found = [account.user for account in accounts.filter(told)[:2]]
+    accounts = SocialAccount.objects.filter(provider=provider, extra_data__external_id=external_id)
+    found = [account.user for account in accounts.select_related("user")[:2]]
     return found[0] if len(found) == 1 else None
 
 
-def find_provisioned_user(*, provider: str, subject: str, claims: Mapping[str, object] | None = None) -> User | None:
+def find_provisioned_user(*, provider: str, external_id: str) -> User | None:
     """Whose account a first sign-in by this provider opens: that of the same external id, active or not.
 
     Never by name or address. None also when somebody of the provider uses that account already.
     """
-    source = ProvisioningClient.objects.filter(provider=provider).order_by("pk").first()
-    claim = source.claim if source is not None else "sub"
-    told = subject if claim == "sub" else (claims or {}).get(claim)
-    if not isinstance(told, str) or not told:
+    if not external_id:
         return None
-    people = ProvisionedUser.objects.filter(provider=provider, external_id=told).select_related("user")
+    people = ProvisionedUser.objects.filter(provider=provider, external_id=external_id).select_related("user")
     person = people.first()
     if person is None or SocialAccount.objects.filter(user_id=person.pk, provider=provider).exists():
         return None
     return person.user
-
-
-def _enabled_providers() -> list[str]:
-    configured = [
-        app["provider_id"] for kind in settings.SOCIALACCOUNT_PROVIDERS.values() for app in kind.get("APPS", ())
-    ]
-    return [*configured, *IdentityProvider.objects.filter(enabled=True).values_list("slug", flat=True)]
 
 
 def _uuids(ids: Collection[str]) -> list[UUID]:

@@ -109,7 +109,7 @@ def _returning(source: ProvisioningClient, record: PersonRecord) -> ProvisionedU
 
 
 def _signed_in(source: ProvisioningClient, record: PersonRecord) -> ProvisionedUser | None:
-    user = find_signed_in_user(source=source, external_id=record.external_id)
+    user = find_signed_in_user(provider=source.provider, external_id=record.external_id)
     if user is None or ProvisionedUser.objects.filter(user=user).exists():
         return None
     person = ProvisionedUser(user=user, provider=source.provider, changed_at=timezone.now())

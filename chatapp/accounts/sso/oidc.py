@@ -15,6 +15,7 @@ from chatapp.accounts.models import IdentityProvider, SignIn
 from chatapp.accounts.sso.apps import make_app
 from chatapp.accounts.sso.claims import clean
 from chatapp.accounts.sso.documents import discover
+from chatapp.accounts.sso.provisioned import keep_external_id
 from chatapp.accounts.sso.rights import keep_groups
 from chatapp.accounts.sso.tokens import read_id_token
 
@@ -62,6 +63,7 @@ class OpenIdAdapter(OpenIDConnectOAuth2Adapter):  # type: ignore[misc]
         response = {"id_token": {**profile, "sub": claims["sub"]}}
         login: SocialLogin = self.get_provider().sociallogin_from_response(request, response)
         keep_groups(login, self.identity_provider, merged)
+        keep_external_id(login, self.identity_provider, merged)
         request.voucher = self._vouch(claims, id_token)  # type: ignore[attr-defined]
         return login
 

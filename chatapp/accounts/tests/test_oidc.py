@@ -14,6 +14,11 @@ from django.contrib.messages import get_messages
 from django.test import Client
 
 from chatapp.accounts.models import AuditEvent, Role, User
+from chatapp.accounts.services.provisioned_users import (
+    PersonRecord,
+    create_provisioned_user,
+    remove_provisioned_user,
+)
 
 LOGIN = "/accounts/oidc/sso/login/"
 CALLBACK = "/accounts/oidc/sso/login/callback/"
@@ -112,6 +117,40 @@ def test_the_same_address_and_name_of_another_subject_are_another_user(client: C
     assert None not in users
     assert len(users) == 3
     assert all(user.roles == [Role.EMPLOYEE] for user in users - {local})
+
+
+@pytest.mark.django_db
+def test_b12_a_provisioned_person_signs_in_to_that_account_by_the_subject_only(
+    client: Client, provider: str, ada: User
+) -> None:
+    wrong = create_provisioned_user(
+        client=ada, record=PersonRecord(user_name="alice@example.com", email="alice@example.com", external_id="00u-eve")
+    )
+    right = create_provisioned_user(client=ada, record=PersonRecord(user_name="a.smith", external_id="00u-alice"))
+    sign_in(client)
+    assert signed_in(client) == right.user
+    assert AuditEvent.objects.filter(action="user.linked_to_provider", object_id=str(right.pk)).count() == 1
+    again = Client()
+    sign_in(again)
+    assert signed_in(again) == right.user
+    assert User.objects.get(pk=wrong.pk).last_login is None
+
+
+@pytest.mark.django_db
+def test_who_was_deprovisioned_makes_no_new_account_by_signing_in(client: Client, provider: str, ada: User) -> None:
+    person = create_provisioned_user(client=ada, record=PersonRecord(user_name="a.smith", external_id="00u-alice"))
+    remove_provisioned_user(client=ada, person=person)
+    before = User.objects.count()
+    sign_in(client)
+    assert signed_in(client) is None
+    assert User.objects.count() == before
+
+
+@pytest.mark.django_db
+def test_who_signed_in_before_is_the_person_that_is_provisioned_later(client: Client, provider: str, ada: User) -> None:
+    sign_in(client)
+    record = PersonRecord(user_name="a.smith", external_id="00u-alice")
+    assert create_provisioned_user(client=ada, record=record).user == signed_in(client)
 
 
 @pytest.mark.django_db

@@ -90,7 +90,7 @@ def answer(document: dict[str, Any], *, status: int = 200) -> HttpResponse:
 
 def _let_in(request: ScimRequest) -> None:
     """Raises ChatappError: unauthenticated, forbidden, read_only_key."""
-    client = BearerKey(permission="accounts.provision")(request)
+    client = BearerKey("scim", permission="accounts.provision")(request)
     if not isinstance(client, User):
         raise ChatappError("unauthenticated")
     request.client = client

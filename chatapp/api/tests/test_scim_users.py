@@ -193,32 +193,24 @@ def test_the_last_administrator_cannot_be_provisioned_away(directory: Directory)
     directory.expect(200, "PATCH", f"/Users/{made['id']}", off)
 
 
-def test_sso_and_scim_are_one_person_by_external_id_only(directory: Directory, settings: Any) -> None:
+def test_b12_sso_and_scim_are_one_person_by_external_id_only(directory: Directory) -> None:
     client = User.objects.get(username="directory")
     ProvisioningClient.objects.create(account=client, provider="sso")
     made = directory.add_user(USERNAME, externalId="sub-1", emails=[{"value": "g@corp.example"}])
-    found = find_provisioned_user(provider="sso", subject="sub-1")
-    assert found == user(made)
-    for provider, subject in (("sso", "g@corp.example"), ("sso", USERNAME), ("other", "sub-1"), ("sso", "")):
-        assert find_provisioned_user(provider=provider, subject=subject) is None
+    assert find_provisioned_user(provider="sso", external_id="sub-1") == user(made)
+    for provider, external_id in (("sso", "g@corp.example"), ("sso", USERNAME), ("other", "sub-1"), ("sso", "")):
+        assert find_provisioned_user(provider=provider, external_id=external_id) is None
     SocialAccount.objects.create(user=user(made), provider="sso", uid="sub-1")
-    assert find_provisioned_user(provider="sso", subject="sub-1") is None
+    assert find_provisioned_user(provider="sso", external_id="sub-1") is None
 
 
-def test_another_claim_can_tell_who_it_is(directory: Directory) -> None:
+def test_who_signed_in_first_is_adopted_by_the_identity_of_the_sign_in(directory: Directory) -> None:
     client = User.objects.get(username="directory")
     ProvisioningClient.objects.create(account=client, provider="entra", claim="oid")
-    made = directory.add_user(USERNAME, externalId="oid-1")
-    assert find_provisioned_user(provider="entra", subject="oid-1") is None
-    assert find_provisioned_user(provider="entra", subject="pairwise", claims={"oid": "oid-1"}) == user(made)
-    assert find_provisioned_user(provider="entra", subject="pairwise", claims={"oid": ["oid-1"]}) is None
-
-
-def test_who_signed_in_first_is_adopted_by_the_subject(directory: Directory) -> None:
-    client = User.objects.get(username="directory")
-    ProvisioningClient.objects.create(account=client, provider="sso")
     grace = make_person("grace")
-    SocialAccount.objects.create(user=grace, provider="sso", uid="sub-9")
-    made = directory.add_user(USERNAME, externalId="sub-9")
+    SocialAccount.objects.create(user=grace, provider="entra", uid="pairwise", extra_data={"external_id": "oid-9"})
+    other = directory.add_user("other", externalId="pairwise")
+    assert other["id"] != str(grace.pk)
+    made = directory.add_user(USERNAME, externalId="oid-9")
     assert made["id"] == str(grace.pk)
     assert AuditEvent.objects.filter(action="user.adopted_by_provisioning", object_id=str(grace.pk)).exists()
