@@ -1,10 +1,14 @@
 """Who may come in at all: accounts are closed and opened here, and sessions ended."""
 
+from collections.abc import Iterable
+
 from django.contrib.sessions.models import Session
 from django.db import transaction
 
 from chatapp.accounts.models import Role, SignIn, User
+from chatapp.accounts.permissions import require
 from chatapp.accounts.services.audit import record_event
+from chatapp.accounts.services.roles import set_roles
 from chatapp.accounts.signals import AccessChange, announce_access_change
 from chatapp.errors import ChatappError
 
@@ -53,6 +57,23 @@ def enable_user(*, user: User, actor: User | None, reason: str) -> User:
         )
         announce_access_change(user.pk, AccessChange.RIGHTS)
     return user
+
+
+@transaction.atomic
+def change_person(
+    *, person: User, actor: User, active: bool | None = None, roles: Iterable[str] | None = None, reason: str = ""
+) -> None:
+    """What an administrator may change of somebody: all of it or nothing. None leaves it as it is.
+
+    Raises ChatappError: forbidden, invalid, own_account, last_administrator.
+    """
+    require(actor, "accounts.manage_users")
+    if roles is not None:
+        set_roles(user=person, roles=roles, actor=actor, reason=reason)
+    if active is True:
+        enable_user(user=person, actor=actor, reason=reason)
+    if active is False:
+        disable_user(user=person, actor=actor, reason=reason)
 
 
 @transaction.atomic

@@ -16,6 +16,7 @@ from chatapp.api.resources import (
     routes,
     search,
     usage,
+    users,
 )
 
 ROUTERS: dict[str, Router] = {
@@ -32,4 +33,5 @@ ROUTERS: dict[str, Router] = {
     "/rollouts": rollouts.router,
     "/usage": usage.router,
     "/audit": audit.router,
+    "/users": users.router,
 }
