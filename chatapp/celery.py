@@ -21,6 +21,7 @@ TASKS = {
     PIPELINE_QUEUE: (
         "chatapp.accounts.tasks.log_audit_head",
         "chatapp.accounts.tasks.seal_audit_events",
+        "chatapp.conversations.tasks.delete_expired_conversations",
         "chatapp.conversations.tasks.purge_cached_answers",
         "chatapp.conversations.tasks.sweep_generations",
         "chatapp.retrieval.tasks.process_document",
@@ -100,6 +101,11 @@ def configure() -> None:
                 "task": "chatapp.conversations.tasks.sweep_generations",
                 "schedule": 2.0,
                 "options": {"expires": 5},
+            },
+            "delete-expired-conversations": {
+                "task": "chatapp.conversations.tasks.delete_expired_conversations",
+                "schedule": 60.0,
+                "options": {"expires": 50},
             },
             "purge-cached-answers": {
                 "task": "chatapp.conversations.tasks.purge_cached_answers",

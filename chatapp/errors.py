@@ -28,6 +28,8 @@ PROBLEMS: dict[str, Problem] = {
     "conversation_full": Problem(
         409, "{limit} questions are waiting in this conversation already. Wait for an answer, or stop one of them."
     ),
+    "temporary_off": Problem(409, "Temporary chats are not available here. Start a chat that is kept."),
+    "under_hold": Problem(409, "A legal hold keeps this. It can be deleted once the hold is released."),
     "not_waiting": Problem(409, "This answer is not waiting any more."),
     "no_faster_model": Problem(409, "No faster model is free now. The answer keeps its place in the queue."),
     "rate_limited": Problem(429, "Too many requests. Try again in {seconds} seconds."),

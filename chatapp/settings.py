@@ -262,6 +262,8 @@ SOCKETS_PER_ADDRESS = env.int("SOCKETS_PER_ADDRESS", default=2000)
 SOCKET_FRAMES_PER_SECOND = env.int("SOCKET_FRAMES_PER_SECOND", default=50)
 ANSWER_MAX_TOKENS = env.int("ANSWER_MAX_TOKENS", default=1024)
 ANSWER_DEADLINE_SECONDS = env.int("ANSWER_DEADLINE_SECONDS", default=900)
+# A temporary chat is deleted when its owner ends it, or after these hours; 0: there are none.
+TEMPORARY_CHAT_HOURS = env.int("TEMPORARY_CHAT_HOURS", default=24)
 LEASE_SECONDS = env.int("LEASE_SECONDS", default=10)
 DRAIN_SECONDS = env.int("DRAIN_SECONDS", default=6)
 DATABASE_PATIENCE_SECONDS = env.int("DATABASE_PATIENCE_SECONDS", default=60)

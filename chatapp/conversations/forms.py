@@ -16,6 +16,7 @@ class MessageForm(forms.Form):
     message = forms.UUIDField(error_messages={"required": "the message has no id."})
     conversation = forms.UUIDField(error_messages={"required": "the conversation has no id."})
     leaf = forms.UUIDField(required=False)
+    temporary = forms.BooleanField(required=False)
 
 
 class EditForm(forms.Form):

@@ -37,12 +37,14 @@ class Turn:
 
 
 def list_conversations_for(user: User) -> QuerySet[Conversation]:
-    return Conversation.objects.filter(owner=user, origin=Origin.PAGE).order_by("-updated_at", "-id")
+    """Those of pages; temporary ones are in no list."""
+    kept = Conversation.objects.filter(owner=user, origin=Origin.PAGE, expires_at=None, deleted_at=None)
+    return kept.order_by("-updated_at", "-id")
 
 
 def get_conversation_for(user: User, conversation_id: UUID) -> Conversation:
     """Raises ChatappError("not_found") for what is not the user's, as for what never existed."""
-    conversation = Conversation.objects.filter(owner=user, id=conversation_id).first()
+    conversation = Conversation.objects.filter(owner=user, id=conversation_id, deleted_at=None).first()
     if conversation is None:
         raise ChatappError("not_found")
     return conversation
@@ -52,7 +54,7 @@ def list_generations_for(user: User) -> QuerySet[Generation]:
     """With `cost`, once the answer has ended."""
     outcome = AnswerOutcome.objects.filter(generation_id=OuterRef("pk"))
     return (
-        Generation.objects.filter(user=user)
+        Generation.objects.filter(user=user, message__conversation__deleted_at=None)
         .select_related("message", "version", "route", "fallback_from")
         .annotate(cost=Subquery(outcome.values("cost")))
         .order_by("-created_at", "-id")
@@ -68,7 +70,8 @@ def get_generation_for(user: User, generation_id: UUID) -> Generation:
 
 
 def list_messages_for(user: User) -> QuerySet[Message]:
-    return Message.objects.filter(conversation__owner=user).select_related("generation").order_by("-created_at", "-id")
+    own = Message.objects.filter(conversation__owner=user, conversation__deleted_at=None)
+    return own.select_related("generation").order_by("-created_at", "-id")
 
 
 def get_thread_for(user: User, conversation_id: UUID, leaf_id: UUID | None = None) -> list[Turn]:
@@ -76,8 +79,10 @@ def get_thread_for(user: User, conversation_id: UUID, leaf_id: UUID | None = Non
 
     Raises ChatappError("not_found") when the conversation or the leaf is not the user's.
     """
-    own = Message.objects.filter(conversation_id=conversation_id, conversation__owner=user)
-    messages = {message.id: message for message in own.select_related(*_OF_A_TURN)}
+    own = Message.objects.filter(
+        conversation_id=conversation_id, conversation__owner=user, conversation__deleted_at=None
+    )
+    messages = {message.id: message for message in own.select_related(*_OF_A_TURN, "conversation")}
     if not messages:
         get_conversation_for(user, conversation_id)
         return []
@@ -99,7 +104,8 @@ def get_thread_for(user: User, conversation_id: UUID, leaf_id: UUID | None = Non
 def get_turn_for(user: User, message_id: UUID) -> Turn:
     """Raises ChatappError("not_found")."""
     messages = Message.objects.select_related(*_OF_A_TURN, "conversation")
-    message = messages.filter(conversation__owner=user, id=message_id).first()
+    own = messages.filter(conversation__owner=user, conversation__deleted_at=None)
+    message = own.filter(id=message_id).first()
     if message is None:
         raise ChatappError("not_found")
     siblings = Message.objects.filter(conversation_id=message.conversation_id, parent_id=message.parent_id)

@@ -23,6 +23,11 @@ def do_side_work(task: str, generation_id: str, tries: int = 0) -> None:
     do_side_work(current_worker(), Task(task), UUID(generation_id), tries=tries)
 
 
+@app.task(expires=50)
+def delete_expired_conversations() -> None:
+    services.delete_expired_conversations()
+
+
 @app.task(expires=600)
 def purge_cached_answers() -> None:
     services.purge_cached_answers()

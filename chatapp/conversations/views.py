@@ -48,6 +48,8 @@ def _thread(user: User, conversation_id: UUID, turns: list[selectors.Turn]) -> d
         "thread": render_turns(turns, user=user),
         "leaf": turns[-1].message.id if turns else None,
         "limit": settings.MESSAGE_MAX_CHARACTERS,
+        "is_temporary": bool(turns) and turns[0].message.conversation.is_temporary,
+        "temporary_hours": settings.TEMPORARY_CHAT_HOURS,
     }
 
 
@@ -130,6 +132,7 @@ def post_message(request: HttpRequest) -> HttpResponse:
         conversation_id=data["conversation"],
         leaf_id=data["leaf"],
         choice=parse_choice(request.POST),
+        is_temporary=data["temporary"],
     )
     if not cast("ChatRequest", request).htmx:
         return redirect("conversation", data["conversation"])

@@ -9,10 +9,13 @@ class PrivacyConfig(AppConfig):
 
     def ready(self) -> None:
         from chatapp.encryption import set_key_source
+        from chatapp.holds import set_register
         from chatapp.privacy import checks  # noqa: F401 (registers them)
+        from chatapp.privacy.selectors.holds import StoredHolds
         from chatapp.privacy.selectors.keys import stored_keys
 
         set_key_source(stored_keys)
+        set_register(StoredHolds())
         post_migrate.connect(_prepare_keys, sender=self)
 
 

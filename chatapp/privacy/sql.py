@@ -81,3 +81,19 @@ def count_by_key(column: Column) -> dict[str, int]:
     with connection.cursor() as cursor:
         cursor.execute(statement, [MARK, FERNET_MARK])
         return {str(name): int(count) for name, count in cursor.fetchall()}
+
+
+def find_mentions(word: str, *, without: frozenset[str] = frozenset()) -> dict[str, int]:
+    """By table, how many rows have `word` anywhere in their text form. Reads every row of every table."""
+    found = {}
+    tables = {model._meta.db_table for model in apps.get_models(include_auto_created=True)} - without  # noqa: SLF001
+    pattern = "%" + word.replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_") + "%"
+    with connection.cursor() as cursor:
+        for table in sorted(tables):
+            cursor.execute(
+                sql.SQL("SELECT count(*) FROM {t} AS found WHERE found::text LIKE %s").format(t=sql.Identifier(table)),
+                [pattern],
+            )
+            if count := cursor.fetchone()[0]:
+                found[table] = int(count)
+    return found

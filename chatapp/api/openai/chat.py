@@ -48,6 +48,7 @@ def accept_chat(user: User, body: ChatRequest, key: ApiKey) -> Generation:
         choice=body.chatapp.choice,
         collections=body.chatapp.collections,
         conversation_id=body.chatapp.conversation,
+        is_temporary=body.chatapp.temporary,
         max_tokens=body.token_limit,
         sampling=body.sampling,
         stop=body.stops,

@@ -38,6 +38,9 @@ class ChatappOptions(Body):
     collections: list[str] = Field(default=[], max_length=100)
     conversation: UUID | None = None
     choice: Annotated[str, Field(max_length=32)] | None = None
+    temporary: Annotated[
+        bool, Field(description="A new conversation that is in no list and is deleted after some hours.")
+    ] = False
     priority: Annotated[
         Literal["batch"] | None, Field(description="batch: after everything that somebody waits for.")
     ] = None

@@ -48,11 +48,15 @@ def answer_key(
 ) -> str:
     """Empty when the answer may not be given again: when chance has a part in it, or a script writes it.
 
+    So it is in a temporary conversation, which neither leaves an answer behind nor shows that of another one.
+
     `request` is what the model is asked besides the messages. Unless the setting says otherwise the user is part of
     the key: how fast an answer comes would tell that somebody else has asked the same.
     """
     version, sampling = generation.version, request["sampling"]
-    if settings.ANSWER_CACHE_HOURS <= 0 or version is None or version.provider == Provider.SCRIPTED:
+    if settings.ANSWER_CACHE_HOURS <= 0 or generation.message.conversation.is_temporary:
+        return ""
+    if version is None or version.provider == Provider.SCRIPTED:
         return ""
     if not isinstance(sampling, Mapping) or sampling.get("temperature") != 0:
         return ""

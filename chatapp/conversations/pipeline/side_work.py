@@ -32,8 +32,13 @@ class YieldedError(Exception):
 
 
 def request_side_work(generation: Generation, finished: FinishedAnswer) -> None:
-    """After the terminal commit: asks for what is due. A script writes no titles, and nobody writes them for it."""
+    """After the terminal commit: asks for what is due. A temporary conversation gets no title and no summary.
+
+    A script writes no titles, and nobody writes them for it.
+    """
     version = generation.version
+    if generation.message.conversation.is_temporary:
+        return
     if finished.status != Status.COMPLETE or version is None or version.provider == Provider.SCRIPTED:
         return
     due = {

@@ -17,6 +17,7 @@ from chatapp.conversations.services.generations import (
 )
 from chatapp.conversations.services.leases import MAX_LOSSES, Checkpoint, hand_back, renew_leases
 from chatapp.conversations.services.messages import edit_message, post_api_chat, post_message, regenerate
+from chatapp.conversations.services.removal import delete_expired_conversations, remove_conversation
 from chatapp.conversations.services.summaries import store_summary
 from chatapp.conversations.services.sweeper import sweep_generations, sweep_when_settled
 from chatapp.conversations.services.waiting import switch_model
@@ -26,6 +27,7 @@ __all__ = [
     "Checkpoint",
     "FinishedAnswer",
     "delete_conversation",
+    "delete_expired_conversations",
     "edit_message",
     "fall_back",
     "find_fallback",
@@ -38,6 +40,7 @@ __all__ = [
     "purge_cached_answers",
     "record_aftermath",
     "regenerate",
+    "remove_conversation",
     "rename_conversation",
     "renew_leases",
     "request_stop",

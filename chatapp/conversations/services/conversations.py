@@ -1,17 +1,21 @@
 """Conversations as wholes: made, locked, named, deleted."""
 
+from datetime import datetime, timedelta
 from functools import partial
 from uuid import UUID
 
+from django.conf import settings
 from django.db import transaction
+from django.utils import timezone
 
 from chatapp.accounts.models import User
 from chatapp.conversations import events
-from chatapp.conversations.models import Conversation, Generation, TitledBy
+from chatapp.conversations.models import Conversation, TitledBy
 from chatapp.conversations.selectors import get_conversation_for
-from chatapp.conversations.services.metering import settle_before_deletion
+from chatapp.conversations.services.removal import hide_conversation, refuse_temporary, remove_conversation
 from chatapp.conversations.text import clean_text
 from chatapp.errors import ChatappError
+from chatapp.holds import covers_person
 
 TITLE_CHARACTERS = 80
 CHOICE_CHARACTERS = 32
@@ -33,30 +37,42 @@ def suggest_title(*, conversation: Conversation, title: str) -> None:
 
 
 def delete_conversation(*, user: User, conversation_id: UUID) -> None:
-    """Deletes everything of it; a running answer is stopped, and its late writes find no row."""
+    """Deletes everything of it; a running answer is stopped, and its late writes find no row.
+
+    Under a legal hold it only leaves the owner's sight.
+    """
     with transaction.atomic():
         conversation = lock_conversation(user=user, conversation_id=conversation_id)
-        settle_before_deletion(conversation)
-        running = Generation.objects.filter(message__conversation=conversation)
-        for generation_id in running.values_list("id", flat=True):
-            transaction.on_commit(partial(events.discard_stream, generation_id))
         transaction.on_commit(partial(events.conversation_changed, user.id, conversation_id, None))
-        conversation.delete()
+        if covers_person(user.id):
+            hide_conversation(conversation)
+        else:
+            remove_conversation(conversation)
 
 
-def open_conversation(*, user: User, conversation_id: UUID | None, title: str) -> Conversation:
-    """The user's conversation, locked; made when the id is unknown. Raises ChatappError("not_found")."""
+def open_conversation(
+    *, user: User, conversation_id: UUID | None, title: str, is_temporary: bool = False
+) -> Conversation:
+    """The user's conversation, locked; made when the id is unknown. Raises ChatappError: not_found, temporary_off."""
+    made = Conversation(owner=user, title=title_of(title), expires_at=expiry(user) if is_temporary else None)
     if conversation_id is None:
-        return Conversation.objects.create(owner=user, title=title_of(title))
-    Conversation.objects.bulk_create(
-        [Conversation(id=conversation_id, owner=user, title=title_of(title))], ignore_conflicts=True
-    )
+        made.save(force_insert=True)
+        return made
+    made.id = conversation_id
+    Conversation.objects.bulk_create([made], ignore_conflicts=True)
     return lock_conversation(user=user, conversation_id=conversation_id)
+
+
+def expiry(user: User) -> datetime:
+    """When a temporary conversation that begins now is deleted. Raises ChatappError("temporary_off")."""
+    refuse_temporary(user.id)
+    return timezone.now() + timedelta(hours=settings.TEMPORARY_CHAT_HOURS)
 
 
 def lock_conversation(*, user: User, conversation_id: UUID) -> Conversation:
     """Two posts into one conversation follow each other. Raises ChatappError("not_found")."""
-    conversation = Conversation.objects.select_for_update().filter(owner=user, id=conversation_id).first()
+    own = Conversation.objects.select_for_update().filter(owner=user, deleted_at=None)
+    conversation = own.filter(id=conversation_id).first()
     if conversation is None:
         raise ChatappError("not_found")
     conversation.owner = user  # Known already: it need not be read again.

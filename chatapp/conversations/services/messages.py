@@ -13,7 +13,13 @@ from chatapp.conversations.models import Conversation, Generation, Message, Mess
 from chatapp.conversations.queue import refuse_when_full
 from chatapp.conversations.selectors import get_turn_for
 from chatapp.conversations.services.asking import AnswerOptions, ask, ask_again
-from chatapp.conversations.services.conversations import lock_conversation, open_conversation, set_choice, title_of
+from chatapp.conversations.services.conversations import (
+    expiry,
+    lock_conversation,
+    open_conversation,
+    set_choice,
+    title_of,
+)
 from chatapp.conversations.text import clean_text
 from chatapp.errors import ChatappError
 from chatapp.inference.models import ModelVersion
@@ -28,18 +34,22 @@ def post_message(
     leaf_id: UUID | None = None,
     choice: str | None = None,
     key: ApiKey | None = None,
+    is_temporary: bool = False,
 ) -> Generation:
     """Stores the question and queues its answer; the same `message_id` again returns the same generation.
 
     It goes below `leaf_id`, the last message that the page shows, or below the newest one when that is not known here.
-    The conversation is made when the id is unknown; `choice` is kept with it (see `set_choice`). Raises ChatappError:
+    The conversation is made when the id is unknown, and then may be a temporary one; `choice` is kept with it (see
+    `set_choice`). Raises ChatappError: temporary_off,
     message_empty, message_too_long, queue_full, user_queue_full, conversation_full, rate_limited, tokens_used_up,
     not_found (the conversation or the message id is another person's). Below an answer that is still live it waits for
     the end of that.
     """
     text = _checked(text)
     with transaction.atomic():
-        conversation = open_conversation(user=user, conversation_id=conversation_id, title=text)
+        conversation = open_conversation(
+            user=user, conversation_id=conversation_id, title=text, is_temporary=is_temporary
+        )
         known = _known_generation(conversation, message_id)
         if known is not None:
             return known
@@ -101,6 +111,7 @@ def post_api_chat(
     stop: Sequence[str],
     priority: Priority = Priority.API,
     key: ApiKey | None = None,
+    is_temporary: bool = False,
 ) -> Generation:
     """A chat request of the API. With `conversation_id` the stored history counts and only the last message is new.
 
@@ -115,7 +126,11 @@ def post_api_chat(
         refuse_when_full(user_id=user.id, conversation_id=conversation_id)
         if conversation_id is None:
             conversation = Conversation.objects.create(
-                owner=user, title=title_of(text), origin=Origin.API, route_id=route
+                owner=user,
+                title=title_of(text),
+                origin=Origin.API,
+                route_id=route,
+                expires_at=expiry(user) if is_temporary else None,
             )
             leaf = _store_history(conversation, messages[:-1])
         else:

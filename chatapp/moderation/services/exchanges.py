@@ -47,6 +47,12 @@ def record_exchange(
     return exchange
 
 
+def forget_exchanges(*, generation_ids: Sequence[UUID]) -> int:
+    """Those without a flag; what was flagged stays for reviewers. Returns how many."""
+    unflagged = Exchange.objects.filter(pk__in=generation_ids, flags__isnull=True)
+    return unflagged.delete()[1].get(Exchange._meta.label, 0)  # noqa: SLF001 (Django's public name for it)
+
+
 def _record_findings(exchange: Exchange, findings: Sequence[Finding]) -> None:
     policies = PolicyVersion.objects.in_bulk([finding.policy_id for finding in findings if finding.policy_id])
     for finding in findings:

@@ -16,6 +16,7 @@ from chatapp.accounts.permissions import require
 from chatapp.accounts.services import record_event
 from chatapp.announcer import announce
 from chatapp.errors import ChatappError
+from chatapp.holds import covers_collection
 from chatapp.retrieval.formats import HEAD_BYTES, MEDIA_TYPES, detect_format
 from chatapp.retrieval.models import Collection, Document, DocumentStatus, DocumentVersion
 from chatapp.retrieval.names import clean_name
@@ -108,9 +109,11 @@ def retry_document(*, user: User, document: Document) -> Document:
 def delete_document(*, user: User, document: Document) -> None:
     """Rows, passages and files of every version; a running processing notices and stops.
 
-    Raises ChatappError("forbidden").
+    Raises ChatappError: forbidden, under_hold.
     """
     require(user, "retrieval.delete_document", document)
+    if covers_collection(document.collection_id):
+        raise ChatappError("under_hold")
     with transaction.atomic():
         Document.objects.select_for_update().filter(pk=document.pk).first()
         keys = list(DocumentVersion.objects.filter(document=document).values_list("file", flat=True))
