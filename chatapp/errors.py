@@ -28,8 +28,6 @@ PROBLEMS: dict[str, Problem] = {
     "conversation_full": Problem(
         409, "{limit} questions are waiting in this conversation already. Wait for an answer, or stop one of them."
     ),
-    "temporary_off": Problem(409, "Temporary chats are not available here. Start a chat that is kept."),
-    "under_hold": Problem(409, "A legal hold keeps this. It can be deleted once the hold is released."),
     "not_waiting": Problem(409, "This answer is not waiting any more."),
     "no_faster_model": Problem(409, "No faster model is free now. The answer keeps its place in the queue."),
     "rate_limited": Problem(429, "Too many requests. Try again in {seconds} seconds."),
@@ -64,6 +62,13 @@ PROBLEMS: dict[str, Problem] = {
     ),
     "flag_taken": Problem(409, "{name} is reviewing this flag now. Take another one."),
     "flag_decided": Problem(409, "This flag has been decided already."),
+    "provider_probe": Problem(502, "The identity provider could not be asked. {detail}"),
+    "provider_in_use": Problem(
+        409, "People have come from this issuer. Add another identity provider for another issuer."
+    ),
+    "last_way_in": Problem(
+        409, "No administrator could sign in any more. Let one come in by another provider or by password first."
+    ),
     "provider_url": Problem(400, "This is no address of an identity provider. {detail}"),
     "flag_unclaimed": Problem(409, "Claim this flag before you decide it."),
     "reading_own": Problem(403, "Somebody else has to decide this: you asked for it, or they are your own."),

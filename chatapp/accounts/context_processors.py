@@ -33,6 +33,7 @@ _PAGES = (
     _Page("Flags", "console_flags", "moderation.review_flag"),
     _Page("Policies", "console_policies", "moderation.view_policy"),
     _Page("Policy reports", "console_policy_reports", "console.view_policy_report"),
+    _Page("Sign-in", "console_sign_in", "accounts.manage_sign_in"),
     _Page("Roles", "console_roles", "accounts.manage_roles"),
     _Page("Audit", "console_audit", "accounts.view_audit"),
     _Page("Readings", "console_readings", "conversations.view_readings"),

@@ -29,7 +29,11 @@ class SettingsTab:
     current: bool
 
 
-PAGES = (SettingsPage("API keys", "settings_keys"), SettingsPage("Who read my chats", "settings_readings"),)
+PAGES = (
+    SettingsPage("API keys", "settings_keys"),
+    SettingsPage("Sessions", "settings_sessions"),
+    SettingsPage("Who read my chats", "settings_readings"),
+)
 
 
 def settings_tabs(request: HttpRequest) -> list[SettingsTab]:

@@ -47,6 +47,7 @@ PAGES = (
     Page("Flags", "console_flags", "moderation.review_flag"),
     Page("Policies", "console_policies", "moderation.view_policy"),
     Page("Policy reports", "console_policy_reports", "console.view_policy_report"),
+    Page("Sign-in", "console_sign_in", "accounts.manage_sign_in"),
     Page("Roles", "console_roles", "accounts.manage_roles"),
     Page("Audit", "console_audit", "accounts.view_audit"),
     Page("Readings", "console_readings", "conversations.view_readings"),

@@ -1,6 +1,6 @@
 from django.urls import path
 
-from chatapp.console.views import audit, flags, home, models, policies, readings, roles, routes, usage, workers
+from chatapp.console.views import audit, flags, home, models, policies, readings, roles, routes, sign_in, usage, workers
 from chatapp.console.views.reports import list_reports
 
 urlpatterns = [
@@ -34,6 +34,13 @@ urlpatterns = [
     path("roles/groups/<int:group_id>/", roles.give_group_roles, name="console_group_roles"),
     path("roles/custom/<slug:slug>/", roles.edit_role, name="console_role"),
     path("roles/custom/<slug:slug>/delete/", roles.delete_role, name="console_role_delete"),
+    path("sign-in/", sign_in.list_providers, name="console_sign_in"),
+    path("sign-in/policy/", sign_in.set_policy, name="console_sign_in_policy"),
+    path("sign-in/new/<str:kind>/", sign_in.add_provider, name="console_provider_new"),
+    path("sign-in/<slug:slug>/", sign_in.edit_provider, name="console_provider"),
+    path("sign-in/<slug:slug>/test/", sign_in.test_provider, name="console_provider_test"),
+    path("sign-in/<slug:slug>/enabled/", sign_in.set_enabled, name="console_provider_enabled"),
+    path("sign-in/<slug:slug>/remove/", sign_in.remove_provider, name="console_provider_remove"),
     path("policies/", policies.list_policies, name="console_policies"),
     path("policies/<uuid:policy_id>/active/", policies.set_active, name="console_policy_active"),
 ]

@@ -36,6 +36,11 @@ class IdentityProvider(models.Model):
     class Meta:
         ordering = ["name", "slug"]
 
+    @property
+    def is_of_settings(self) -> bool:
+        """It stands in the environment, not in the database."""
+        return self._state.adding
+
 
 class SignInPolicy(models.Model):
     """The one row of what holds for all sign-ins."""

@@ -4,7 +4,9 @@ from typing import Any
 from allauth.socialaccount.models import SocialAccount
 from django.conf import settings
 
-from chatapp.accounts.models import IdentityProvider, ProviderKind, SignInPolicy
+from chatapp.accounts.models import IdentityProvider, ProviderKind, SignInPolicy, User
+from chatapp.accounts.permissions import can
+from chatapp.errors import ChatappError
 
 _SETTINGS_KEYS = {"openid_connect": ProviderKind.OIDC, "saml": ProviderKind.SAML}
 
@@ -20,6 +22,19 @@ def list_identity_providers(*, enabled_only: bool = True) -> list[IdentityProvid
 def find_identity_provider(slug: str) -> IdentityProvider | None:
     """An enabled one."""
     return next((found for found in list_identity_providers() if found.slug == slug), None)
+
+
+def list_identity_providers_for(user: User) -> list[IdentityProvider]:
+    """All of them, for who sets them up."""
+    return list_identity_providers(enabled_only=False) if can(user, "accounts.manage_sign_in") else []
+
+
+def get_stored_provider_for(user: User, slug: str) -> IdentityProvider:
+    """Those of the settings cannot be changed. Raises ChatappError("not_found")."""
+    found = IdentityProvider.objects.filter(slug=slug).first() if can(user, "accounts.manage_sign_in") else None
+    if found is None:
+        raise ChatappError("not_found")
+    return found
 
 
 def get_sign_in_policy() -> SignInPolicy:

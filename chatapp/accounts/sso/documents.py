@@ -21,13 +21,13 @@ class NotAProviderError(ValueError):
     """What the address answers is not what an OpenID Connect provider answers. Its text may be shown."""
 
 
-def discover(url: str) -> dict[str, Any]:
+def discover(url: str, *, afresh: bool = False) -> dict[str, Any]:
     """The discovery document of an issuer (OpenID Connect Discovery 1.0, 4.2 and 4.3).
 
     `url` is the issuer, or the whole address of the document. Raises requests.RequestException or NotAProviderError.
     """
     address = _address(url)
-    config = _fetch(address, newer_than=time.monotonic() - _KEPT_SECONDS)
+    config = _fetch(address, newer_than=time.monotonic() - (0 if afresh else _KEPT_SECONDS))
     for name in _NEEDED:
         if not isinstance(config.get(name), str):
             raise NotAProviderError(f"The discovery document has no {name}.")
