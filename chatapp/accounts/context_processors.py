@@ -32,6 +32,8 @@ _PAGES = (
     _Page("Usage", "console_usage", "accounts.view_usage"),
     _Page("Flags", "console_flags", "moderation.review_flag"),
     _Page("Policies", "console_policies", "moderation.view_policy"),
+    _Page("Limits", "console_limits", "accounts.manage_limits"),
+    _Page("Service accounts", "console_service_accounts", "accounts.manage_service_accounts"),
     _Page("Policy reports", "console_policy_reports", "console.view_policy_report"),
     _Page("Sign-in", "console_sign_in", "accounts.manage_sign_in"),
     _Page("Roles", "console_roles", "accounts.manage_roles"),

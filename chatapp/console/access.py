@@ -46,6 +46,8 @@ PAGES = (
     Page("Usage", "console_usage", "accounts.view_usage"),
     Page("Flags", "console_flags", "moderation.review_flag"),
     Page("Policies", "console_policies", "moderation.view_policy"),
+    Page("Limits", "console_limits", "accounts.manage_limits"),
+    Page("Service accounts", "console_service_accounts", "accounts.manage_service_accounts"),
     Page("Policy reports", "console_policy_reports", "console.view_policy_report"),
     Page("Sign-in", "console_sign_in", "accounts.manage_sign_in"),
     Page("Roles", "console_roles", "accounts.manage_roles"),

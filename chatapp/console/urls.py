@@ -1,4 +1,4 @@
-from django.urls import path
+from django.urls import include, path
 
 from chatapp.console.views import audit, flags, home, models, policies, readings, roles, routes, sign_in, usage, workers
 from chatapp.console.views.reports import list_reports
@@ -41,6 +41,7 @@ urlpatterns = [
     path("sign-in/<slug:slug>/test/", sign_in.test_provider, name="console_provider_test"),
     path("sign-in/<slug:slug>/enabled/", sign_in.set_enabled, name="console_provider_enabled"),
     path("sign-in/<slug:slug>/remove/", sign_in.remove_provider, name="console_provider_remove"),
+    path("", include("chatapp.console.limits_urls")),
     path("policies/", policies.list_policies, name="console_policies"),
     path("policies/<uuid:policy_id>/active/", policies.set_active, name="console_policy_active"),
 ]
