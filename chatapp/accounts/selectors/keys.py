@@ -23,7 +23,11 @@ def get_api_key(raw: str) -> ApiKey | None:
 def list_api_keys_for(user: User) -> QuerySet[ApiKey]:
     """The user's own keys, newest first, each with the tokens that it used today (UTC)."""
     today = Q(usage__day=datetime.now(tz=UTC).date())
-    keys = ApiKey.objects.select_related("created_by", "user").filter(user=user).annotate(tokens_today=Coalesce(Sum("usage__tokens", filter=today), 0))
+    keys = (
+        ApiKey.objects.select_related("created_by", "user")
+        .filter(user=user)
+        .annotate(tokens_today=Coalesce(Sum("usage__tokens", filter=today), 0))
+    )
     return keys.order_by("-created_at", "-id")
 
 

@@ -75,8 +75,10 @@ def revoke_service_key(*, actor: User, key: ApiKey) -> ApiKey:
 def set_service_active(*, actor: User, account: ServiceAccount, active: bool, reason: str = "") -> None:
     """While it is not active its keys are refused. Raises ChatappError("forbidden")."""
     require(actor, MANAGE)
-    change = enable_user if active else disable_user
-    change(user=account.user, actor=actor, reason=reason)
+    if active:
+        enable_user(user=account.user, actor=actor, reason=reason)
+    else:
+        disable_user(user=account.user, actor=actor, reason=reason)
 
 
 def _responsible(owner: str, group: str) -> dict[str, Any]:
