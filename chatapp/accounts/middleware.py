@@ -93,13 +93,13 @@ def _asked_for(request: HttpRequest) -> dict[str, str]:
     ids = {name: str(value) for name, value in match.kwargs.items()} if match else {}
     if not ids and not request.path.startswith(_API):  # A body that rights were decided before is not read now.
         fields = {**request.GET.dict(), **request.POST.dict()}
-        ids = {name: value for name, value in fields.items() if isinstance(value, str) and _is_id(value)}
+        ids = {name: value for name, value in fields.items() if _is_id(value)}
     return dict(list(ids.items())[:_MAX_IDS])
 
 
-def _is_id(value: str) -> bool:
+def _is_id(value: object) -> bool:
     try:
-        UUID(value)
+        UUID(str(value))  # A field without a value is an empty list.
     except ValueError:
         return False
     return True

@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from contextvars import ContextVar
 from pathlib import Path
 
-from celery import current_task
+from chatapp.celery import app
 
 Description = dict[str, object]
 _describe: ContextVar[Callable[[], Description] | None] = ContextVar("origin", default=None)
@@ -35,8 +35,9 @@ def current_origin() -> Description:
     describe = _describe.get()
     if describe is not None:
         return {name: value for name, value in describe().items() if value}
-    if current_task:
-        return {"process": "task", "task": current_task.name}
+    task = app.current_task  # None outside of one
+    if task is not None:
+        return {"process": "task", "task": task.name}
     program = Path(sys.argv[0]).name
     if program == "manage.py":
         return {"process": "command", "command": " ".join(sys.argv[1:2]), "system_user": getpass.getuser()}

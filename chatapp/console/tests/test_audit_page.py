@@ -125,7 +125,7 @@ def test_c11_c16_an_export_is_one_line_of_json_for_each_event_and_is_audited(ada
         client = AsyncClient()
         await client.aforce_login(ada, backend="django.contrib.auth.backends.ModelBackend")
         form = {"action": "document.deleted", "reason": "The works council asked for it"}
-        response = await client.post("/console/audit/export/", form)
+        response: Any = await client.post("/console/audit/export/", form)
         assert response["Content-Disposition"].startswith('attachment; filename="audit-')
         return b"".join([part async for part in response.streaming_content])
 

@@ -1,6 +1,7 @@
 from uuid import UUID
 
 from django.http import HttpResponse, StreamingHttpResponse
+from django.http.response import HttpResponseBase
 from django.shortcuts import render
 from django.utils import timezone
 from django.utils.http import urlencode
@@ -49,7 +50,7 @@ def show_event(request: ConsoleRequest, event_id: UUID) -> HttpResponse:
 
 @require_POST
 @console_page("accounts.view_audit")
-def export_events(request: ConsoleRequest) -> StreamingHttpResponse:
+def export_events(request: ConsoleRequest) -> HttpResponseBase:
     search = AuditSearch.parse(request.POST.dict())
     begin_audit_export(user=request.user, search=search, reason=request.POST.get("reason", ""), limit=MAX_EVENTS)
     name = f"audit-{timezone.localtime():%Y-%m-%d-%H%M}.jsonl"
