@@ -36,6 +36,7 @@ _PAGES = (
     _Page("Service accounts", "console_service_accounts", "accounts.manage_service_accounts"),
     _Page("Policy reports", "console_policy_reports", "console.view_policy_report"),
     _Page("Sign-in", "console_sign_in", "accounts.manage_sign_in"),
+    _Page("People", "console_people", "accounts.view_users"),
     _Page("Roles", "console_roles", "accounts.manage_roles"),
     _Page("Audit", "console_audit", "accounts.view_audit"),
     _Page("Readings", "console_readings", "conversations.view_readings"),

@@ -51,6 +51,7 @@ PAGES = (
     Page("Service accounts", "console_service_accounts", "accounts.manage_service_accounts"),
     Page("Policy reports", "console_policy_reports", "console.view_policy_report"),
     Page("Sign-in", "console_sign_in", "accounts.manage_sign_in"),
+    Page("People", "console_people", "accounts.view_users"),
     Page("Roles", "console_roles", "accounts.manage_roles"),
     Page("Audit", "console_audit", "accounts.view_audit"),
     Page("Readings", "console_readings", "conversations.view_readings"),

@@ -27,7 +27,7 @@ def get_user_by_name(username: str) -> User | None:
 
 
 def list_people_for(viewer: User, wanted: PeopleFilter) -> QuerySet[User]:
-    """With what pages show of them: two queries for any number. Nobody without `accounts.view_users`."""
+    """With what pages show of them: three queries for any number. Nobody without `accounts.view_users`."""
     people = _people(viewer)
     for word in wanted.words.split()[:5]:
         columns = ("username", "first_name", "last_name", "email")
@@ -62,7 +62,7 @@ def _people(viewer: User) -> QuerySet[User]:
     people = User.objects.annotate(
         is_provisioned=Exists(known), is_sso=Exists(signed_in), seen_at=Max("sign_ins__last_seen_at")
     )
-    return people.prefetch_related("groups")
+    return people.prefetch_related("groups__given_roles")
 
 
 _SOURCE_CONDITIONS: dict[str, dict[str, bool]] = {

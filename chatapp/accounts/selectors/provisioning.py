@@ -65,6 +65,12 @@ def members_of_groups(groups: Collection[ProvisionedGroup]) -> Mapping[UUID, lis
     return members
 
 
+def groups_of_account(user: User) -> list[str]:
+    """Names of the groups that a client gave this account."""
+    rows = ProvisionedMembership.objects.filter(person=user.pk)
+    return list(rows.values_list("group__group__name", flat=True))
+
+
 def known_members(ids: Collection[str]) -> set[UUID]:
     """Those of the ids that are provisioned people."""
     return set(ProvisionedUser.objects.filter(pk__in=_uuids(ids), deleted_at=None).values_list("pk", flat=True))
