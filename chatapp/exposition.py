@@ -15,6 +15,7 @@ from prometheus_client.registry import Collector
 
 from chatapp import metrics as _faults  # noqa: F401 (an unused counter shows as zero)
 from chatapp import selectors
+from chatapp.accounts import metrics as _accounts  # noqa: F401 (likewise)
 from chatapp.conversations import metrics as _conversations  # noqa: F401 (likewise)
 from chatapp.inference import metrics as _inference  # noqa: F401 (likewise)
 from chatapp.inference.health import count_states

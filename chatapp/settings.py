@@ -49,6 +49,7 @@ INSTALLED_APPS = [
     "allauth.socialaccount",
     "allauth.socialaccount.providers.openid_connect",
     "allauth.socialaccount.providers.saml",
+    "axes",
     "csp",
     "django_htmx",
     "django_prometheus",
@@ -143,6 +144,7 @@ STATICFILES_DIRS = [BASE_DIR / "static"]
 AUTH_USER_MODEL = "accounts.User"
 AUTHENTICATION_BACKENDS = [
     "rules.permissions.ObjectPermissionBackend",
+    "chatapp.accounts.backends.PasswordBackend",
     "django.contrib.auth.backends.ModelBackend",
     "allauth.account.auth_backends.AuthenticationBackend",
 ]
@@ -155,6 +157,30 @@ ACCOUNT_LOGIN_METHODS = {"username"}
 ACCOUNT_SIGNUP_FIELDS = ["username*", "password1*"]
 ACCOUNT_EMAIL_VERIFICATION = "none"
 ACCOUNT_LOGOUT_ON_GET = False
+# Failed passwords are counted by django-axes in the database; allauth would need the cache for it.
+ACCOUNT_RATE_LIMITS = False
+LOGIN_FAILURES_PER_NAME = env.int("LOGIN_FAILURES_PER_NAME", default=10)
+LOGIN_FAILURES_PER_ADDRESS = env.int("LOGIN_FAILURES_PER_ADDRESS", default=100)
+LOGIN_LOCKOUT_MINUTES = env.int("LOGIN_LOCKOUT_MINUTES", default=15)
+if min(LOGIN_FAILURES_PER_NAME, LOGIN_FAILURES_PER_ADDRESS, LOGIN_LOCKOUT_MINUTES) < 1:
+    raise ImproperlyConfigured(
+        "LOGIN_FAILURES_PER_NAME, LOGIN_FAILURES_PER_ADDRESS, LOGIN_LOCKOUT_MINUTES are 1 or more."
+    )
+AXES_HANDLER = "chatapp.accounts.lockout.LockoutHandler"
+AXES_LOCKOUT_PARAMETERS = ["username", "ip_address"]
+AXES_USERNAME_CALLABLE = "chatapp.accounts.lockout.name_of_attempt"
+AXES_CLIENT_IP_CALLABLE = "chatapp.accounts.lockout.address_of_attempt"
+AXES_COOLOFF_TIME = "chatapp.accounts.lockout.cool_off"
+AXES_FAILURE_LIMIT = "chatapp.accounts.lockout.failure_limit"
+AXES_RESET_COOL_OFF_ON_FAILURE_DURING_LOCKOUT = False
+AXES_DISABLE_ACCESS_LOG = True
+AXES_ENABLE_ADMIN = AXES_VERBOSE = False
+AXES_SENSITIVE_PARAMETERS = ["username", "login", "password", "next", "csrfmiddlewaretoken", "ip_address"]
+# Its middleware would answer who is locked out differently from who is wrong.
+SILENCED_SYSTEM_CHECKS = ["axes.W002"]
+ALARM_WEBHOOK_URL = env.str("ALARM_WEBHOOK_URL", default="")
+if ALARM_WEBHOOK_URL and not ALARM_WEBHOOK_URL.startswith("https://" if HTTPS else ("https://", "http://")):
+    raise ImproperlyConfigured("ALARM_WEBHOOK_URL starts with https://.")
 SOCIALACCOUNT_AUTO_SIGNUP = True
 SOCIALACCOUNT_EMAIL_AUTHENTICATION = False
 SOCIALACCOUNT_PROVIDERS: dict[str, Any] = {}
@@ -174,7 +200,6 @@ if OIDC_ISSUER:
             },
         ],
     }
-
 SAML_METADATA_FILE = env.str("SAML_METADATA_FILE", default="")
 SAML_METADATA_URL = f"file://{SAML_METADATA_FILE}" if SAML_METADATA_FILE else env.str("SAML_METADATA_URL", default="")
 # With a key of our own requests are signed, and assertions may come encrypted.
@@ -197,6 +222,7 @@ if SAML_METADATA_URL:
             },
         ],
     }
+
 # Transport and content security
 SECURE_SSL_REDIRECT = HTTPS
 SECURE_HSTS_SECONDS = 31_536_000 if HTTPS else 0
@@ -236,6 +262,8 @@ FIELD_ENCRYPTION_KEYS = required(
     ",".join(instance.field_encryption_keys) if instance else None,
 ).split(",")
 ENCRYPT_MESSAGES = env.bool("ENCRYPT_MESSAGES", default=True)
+# A temporary chat is deleted when its owner ends it, or after these hours; 0: there are none.
+TEMPORARY_CHAT_HOURS = env.int("TEMPORARY_CHAT_HOURS", default=24)
 METRICS_TOKEN = env.str("METRICS_TOKEN", default="")
 
 # Limits
@@ -262,8 +290,6 @@ SOCKETS_PER_ADDRESS = env.int("SOCKETS_PER_ADDRESS", default=2000)
 SOCKET_FRAMES_PER_SECOND = env.int("SOCKET_FRAMES_PER_SECOND", default=50)
 ANSWER_MAX_TOKENS = env.int("ANSWER_MAX_TOKENS", default=1024)
 ANSWER_DEADLINE_SECONDS = env.int("ANSWER_DEADLINE_SECONDS", default=900)
-# A temporary chat is deleted when its owner ends it, or after these hours; 0: there are none.
-TEMPORARY_CHAT_HOURS = env.int("TEMPORARY_CHAT_HOURS", default=24)
 LEASE_SECONDS = env.int("LEASE_SECONDS", default=10)
 DRAIN_SECONDS = env.int("DRAIN_SECONDS", default=6)
 DATABASE_PATIENCE_SECONDS = env.int("DATABASE_PATIENCE_SECONDS", default=60)

@@ -7,7 +7,8 @@ class AccountsConfig(AppConfig):
     def ready(self) -> None:
         from django.contrib.auth.signals import user_logged_in, user_logged_out
 
-        from chatapp.accounts import sessions
+        from chatapp.accounts import sessions, watch
 
         user_logged_in.connect(sessions.note_login)
+        user_logged_in.connect(watch.note_sign_in)
         user_logged_out.connect(sessions.note_logout)

@@ -90,7 +90,7 @@ def set_provider_enabled(*, actor: User, provider: IdentityProvider, enabled: bo
             before={"enabled": not enabled},
             after={"enabled": enabled},
         )
-    _require_a_way_in()
+    require_a_way_in()
 
 
 @transaction.atomic
@@ -99,7 +99,7 @@ def remove_identity_provider(*, actor: User, provider: IdentityProvider) -> None
     require(actor, "accounts.manage_sign_in")
     record_event(actor=actor, action="sign_in.provider_removed", obj=provider, before=_describe(provider))
     IdentityProvider.objects.filter(pk=provider.pk).delete()
-    _require_a_way_in()
+    require_a_way_in()
 
 
 @transaction.atomic
@@ -117,10 +117,10 @@ def set_local_login(*, actor: User, local_login: str) -> None:
             before={"local_login": before},
             after={"local_login": local_login},
         )
-    _require_a_way_in()
+    require_a_way_in()
 
 
-def _require_a_way_in() -> None:
+def require_a_way_in() -> None:
     """Raises ChatappError("last_way_in") when no administrator could sign in any more."""
     # Two changes that are fine each could leave nothing together: they wait for each other.
     administrators = User.objects.select_for_update().filter(is_active=True, roles__contains=[Role.ADMINISTRATOR.value])
