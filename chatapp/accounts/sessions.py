@@ -6,6 +6,7 @@ from typing import Any
 
 from django.conf import settings
 from django.contrib.auth import SESSION_KEY
+from django.contrib.auth.models import AnonymousUser
 from django.contrib.sessions.backends.base import SessionBase
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
@@ -40,12 +41,18 @@ class SessionAgeMiddleware:
         return response
 
     def _end(self, request: HttpRequest, mark: dict[str, Any]) -> HttpResponse:
+        may_return = mark.get("method") == SignIn.Method.OIDC
+        if may_return and not _is_navigation(request):
+            # A script cannot be led to the provider: it is refused, and the page that it makes the browser load next
+            # comes back by itself. The session stays as it is, which is over.
+            request.user = AnonymousUser()
+            return self.get_response(request)
         services.forget_sign_in(session_key=request.session.session_key or "")
         request.session.flush()
-        if mark.get("method") == SignIn.Method.OIDC and _is_navigation(request):
-            request.session[SILENT] = {"provider": mark["provider"], "next": request.get_full_path()}
-            return redirect("openid_connect_silent", provider_id=mark["provider"])
-        return self.get_response(request)
+        if not may_return:
+            return self.get_response(request)
+        request.session[SILENT] = {"provider": mark["provider"], "next": request.get_full_path()}
+        return redirect("openid_connect_silent", provider_id=mark["provider"])
 
 
 def read_mark(session: SessionBase) -> dict[str, Any] | None:

@@ -1,8 +1,9 @@
-// When the session has ended, a fragment's request is redirected to the sign-in page: go there with the whole page.
+// When the session has ended, a fragment's request is redirected to the sign-in page: load the whole page, which leads
+// there or comes back from single sign-on by itself. The composer keeps its text meanwhile.
 
 document.addEventListener("htmx:before:swap", (event) => {
   const { response } = event.detail.ctx;
-  if (!response?.raw.redirected || !new URL(response.raw.url).pathname.startsWith("/accounts/login/")) return;
+  if (!response?.raw.redirected || !/\/accounts\/login\/$/.test(new URL(response.raw.url).pathname)) return;
   event.preventDefault();
-  location.assign(`/accounts/login/?next=${encodeURIComponent(location.pathname + location.search)}`);
+  location.assign(location.pathname + location.search);
 });

@@ -198,4 +198,6 @@ def test_only_a_page_goes_to_the_provider_by_itself(
     headers |= {"Sec-Fetch-Mode": "cors"} if how == "script" else {}
     method = client.post if how == "post" else client.get
     response = method("/knowledge/", headers=headers)
-    assert "silent" not in response.get("Location", "")
+    assert response["Location"].startswith("/accounts/login/")
+    page = client.get("/knowledge/", headers={"Accept": "text/html"})
+    assert page["Location"] == "/accounts/oidc/sso/silent/"
