@@ -1,5 +1,5 @@
 .DEFAULT_GOAL := help
-.PHONY: help run test test-fast test-faults soak check bench clean install install-dev
+.PHONY: help run test test-fast test-faults soak check audit bench clean install install-dev
 
 # The versions are tried together on Python 3.11; any newer one may do.
 PYTHON ?= $(shell command -v python3.11 || command -v python3)
@@ -39,6 +39,9 @@ check: install-dev ## Run lint, types, template and migration checks
 		$(VENV)/mypy --explicit-package-bases chatapp tests benchmarks manage.py && \
 		$(VENV)/python manage.py makemigrations --check --dry-run && \
 		$(VENV)/python manage.py check --deploy --fail-level WARNING'
+
+audit: install-dev ## Look for known vulnerabilities of the pinned packages; write the bill of materials
+	@$(VENV)/python -m tests.security.supply
 
 bench: install ## Run every benchmark against the running product
 	@for file in benchmarks/[a-z]*.py benchmarks/*/__main__.py; do \
