@@ -10,7 +10,7 @@ log = structlog.get_logger(__name__)
 
 @app.task(expires=5)
 def seal_audit_events() -> None:
-    services.seal_events()
+    services.seal_some_events()
 
 
 @app.task(expires=600)

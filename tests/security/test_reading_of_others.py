@@ -169,3 +169,24 @@ def test_c13_the_log_holds_no_secret_and_no_text_of_messages(answered: Generatio
     assert len(denials(mallory)) == 3
     kept = str(list(AuditEvent.objects.values()))
     assert [secret for secret in planted if secret in kept] == []
+
+
+def test_a18_where_text_is_sent_to_is_set_by_operators_only_and_written_down(oscar: User, mallory: User) -> None:
+    """The only place outside that somebody can name for other people's text: the endpoints of an external version."""
+    body = {
+        "name": "far",
+        "provider": "openai_compatible",
+        "preset": "openai",
+        "external_model": "m",
+        "context_tokens": 8192,
+        "endpoints": [{"url": "https://sink.example/v1", "key": "k"}],
+        "may_leave_company": True,
+    }
+    _, api = clients_of(mallory)
+    assert api.post("/api/v1/model-versions", body, content_type="application/json").status_code == 403
+    assert not ModelVersion.objects.exists()
+    assert [event.detail["status"] for event in denials(mallory)] == [403]
+    _, operator = clients_of(oscar)
+    assert operator.post("/api/v1/model-versions", body, content_type="application/json").status_code in {200, 201}
+    event = AuditEvent.objects.get(action="inference.version_registered")
+    assert (event.actor, event.detail["urls"]) == (oscar, ["https://sink.example/v1"])

@@ -88,7 +88,8 @@ def _of_person(person: str) -> Q:
         return Q(actor_id=UUID(person))
     except ValueError:
         user_id = User.objects.filter(username=person).values_list("id", flat=True).first()
-        return Q(actor_id=user_id) if user_id else Q(actor_name=person)
+        words = SearchQuery(person, config="simple")  # Has an index, which the name by itself has not.
+        return Q(actor_id=user_id) if user_id else Q(actor_name=person, search=words)
 
 
 def _time(text: str) -> datetime | None:

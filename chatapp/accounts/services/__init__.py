@@ -21,7 +21,7 @@ from chatapp.accounts.services.roles import (
     settle_members,
     settle_roles,
 )
-from chatapp.accounts.services.sealing import seal_events
+from chatapp.accounts.services.sealing import seal_events, seal_some_events
 from chatapp.accounts.services.sign_ins import (
     Voucher,
     end_other_sign_ins,
@@ -53,6 +53,7 @@ __all__ = [
     "require_another_administrator",
     "revoke_api_key",
     "seal_events",
+    "seal_some_events",
     "set_company_groups",
     "set_group_roles",
     "set_rate_limit",

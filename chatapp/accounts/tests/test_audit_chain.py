@@ -1,15 +1,18 @@
 """The chain of audit events: what the trigger refuses, and what `verify_audit` finds when it was switched off."""
 
-from collections.abc import Iterator
+import threading
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 import pytest
 from django.core.management import CommandError, call_command
 from django.db import IntegrityError, connection, transaction
+from structlog.testing import capture_logs
 
-from chatapp.accounts import services
+from chatapp.accounts import services, tasks
 from chatapp.accounts.models import AuditEvent, User
 from chatapp.accounts.selectors import find_head, verify_chain
+from chatapp.accounts.services import sealing
 
 pytestmark = pytest.mark.django_db
 TABLE = "accounts_auditevent"
@@ -158,3 +161,52 @@ def test_what_the_database_cannot_hold_is_taken_out(alice: User) -> None:
     event = AuditEvent.objects.get()
     assert (event.actor_name, event.detail, event.reason) == ("ab", {"k": ["v", {"n": "?"}]}, "r")
     assert not verify_chain().problem
+
+
+@pytest.mark.django_db(transaction=True)
+def test_writers_and_sealers_at_once_make_one_chain(alice: User) -> None:
+    gate = threading.Barrier(5)
+    wrong: list[BaseException] = []
+
+    def work(act: Callable[[], object]) -> None:
+        try:
+            gate.wait()
+            for _ in range(15):
+                act()
+        except BaseException as error:  # noqa: BLE001 - told below
+            wrong.append(error)
+        finally:
+            connection.close()
+
+    def write() -> None:
+        with transaction.atomic():
+            record(alice, 2)
+
+    acts = [write, write, services.seal_events, services.seal_events, services.seal_some_events]
+    threads = [threading.Thread(target=work, args=(act,)) for act in acts]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(timeout=60)
+    services.seal_events()
+    assert wrong == []
+    found = verify_chain()
+    assert (found.problem, found.checked, found.unsealed) == ("", 60, 0)
+
+
+def test_a_task_leaves_sealing_to_whoever_does_it(alice: User, monkeypatch: pytest.MonkeyPatch) -> None:
+    record(alice, 7)
+    monkeypatch.setattr(sealing, "BATCH", 2)
+    monkeypatch.setattr(sealing, "BATCHES_OF_A_TASK", 3)
+    assert services.seal_some_events() == 6
+    monkeypatch.setattr(sealing, "_lock", lambda *, wait: False)
+    assert services.seal_some_events() == 0
+
+
+def test_the_head_is_logged_for_a_log_that_is_kept_elsewhere(alice: User) -> None:
+    tasks.log_audit_head()
+    record(alice, 3)
+    tasks.seal_audit_events()
+    with capture_logs() as lines:
+        tasks.log_audit_head()
+    assert [(line["event"], line["number"], line["hash"]) for line in lines] == [("audit_head", 3, find_head().hash)]
