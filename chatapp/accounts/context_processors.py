@@ -5,8 +5,10 @@ from dataclasses import dataclass
 from django.http import HttpRequest
 from django.urls import reverse
 
+from django.utils.functional import SimpleLazyObject
 from chatapp.accounts.permissions import can
 
+from chatapp.accounts.selectors.break_glass import list_open_alarms_for
 
 @dataclass(frozen=True, slots=True)
 class NavItem:
@@ -24,6 +26,7 @@ class _Page:
 
 
 _PAGES = (
+_MAX_ALARMS = 5
     _Page("Chat", "chat"),
     _Page("Knowledge", "knowledge"),
     _Page("Models", "console_models", "inference.view_version"),
@@ -52,6 +55,14 @@ def navigation(request: HttpRequest) -> dict[str, list[NavItem]]:
 
 
 def _item(request: HttpRequest, page: _Page) -> NavItem:
+def alarms(request: HttpRequest) -> dict[str, Any]:
+    """Sign-ins of break-glass administrators that nobody has looked at yet; asked for only where a page shows them."""
+    user = getattr(request, "user", None)
+    if user is None or not user.is_authenticated:
+        return {"break_glass_alarms": []}
+    return {"break_glass_alarms": SimpleLazyObject(lambda: list(list_open_alarms_for(user)[:_MAX_ALARMS]))}
+
+
     match = request.resolver_match
     current = match is not None and match.url_name == page.url_name
     return NavItem(page.label, reverse(page.url_name), current, f"nav-{page.url_name.replace('_', '-')}")

@@ -1,6 +1,8 @@
 from django.urls import include, path
 
 from chatapp.console.views import audit, flags, home, models, policies, readings, roles, routes, sign_in, usage, workers
+from chatapp.console.views import sign_in
+from chatapp.console.views.alarms import acknowledge
 from chatapp.console.views.reports import list_reports
 
 urlpatterns = [
@@ -35,6 +37,7 @@ urlpatterns = [
     path("roles/custom/<slug:slug>/", roles.edit_role, name="console_role"),
     path("roles/custom/<slug:slug>/delete/", roles.delete_role, name="console_role_delete"),
     path("sign-in/", sign_in.list_providers, name="console_sign_in"),
+    path("sign-in/alarms/<int:alarm_id>/acknowledge/", acknowledge, name="console_alarm_acknowledge"),
     path("sign-in/policy/", sign_in.set_policy, name="console_sign_in_policy"),
     path("sign-in/new/<str:kind>/", sign_in.add_provider, name="console_provider_new"),
     path("sign-in/<slug:slug>/", sign_in.edit_provider, name="console_provider"),

@@ -9,6 +9,7 @@ from django.views.decorators.cache import never_cache
 
 from chatapp.accounts import selectors
 from chatapp.accounts.models import IdentityProvider, ProviderKind
+from chatapp.accounts.selectors.break_glass import is_password_form_folded
 from chatapp.accounts.sso.documents import peek
 from chatapp.accounts.sso.logout import SIGNED_OUT
 from chatapp.accounts.sso.oidc import origin_of
@@ -24,6 +25,7 @@ def sign_in_page(request: HttpRequest) -> HttpResponse:
     state = request.session.pop(SIGNED_OUT, None) if "state" in request.GET else None
     if isinstance(state, str) and secrets.compare_digest(state.encode(), request.GET["state"].encode()):
         messages.success(request, "You are signed out, here and at your company's sign-in service.")
+    request.is_password_folded = is_password_form_folded()  # type: ignore[attr-defined]
     response: HttpResponse = views.login(request)
     if targets := list_form_targets():
         response._csp_update = {"form-action": targets}  # type: ignore[attr-defined]  # noqa: SLF001 (django-csp's way)
