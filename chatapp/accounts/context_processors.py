@@ -1,14 +1,15 @@
 """What every page's menu shows: only pages that this user may open."""
 
 from dataclasses import dataclass
+from typing import Any
 
 from django.http import HttpRequest
 from django.urls import reverse
-
 from django.utils.functional import SimpleLazyObject
-from chatapp.accounts.permissions import can
 
+from chatapp.accounts.permissions import can
 from chatapp.accounts.selectors.break_glass import list_open_alarms_for
+
 
 @dataclass(frozen=True, slots=True)
 class NavItem:
@@ -25,8 +26,8 @@ class _Page:
     permission: str | None = None
 
 
-_PAGES = (
 _MAX_ALARMS = 5
+_PAGES = (
     _Page("Chat", "chat"),
     _Page("Knowledge", "knowledge"),
     _Page("Models", "console_models", "inference.view_version"),
@@ -54,7 +55,6 @@ def navigation(request: HttpRequest) -> dict[str, list[NavItem]]:
     return {"navigation": [_item(request, page) for page in allowed]}
 
 
-def _item(request: HttpRequest, page: _Page) -> NavItem:
 def alarms(request: HttpRequest) -> dict[str, Any]:
     """Sign-ins of break-glass administrators that nobody has looked at yet; asked for only where a page shows them."""
     user = getattr(request, "user", None)
@@ -63,6 +63,7 @@ def alarms(request: HttpRequest) -> dict[str, Any]:
     return {"break_glass_alarms": SimpleLazyObject(lambda: list(list_open_alarms_for(user)[:_MAX_ALARMS]))}
 
 
+def _item(request: HttpRequest, page: _Page) -> NavItem:
     match = request.resolver_match
     current = match is not None and match.url_name == page.url_name
     return NavItem(page.label, reverse(page.url_name), current, f"nav-{page.url_name.replace('_', '-')}")

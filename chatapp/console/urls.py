@@ -1,7 +1,6 @@
 from django.urls import include, path
 
 from chatapp.console.views import audit, flags, home, models, policies, readings, roles, routes, sign_in, usage, workers
-from chatapp.console.views import sign_in
 from chatapp.console.views.alarms import acknowledge
 from chatapp.console.views.reports import list_reports
 
