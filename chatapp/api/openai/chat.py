@@ -33,7 +33,7 @@ async def create_chat_completion(request: ApiRequest, body: ChatRequest) -> Http
     return JsonResponse(await database_sync_to_async(load_completion)(user, generation))
 
 
-def accept_chat(user: User, body: ChatRequest, key: ApiKey) -> Generation:
+def accept_chat(user: User, body: ChatRequest, key: ApiKey | None = None) -> Generation:
     """`model` names a route or a version. Raises ChatappError: model_unknown, not_found, those of `post_api_chat`."""
     route = body.model if body.model != Route.DEFAULT and is_route_name(body.model) else None
     version = None if route or body.model == Route.DEFAULT else get_version_by_name(body.model)

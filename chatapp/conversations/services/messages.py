@@ -55,7 +55,7 @@ def post_message(
             return known
         refuse_when_full(user_id=user.id, conversation_id=conversation.id)
         set_choice(conversation=conversation, choice=choice)
-        options = AnswerOptions(key=key)
+        options = AnswerOptions(key=key, priority=Priority.API if key else Priority.INTERACTIVE)  # Pages go first.
         leaf = _leaf(conversation, leaf_id)
         return ask(conversation=conversation, parent=leaf, message_id=message_id, text=text, options=options)
 
