@@ -16,11 +16,12 @@ from chatapp.accounts.middleware import SocketOrigin  # noqa: E402
 from chatapp.conversations.origins import SameOriginMiddleware  # noqa: E402
 from chatapp.conversations.routing import websocket_urlpatterns  # noqa: E402
 from chatapp.limits import BodyLimit  # noqa: E402
+from chatapp.sub_path import SubPath  # noqa: E402
 
 application = ProtocolTypeRouter(
     {
         # A form with the largest allowed file fits; every other body is limited further by Django.
-        "http": BodyLimit(http_application, max_bytes=settings.UPLOAD_MAX_BYTES + 1024 * 1024),
-        "websocket": SameOriginMiddleware(AuthMiddlewareStack(SocketOrigin(URLRouter(websocket_urlpatterns)))),
+        "http": SubPath(BodyLimit(http_application, max_bytes=settings.UPLOAD_MAX_BYTES + 1024 * 1024)),
+        "websocket": SameOriginMiddleware(SubPath(AuthMiddlewareStack(SocketOrigin(URLRouter(websocket_urlpatterns))))),
     },
 )

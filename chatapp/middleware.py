@@ -25,7 +25,7 @@ class ErrorMiddleware:
 
     def __call__(self, request: HttpRequest) -> HttpResponse:
         response = self.get_response(request)
-        if response.status_code < 400 or not request.path.startswith(_API):
+        if response.status_code < 400 or not request.path_info.startswith(_API):
             return response
         return response if response.get("Content-Type") == PROBLEM_TYPE else as_problem(request, response)
 
@@ -34,7 +34,7 @@ class ErrorMiddleware:
             return say_database_is_away(request, exception)
         if not isinstance(exception, ChatappError):
             return None
-        if request.path.startswith(_API):
+        if request.path_info.startswith(_API):
             return problem_response(exception, path=request.path)
         fragment = bool(getattr(request, "htmx", False))
         template = "_error.html" if fragment else "error.html"
@@ -48,7 +48,7 @@ def say_database_is_away(request: HttpRequest, exception: Exception) -> HttpResp
     count_fault("database_away")
     log.warning("database_away", path=request.path, reason=type(exception).__name__)
     error = ChatappError("database_away", seconds=RETRY_SECONDS)
-    if request.path.startswith(_API):
+    if request.path_info.startswith(_API):
         return problem_response(error, path=request.path)
     # The middleware that reads this header may not have been reached.
     template = "_error.html" if request.headers.get("HX-Request") == "true" else "503.html"

@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from django.conf import settings
 from django.http import HttpRequest, HttpResponse, JsonResponse
 
 from chatapp.errors import ChatappError
@@ -31,7 +32,7 @@ def openai_error(error: ChatappError) -> dict[str, Any]:
 def problem_response(error: ChatappError, *, path: str = "") -> JsonResponse:
     """Under /v1/ the document also carries OpenAI's error object."""
     body = problem_body(error)
-    if path.startswith("/v1/"):
+    if path.removeprefix(settings.ROOT_PATH).startswith("/v1/"):
         body["error"] = openai_error(error)
     response = JsonResponse(body, status=error.status, content_type=PROBLEM_TYPE)
     say_when(response, error)

@@ -3,6 +3,7 @@
 Every variable read here is described in docs/configuration.md (a test compares the two).
 """
 
+import re
 from pathlib import Path
 from typing import Any
 
@@ -31,6 +32,11 @@ SECRET_KEY = required("SECRET_KEY", instance.secret_key if instance else None)
 DATABASE_URL = required("DATABASE_URL", instance.database_url if instance else None)
 REDIS_URL = required("REDIS_URL", instance.redis_url if instance else None)
 DEBUG = False
+# A path of a shared host below which all of it is served: /chatapp
+ROOT_PATH = env.str("ROOT_PATH", default="").rstrip("/")
+if ROOT_PATH and not re.fullmatch(r"(/[A-Za-z0-9._~-]+)+", ROOT_PATH):
+    raise ImproperlyConfigured("ROOT_PATH is a path such as /chatapp.")
+FORCE_SCRIPT_NAME = ROOT_PATH or None
 ALLOWED_HOSTS = env.list("ALLOWED_HOSTS", default=["127.0.0.1", "localhost", "[::1]"])
 CSRF_TRUSTED_ORIGINS = env.list("CSRF_TRUSTED_ORIGINS", default=[])
 # Off only for plain http on loopback, which is what `make run` serves.
@@ -135,7 +141,7 @@ STORAGES = {
     "default": {"BACKEND": "django.core.files.storage.FileSystemStorage", "OPTIONS": {"location": HOME / "files"}},
     "staticfiles": {"BACKEND": "chatapp.static_storage.HashedStaticFilesStorage"},
 }
-STATIC_URL = "/static/"
+STATIC_URL = f"{ROOT_PATH}/static/"
 STATIC_ROOT = HOME / "static"
 # Only what this repository holds is served; packages bring files that no page of ours uses.
 STATICFILES_FINDERS = ["django.contrib.staticfiles.finders.FileSystemFinder"]
@@ -151,7 +157,7 @@ AUTHENTICATION_BACKENDS = [
 ]
 PASSWORD_HASHERS = ["django.contrib.auth.hashers.Argon2PasswordHasher"]
 LOGIN_URL = "account_login"
-LOGIN_REDIRECT_URL = "/"
+LOGIN_REDIRECT_URL = LOGOUT_REDIRECT_URL = "chat"
 ACCOUNT_ADAPTER = "chatapp.accounts.adapters.AccountAdapter"
 SOCIALACCOUNT_ADAPTER = "chatapp.accounts.adapters.SocialAccountAdapter"
 ACCOUNT_LOGIN_METHODS = {"username"}
@@ -231,9 +237,10 @@ SECURE_HSTS_INCLUDE_SUBDOMAINS = HTTPS
 SECURE_HSTS_PRELOAD = HTTPS
 SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https") if BEHIND_PROXY else None
 SECURE_REFERRER_POLICY = "same-origin"
-SECURE_REDIRECT_EXEMPT = [r"^livez$", r"^readyz$", r"^metrics$"]
+SECURE_REDIRECT_EXEMPT = [rf"^{ROOT_PATH.lstrip('/')}/?(livez|readyz|metrics)$"]
 SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = HTTPS
 SESSION_COOKIE_HTTPONLY = True
+SESSION_COOKIE_PATH = CSRF_COOKIE_PATH = f"{ROOT_PATH}/"
 SESSION_ABSOLUTE_SECONDS = env.int("SESSION_SECONDS", default=12 * 3600)
 SESSION_IDLE_SECONDS = env.int("SESSION_IDLE_SECONDS", default=2 * 3600)
 # The server tells the age of a session; a cookie that is left over says by which provider somebody may come back.

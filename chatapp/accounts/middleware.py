@@ -48,7 +48,7 @@ def _describe_request(request: HttpRequest) -> Description:
     session = getattr(request, "session", None)
     key = getattr(request, "api_key", None)
     return {
-        "process": "api" if request.path.startswith(_API) else "web",
+        "process": "api" if request.path_info.startswith(_API) else "web",
         "address": client_address(request),
         "agent": request.headers.get("User-Agent", "")[:AGENT_CHARACTERS],
         "session": digest_of_session(session.session_key if session is not None else None),
@@ -91,7 +91,7 @@ def _asked_for(request: HttpRequest) -> dict[str, str]:
     """The ids in the address; else those in the form, as of a message posted into somebody's conversation."""
     match = request.resolver_match
     ids = {name: str(value) for name, value in match.kwargs.items()} if match else {}
-    if not ids and not request.path.startswith(_API):  # A body that rights were decided before is not read now.
+    if not ids and not request.path_info.startswith(_API):  # A body that rights were decided before is not read now.
         fields = {**request.GET.dict(), **request.POST.dict()}
         ids = {name: value for name, value in fields.items() if _is_id(value)}
     return dict(list(ids.items())[:_MAX_IDS])

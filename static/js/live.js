@@ -1,5 +1,6 @@
 // Running answers: subscribed over the socket; while there is none, the page asks for them and for what is new.
 import { catchUp, findAnswer, findLive, parseArticle, showFinal, showStatus, showText } from "./answer.js";
+import { root } from "./root.js";
 import { Socket } from "./socket.js";
 import { changed, refresh, refreshList } from "./thread.js";
 
@@ -20,7 +21,7 @@ let wasLost = false;
 let answered = false;
 let polls = 0;
 
-const socket = new Socket("/ws/", {
+const socket = new Socket(`${root}ws/`, {
   opened() {
     if (wasLost) refresh();
     wasLost = false;
@@ -113,7 +114,7 @@ setInterval(() => {
 /** @param {HTMLElement} answer */
 function stop(answer) {
   const { generation } = answer.dataset;
-  const post = () => htmx.ajax("POST", `/generations/${generation}/stop/`, { source: answer, swap: "none" });
+  const post = () => htmx.ajax("POST", `${root}generations/${generation}/stop/`, { source: answer, swap: "none" });
   if (!socket.send({ type: "stop", generation })) post();
   // The connection may be dead without the browser knowing it.
   else setTimeout(() => findLive().some((live) => live.dataset.generation === generation) && post(), STOP_AGAIN);

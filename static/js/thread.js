@@ -3,6 +3,7 @@ import { announce } from "./announce.js";
 import { catchUp } from "./answer.js";
 import { showContext } from "./context.js";
 import { addCopyButtons } from "./copy.js";
+import { root } from "./root.js";
 import { parseHtml } from "./trusted.js";
 
 const AGAIN = 200;
@@ -28,7 +29,7 @@ export function changed(frame) {
 
 export function refreshList() {
   if (document.querySelector("#conversations :is(form, :popover-open)")) return; // Somebody renames, or has a menu open.
-  htmx.ajax("GET", "/conversations/", { target: "#conversations", swap: "outerHTML" });
+  htmx.ajax("GET", `${root}conversations/`, { target: "#conversations", swap: "outerHTML" });
 }
 
 /** @returns {Promise<boolean>} whether the server answered; calls meanwhile share one further fetch */
@@ -68,7 +69,7 @@ const isBusy = () => document.querySelector("#composer[aria-busy=true], .htmx-re
  * its last answer or question, a newer one is followed; a version that somebody went back to is kept.
  */
 function address() {
-  const url = new URL(`/c/${thread().dataset.conversation}/`, location.href);
+  const url = new URL(`${root}c/${thread().dataset.conversation}/`, location.href);
   const turns = [...thread().querySelectorAll(".turn")];
   let at = turns.length - 1;
   for (let followed = 0; followed < 2 && at >= 0 && isNewest(turns[at]); followed++) at--;
