@@ -77,6 +77,8 @@ class Handler(BaseHTTPRequestHandler):
             self._end(query["SAMLRequest"])
         elif parts.path == "/slo":
             self._send("<!doctype html><title>Signed out</title>Signed out everywhere.")
+        elif parts.path == "/favicon.ico":
+            self._send("")
         elif parts.path == "/logout":
             self._begin_logout()
         else:

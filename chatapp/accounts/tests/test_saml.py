@@ -9,7 +9,8 @@ from django.test import Client
 from django.utils import timezone
 from lxml import etree
 
-from chatapp.accounts.models import AuditEvent, IdentityProvider, SamlAssertion, SignIn, User
+from chatapp.accounts.models import AuditEvent, IdentityProvider, ProviderKind, SamlAssertion, SignIn, User
+from chatapp.accounts.sso.presets import GROUPS_LINK, LABELS, preset_for
 from chatapp.accounts.tests.saml_case import (
     ACS,
     BASE,
@@ -68,6 +69,25 @@ def test_the_same_subject_is_the_same_account_and_its_groups_follow(client: Clie
         assert list(first.groups.values_list("name", flat=True)) == groups
 
 
+def test_groups_that_are_too_many_for_the_provider_stay_what_they_were(
+    client: Client, provider: IdentityProvider
+) -> None:
+    sign_in(client, attributes=GROUPS)
+    sign_in(Client(), attributes={GROUPS_LINK: ["https://graph.example/groups"]})
+    assert sorted(me(client).groups.values_list("name", flat=True)) == GROUPS["groups"]
+    assert AuditEvent.objects.filter(action="session.groups_left_out").exists()
+
+
+@pytest.mark.parametrize("name", [*LABELS, "unknown", ""])
+@pytest.mark.parametrize("kind", ["oidc", "saml"])
+def test_presets_fill_the_form_of_a_new_provider(client: Client, ada: User, name: str, kind: str) -> None:
+    client.force_login(ada, backend="django.contrib.auth.backends.ModelBackend")
+    page = client.get(f"/console/sign-in/new/{kind}/?preset={name}").content.decode()
+    assert all(label in page for label in LABELS.values())
+    assert all(value in page for value in preset_for(ProviderKind(kind), name).values())
+    assert bool(preset_for(ProviderKind(kind), name)) == (name in LABELS)
+
+
 def test_b12_an_address_makes_nobody_the_same_person(client: Client, provider: IdentityProvider, alice: User) -> None:
     User.objects.filter(pk=alice.pk).update(email="alice@works.example")
     attributes = {"mail": ["alice@works.example"], "username": ["alice"]}
@@ -80,7 +100,8 @@ def test_b12_an_address_makes_nobody_the_same_person(client: Client, provider: I
 
 def test_nothing_is_kept_of_what_else_a_provider_tells(client: Client, provider: IdentityProvider) -> None:
     sign_in(client, attributes={"username": ["erin"], "salary": ["100000"], **GROUPS})
-    assert SocialAccount.objects.get().extra_data == {"groups": GROUPS["groups"]}
+    kept = SocialAccount.objects.get().extra_data
+    assert kept == {"groups": GROUPS["groups"], "external_id": "subject-1"}
     assert SamlAssertion.objects.get().claims == {}
 
 

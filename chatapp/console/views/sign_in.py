@@ -21,6 +21,7 @@ from chatapp.accounts.services.sso import (
     set_local_login,
     set_provider_enabled,
 )
+from chatapp.accounts.sso.presets import LABELS, preset_for
 from chatapp.accounts.sso.probe import describe_provider
 from chatapp.console.access import ConsoleRequest, console_page, tabs_for
 from chatapp.console.provider_form import ProviderForm
@@ -49,6 +50,7 @@ def add_provider(request: ConsoleRequest, kind: str) -> HttpResponse:
     if kind not in ProviderKind:
         raise ChatappError("not_found")
     form = ProviderForm(request.POST or None, kind=ProviderKind(kind))
+    form.initial = {**preset_for(ProviderKind(kind), request.GET.get("preset", ""))}
 
     def save(facts: ProviderFacts) -> str:
         slug = form.cleaned_data["slug"]
@@ -119,7 +121,8 @@ def _edit(
         except ChatappError as error:
             form.add_error(None, error.message)
     template = "console/_provider_form.html" if request.htmx else "console/provider.html"
-    return render(request, template, {"tabs": tabs_for(request), "form": form, "provider": provider})
+    context = {"tabs": tabs_for(request), "form": form, "provider": provider, "presets": LABELS}
+    return render(request, template, context)
 
 
 def _back(request: ConsoleRequest, said: str) -> HttpResponse:

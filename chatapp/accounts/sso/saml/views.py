@@ -20,6 +20,7 @@ from django.views.decorators.http import require_GET, require_http_methods, requ
 from chatapp.accounts import selectors, services
 from chatapp.accounts.models import ProviderKind, SignIn
 from chatapp.accounts.services.saml import keep_assertion, take_assertion
+from chatapp.accounts.sso.presets import GROUPS_LINK
 from chatapp.accounts.sso.provisioned import keep_external_id
 from chatapp.accounts.sso.rights import keep_groups
 from chatapp.accounts.sso.saml.errors import SamlError, UnsolicitedError
@@ -108,7 +109,8 @@ def _make_login(request: HttpRequest, provider: SamlProvider, claims: Claims) ->
         login = provider.sociallogin_from_response(request, claims)
     except ValueError as error:
         raise SamlError("the assertion names nobody") from error
-    keep_groups(login, provider.identity_provider, claims.attributes)
+    left_out = {"hasgroups": True} if GROUPS_LINK in claims.attributes else {}
+    keep_groups(login, provider.identity_provider, {**claims.attributes, **left_out})
     keep_external_id(login, provider.identity_provider, claims.attributes)
     request.voucher = services.Voucher(  # type: ignore[attr-defined]
         method=SignIn.Method.SAML,
