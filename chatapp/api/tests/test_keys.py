@@ -1,5 +1,7 @@
 """What a key may do: scopes, read-only keys, carriers, guesses. Generated over all operations of the API."""
 
+import subprocess
+import sys
 from base64 import b64encode
 from collections.abc import Iterator
 from datetime import timedelta
@@ -20,6 +22,7 @@ from chatapp.api.auth import EVERY_KEY, BearerKey
 from chatapp.api.tests.conftest import Api, assert_problem, send
 from chatapp.api.tests.test_every_route import ONLY_READS, ROUTES, address, every_route, every_write
 from chatapp.api.urls import openai_api, product_api
+from chatapp.runtime.files import CHECKOUT
 
 pytestmark = pytest.mark.django_db
 
@@ -257,3 +260,22 @@ def test_a_key_asks_for_no_more_than_its_maker_may(alice: User, api: Api) -> Non
     User.objects.filter(pk=alice.pk).update(roles=[Role.EMPLOYEE.value])
     client: Any = api(alice)
     assert_problem(client.put("/api/v1/routes/default", b"{}", content_type="application/json"), 403, "forbidden")
+
+
+def test_a17_the_linter_refuses_ids_that_can_be_guessed() -> None:
+    source = "import uuid\n\nKEY = uuid.uuid1()\n"
+    ruff = [
+        sys.executable,
+        "-m",
+        "ruff",
+        "check",
+        "--no-cache",
+        "--select",
+        "TID251",
+        "--stdin-filename",
+        "chatapp/x.py",
+        "-",
+    ]
+    found = subprocess.run(ruff, input=source, cwd=CHECKOUT, capture_output=True, text=True, check=False)
+    assert found.returncode == 1
+    assert "uuid1" in found.stdout
