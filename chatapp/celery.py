@@ -24,6 +24,10 @@ TASKS = {
         "chatapp.conversations.tasks.delete_expired_conversations",
         "chatapp.conversations.tasks.purge_cached_answers",
         "chatapp.conversations.tasks.sweep_generations",
+        "chatapp.privacy.tasks.make_export",
+        "chatapp.privacy.tasks.run_erasures",
+        "chatapp.privacy.tasks.run_retention",
+        "chatapp.privacy.tasks.sweep_exports",
         "chatapp.retrieval.tasks.process_document",
         "chatapp.retrieval.tasks.sweep_documents",
     ),
@@ -111,6 +115,21 @@ def configure() -> None:
                 "task": "chatapp.conversations.tasks.purge_cached_answers",
                 "schedule": 3600.0,
                 "options": {"expires": 600},
+            },
+            "sweep-exports": {
+                "task": "chatapp.privacy.tasks.sweep_exports",
+                "schedule": 60.0,
+                "options": {"expires": 55},
+            },
+            "run-retention": {
+                "task": "chatapp.privacy.tasks.run_retention",
+                "schedule": 3600.0,
+                "options": {"expires": 600},
+            },
+            "run-erasures": {
+                "task": "chatapp.privacy.tasks.run_erasures",
+                "schedule": 300.0,
+                "options": {"expires": 240},
             },
             "sweep-documents": {
                 "task": "chatapp.retrieval.tasks.sweep_documents",

@@ -28,6 +28,12 @@ PROBLEMS: dict[str, Problem] = {
     "conversation_full": Problem(
         409, "{limit} questions are waiting in this conversation already. Wait for an answer, or stop one of them."
     ),
+    "temporary_off": Problem(409, "Temporary chats are not available here. Start a chat that is kept."),
+    "export_running": Problem(409, "An archive is being made already. Wait until it is ready."),
+    "export_limit": Problem(429, "{limit} archives a day are the limit. Try again tomorrow."),
+    "erasure_open": Problem(409, "An erasure of this account is waiting already."),
+    "erasure_over": Problem(409, "This erasure is over or was cancelled already."),
+    "under_hold": Problem(409, "A legal hold keeps this. It can be deleted once the hold is released."),
     "not_waiting": Problem(409, "This answer is not waiting any more."),
     "no_faster_model": Problem(409, "No faster model is free now. The answer keeps its place in the queue."),
     "rate_limited": Problem(429, "Too many requests. Try again in {seconds} seconds."),

@@ -272,6 +272,8 @@ FIELD_ENCRYPTION_KEYS = required(
 ENCRYPT_MESSAGES = env.bool("ENCRYPT_MESSAGES", default=True)
 # A temporary chat is deleted when its owner ends it, or after these hours; 0: there are none.
 TEMPORARY_CHAT_HOURS = env.int("TEMPORARY_CHAT_HOURS", default=24)
+EXPORT_DAYS = env.int("EXPORT_DAYS", default=7)
+ERASURE_COOLING_OFF_HOURS = env.int("ERASURE_COOLING_OFF_HOURS", default=72)
 METRICS_TOKEN = env.str("METRICS_TOKEN", default="")
 
 # Limits

@@ -12,6 +12,7 @@ urlpatterns = [
     path("", include("chatapp.api.urls")),
     path("scim/v2/", include("chatapp.api.scim.urls")),
     path("knowledge/", include("chatapp.retrieval.urls")),
+    path("settings/privacy/", include("chatapp.privacy.urls")),
     path("settings/", include("chatapp.accounts.settings_urls")),
     path("console/", include("chatapp.console.urls")),
     path("", include("chatapp.conversations.urls")),

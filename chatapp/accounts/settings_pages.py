@@ -33,6 +33,7 @@ PAGES = (
     SettingsPage("API keys", "settings_keys"),
     SettingsPage("Sessions", "settings_sessions"),
     SettingsPage("Who read my chats", "settings_readings"),
+    SettingsPage("Privacy", "settings_privacy"),
 )
 
 

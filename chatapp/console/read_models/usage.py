@@ -8,6 +8,7 @@ from chatapp.accounts.models import User
 from chatapp.console.templatetags.figures import tokens
 from chatapp.errors import ChatappError
 from chatapp.inference.usage import Usage, UsageBy, UsageRow, usage_by, usage_per_day
+from chatapp.spreadsheets import neutralize
 
 DAYS = (1, 7, 30, 90)
 MAX_ROWS = 100
@@ -19,8 +20,6 @@ _NAMELESS = {
     UsageBy.GROUP: "In no group",
     UsageBy.VERSION: "Deleted versions",
 }
-# What a spreadsheet would take for a formula.
-_FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n")
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,8 +105,4 @@ def usage_csv(rows: Iterable[UsageRow], *, by: UsageBy) -> Iterable[list[object]
     for row in rows:
         usage = row.usage
         figures = [usage.answers, usage.cached, usage.prompt_tokens, usage.completion_tokens, usage.cost]
-        yield [_inert(row.name or _NAMELESS[by]), *figures, row.last_used_at.isoformat(timespec="seconds")]
-
-
-def _inert(text: str) -> str:
-    return f"'{text}" if text.startswith(_FORMULA) else text
+        yield [neutralize(row.name or _NAMELESS[by]), *figures, row.last_used_at.isoformat(timespec="seconds")]

@@ -6,6 +6,7 @@ from django.core.management.base import BaseCommand, CommandError
 
 from chatapp.encryption import DecryptionError
 from chatapp.privacy.selectors.keys import ACTIVE_SECONDS, stored_keys
+from chatapp.privacy.services.exports import list_keys_of_archives
 from chatapp.privacy.services.keys import delete_unused_keys, replace_data_keys, wrap_keys_anew
 from chatapp.privacy.services.rotation import count_stale, encrypt_anew, list_used_keys
 
@@ -45,4 +46,6 @@ class Command(BaseCommand):
         done = encrypt_anew(report=lambda column, count: self.stdout.write(f"{column}: {count:,} texts"))
         self.stdout.write(f"{done:,} texts encrypted anew")
         if replace:
-            self.stdout.write(f"{delete_unused_keys(used=sorted(list_used_keys()))} old data keys deleted")
+            self.stdout.write(
+                f"{delete_unused_keys(used=sorted(list_used_keys() | list_keys_of_archives()))} old data keys deleted"
+            )

@@ -1,0 +1,137 @@
+"""What an erasure does, kind by kind. Each step may be done again: one that was broken off goes on."""
+
+from typing import Any
+
+from allauth.account.models import EmailAddress
+from allauth.socialaccount.models import SocialAccount
+from axes.models import AccessAttempt, AccessFailureLog, AccessLog
+from django.db import transaction
+
+from chatapp.accounts.models import ApiKey, ProvisionedUser, RateLimit, ServiceAccount, SignIn, User
+from chatapp.accounts.services.audit import forget_actor
+from chatapp.conversations.models import (
+    CachedAnswer,
+    Conversation,
+    ConversationSummary,
+    Generation,
+    Message,
+    Source,
+)
+from chatapp.conversations.services import remove_conversation
+from chatapp.inference.models import AnswerOutcome, SideWork
+from chatapp.moderation.models import Exchange, Flag, Verdict
+from chatapp.privacy.models import DataExport
+from chatapp.privacy.services.exports import remove_export
+from chatapp.privacy.sql import find_mentions
+from chatapp.retrieval.models import Collection, Document
+
+# Passages of company documents are no data of one person; reading all of them would take hours.
+NOT_SCANNED = frozenset({"retrieval_chunk"})
+KEPT = (
+    "Audit events stay, under the id that this receipt names; the name has left them.",
+    "Documents of company collections stay, without the name of who uploaded them.",
+    "Counts of tokens and cost stay, and belong to nobody.",
+    "Backups hold what they held until they are overwritten: see docs/privacy.md.",
+)
+
+
+def erase_data(person: User) -> dict[str, int]:
+    """How many rows of each kind were removed, or lost the person."""
+    removed = _count_conversations(person)
+    for conversation_id in list(Conversation.objects.filter(owner=person).values_list("id", flat=True)):
+        with transaction.atomic():
+            conversation = Conversation.objects.select_for_update().filter(id=conversation_id).first()
+            if conversation is not None:
+                remove_conversation(conversation)
+    with transaction.atomic():
+        removed |= _erase_reviews(person) | _detach(person) | _erase_access(person)
+        for export in DataExport.objects.filter(user=person):
+            remove_export(export)
+            removed["exports"] = removed.get("exports", 0) + 1
+        removed["audit_events_without_name"] = forget_actor(user=person)
+        _anonymize(person)
+    return {kind: count for kind, count in removed.items() if count}
+
+
+def verify_erased(person: User, known: list[str]) -> dict[str, Any]:
+    """What a scan finds afterwards: rows that still belong to the person, and rows that still name them."""
+    rows = {
+        "conversations": Conversation.objects.filter(owner=person).count(),
+        "generations": Generation.objects.filter(user=person).count(),
+        "exchanges": Exchange.objects.filter(user=person).count(),
+        "api_keys": ApiKey.objects.filter(user=person).count(),
+        "sign_ins": SignIn.objects.filter(user=person).count(),
+        "exports": DataExport.objects.filter(user=person).count(),
+        "usage": AnswerOutcome.objects.filter(user=person).count() + SideWork.objects.filter(user=person).count(),
+        "identities": SocialAccount.objects.filter(user=person).count(),
+    }
+    mentions = {word_number: find_mentions(word, without=NOT_SCANNED) for word_number, word in enumerate(known, 1)}
+    found: dict[str, int] = {}
+    for tables in mentions.values():
+        for table, count in tables.items():
+            found[table] = found.get(table, 0) + count
+    return {"left": {kind: n for kind, n in rows.items() if n}, "rows_that_name_them": found, "kept": list(KEPT)}
+
+
+def _count_conversations(person: User) -> dict[str, int]:
+    of_person = {"message__conversation__owner": person}
+    return {
+        "conversations": Conversation.objects.filter(owner=person).count(),
+        "messages": Message.objects.filter(conversation__owner=person).count(),
+        "generations_and_live_streams": Generation.objects.filter(**of_person).count(),
+        "sources": Source.objects.filter(**of_person).count(),
+        "cached_answers": CachedAnswer.objects.filter(**of_person).count(),
+        "summaries": ConversationSummary.objects.filter(upto__conversation__owner=person).count(),
+    }
+
+
+def _erase_reviews(person: User) -> dict[str, int]:
+    """Withheld text and excerpts of flags go with the exchanges that they are part of."""
+    exchanges = Exchange.objects.filter(user=person)
+    counts = {
+        "exchanges_with_withheld_text": exchanges.count(),
+        "flags_with_excerpts": Flag.objects.filter(exchange__in=exchanges).count(),
+        "verdicts": Verdict.objects.filter(exchange__in=exchanges).count(),
+    }
+    exchanges.delete()
+    return counts
+
+
+def _detach(person: User) -> dict[str, int]:
+    """What belongs to the company stays, and does not name the person any more."""
+    return {
+        "usage_rows_without_person": AnswerOutcome.objects.filter(user=person).update(user=None)
+        + SideWork.objects.filter(user=person).update(user=None),
+        "documents_without_uploader": Document.objects.filter(created_by=person).update(created_by=None),
+        "collections_without_maker": Collection.objects.filter(created_by=person).update(created_by=None),
+        "service_accounts_without_owner": ServiceAccount.objects.filter(owner=person).update(owner=None),
+    }
+
+
+def _erase_access(person: User) -> dict[str, int]:
+    names = {"username": person.username}
+    rows: dict[str, Any] = {
+        "api_keys": ApiKey.objects.filter(user=person),
+        "sign_ins": SignIn.objects.filter(user=person),
+        "identities": SocialAccount.objects.filter(user=person),
+        "e_mail_addresses": EmailAddress.objects.filter(user=person),
+        "limits": RateLimit.objects.filter(user=person),
+        "failed_sign_ins": AccessAttempt.objects.filter(**names),
+        "sign_in_log": AccessLog.objects.filter(**names),
+        "failure_log": AccessFailureLog.objects.filter(**names),
+        "provisioning": ProvisionedUser.objects.filter(user=person),
+    }
+    return {kind: found.delete()[0] for kind, found in rows.items()}
+
+
+def _anonymize(person: User) -> None:
+    """The row stays as what audit events and decisions point at; nobody can sign in with it."""
+    person.username = f"erased-{person.pk.hex[:16]}"
+    person.first_name = person.last_name = person.email = ""
+    person.roles, person.own_roles, person.permissions = [], [], []
+    person.is_active = person.is_staff = person.is_superuser = person.is_break_glass = False
+    person.last_login = None
+    person.set_unusable_password()
+    person.save()
+    person.groups.clear()
+    person.user_permissions.clear()
