@@ -79,6 +79,7 @@ def console_page(permission: str) -> Callable[[View], View]:
             require(request.user, permission)
             return view(request, *args, **kwargs)
 
+        guarded.permission = permission  # type: ignore[attr-defined]
         return guarded
 
     return decorate

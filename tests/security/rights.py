@@ -1,0 +1,176 @@
+"""What each way into the product asks for: the table that tests/security/test_matrix.py tries as everybody.
+
+A page of the console names its permission where it is defined; every other way stands here. `python -m
+tests.security.matrix` writes what follows from it into docs/security.md.
+"""
+
+import re
+from collections.abc import Iterator
+from operator import itemgetter
+
+from django.urls import URLPattern, URLResolver, get_resolver
+
+from chatapp.api.urls import openai_api, product_api
+from chatapp.conversations.frames import FRAME_TYPES
+
+PUBLIC = "everybody"
+SIGNED_IN = "who is signed in"
+OWNER = "its owner"
+COLLECTION = "who may by the collection"
+CONSOLE = "who may open a page of it"
+OWN_USAGE = "one's own, or accounts.view_usage"
+SCIM = "a key for provisioning"
+_KIND = re.compile(r"\{\w+:")
+UNKNOWN = "no line in tests/security/rights.py"
+# A page that asks for more than its decorator says.
+ASKS_MORE = {
+    "console/policies/<uuid:policy_id>/active/": "moderation.manage_policy",
+}
+PAGES = {
+    "": SIGNED_IN,
+    "accounts/": PUBLIC,
+    "api/": SIGNED_IN,
+    "api/<path:rest>": SIGNED_IN,
+    "api/v1/": SIGNED_IN,
+    "v1/": SIGNED_IN,
+    "v1/<path:rest>": SIGNED_IN,
+    "api/v1/openapi.json": PUBLIC,
+    "c/<uuid:conversation_id>/": OWNER,
+    "console/": CONSOLE,
+    "conversations/": SIGNED_IN,
+    "csp-reports/": PUBLIC,
+    "generations/<uuid:generation_id>/": OWNER,
+    "knowledge/": SIGNED_IN,
+    "knowledge/collections/": "retrieval.create_collection",
+    "knowledge/collections/<slug:slug>/": COLLECTION,
+    "knowledge/documents/<uuid:document_id>/": COLLECTION,
+    "livez": PUBLIC,
+    "messages/": SIGNED_IN,
+    "metrics": PUBLIC,
+    "readyz": PUBLIC,
+    "scim/v2/": SCIM,
+    "settings/": SIGNED_IN,
+    "settings/keys/<": OWNER,
+    "settings/sessions/<": OWNER,
+}
+CALLS = {
+    "DELETE /api/v1/conversations/{conversation_id}": OWNER,
+    "DELETE /api/v1/documents/{document_id}": COLLECTION,
+    "GET /api/v1/audit": "accounts.view_audit",
+    "GET /api/v1/collections": COLLECTION,
+    "GET /api/v1/conversations": OWNER,
+    "GET /api/v1/conversations/{conversation_id}": OWNER,
+    "GET /api/v1/documents": COLLECTION,
+    "GET /api/v1/documents/{document_id}": COLLECTION,
+    "GET /api/v1/flags": "moderation.review_flag",
+    "GET /api/v1/flags/{flag_id}": "moderation.review_flag",
+    "GET /api/v1/generations": OWNER,
+    "GET /api/v1/generations/{generation_id}": OWNER,
+    "GET /api/v1/messages": OWNER,
+    "GET /api/v1/messages/{message_id}": OWNER,
+    "GET /api/v1/model-versions": "inference.view_version",
+    "GET /api/v1/policies": "moderation.view_policy",
+    "GET /api/v1/rollouts": "inference.view_version",
+    "GET /api/v1/routes": "inference.view_version",
+    "GET /api/v1/routes/{name}": "inference.view_version",
+    "GET /api/v1/usage": OWN_USAGE,
+    "GET /api/v1/users": "accounts.view_users",
+    "GET /api/v1/users/{user_id}": "accounts.view_users",
+    "GET /v1/models": SIGNED_IN,
+    "GET /v1/models/{name}": SIGNED_IN,
+    "PATCH /api/v1/conversations/{conversation_id}": OWNER,
+    "PATCH /api/v1/users/{user_id}": "accounts.manage_users",
+    "POST /api/v1/collections": "retrieval.create_collection",
+    "POST /api/v1/documents": COLLECTION,
+    "POST /api/v1/documents/{document_id}/retry": COLLECTION,
+    "POST /api/v1/flags/{flag_id}/claim": "moderation.review_flag",
+    "POST /api/v1/flags/{flag_id}/decide": "moderation.review_flag",
+    "POST /api/v1/generations/{generation_id}/stop": OWNER,
+    "POST /api/v1/messages": SIGNED_IN,
+    "POST /api/v1/model-versions": "inference.register_version",
+    "POST /api/v1/policies": "moderation.manage_policy",
+    "POST /api/v1/search": SIGNED_IN,
+    "POST /v1/chat/completions": SIGNED_IN,
+    "POST /v1/embeddings": SIGNED_IN,
+    "PUT /api/v1/routes/{name}": "inference.serve_version",
+}
+FRAMES = {"subscribe": OWNER, "stop": OWNER, "unsubscribe": SIGNED_IN, "ping": SIGNED_IN}
+# One act by several ways: each must ask for the same.
+SAME = [
+    ("generations/<uuid:generation_id>/stop/", "POST /api/v1/generations/{generation_id}/stop", "frame stop"),
+    ("c/<uuid:conversation_id>/messages/<uuid:message_id>/", "GET /api/v1/messages/{message_id}", "frame subscribe"),
+    ("c/<uuid:conversation_id>/", "GET /api/v1/conversations/{conversation_id}"),
+    ("c/<uuid:conversation_id>/rename/", "PATCH /api/v1/conversations/{conversation_id}"),
+    ("c/<uuid:conversation_id>/delete/", "DELETE /api/v1/conversations/{conversation_id}"),
+    ("messages/", "POST /api/v1/messages", "POST /v1/chat/completions"),
+    ("knowledge/collections/", "POST /api/v1/collections"),
+    ("knowledge/documents/<uuid:document_id>/", "GET /api/v1/documents/{document_id}"),
+    ("knowledge/documents/<uuid:document_id>/delete/", "DELETE /api/v1/documents/{document_id}"),
+    ("knowledge/documents/<uuid:document_id>/retry/", "POST /api/v1/documents/{document_id}/retry"),
+    ("console/flags/", "GET /api/v1/flags"),
+    ("console/flags/<uuid:flag_id>/", "GET /api/v1/flags/{flag_id}"),
+    ("console/flags/<uuid:flag_id>/claim/", "POST /api/v1/flags/{flag_id}/claim"),
+    ("console/flags/<uuid:flag_id>/decide/", "POST /api/v1/flags/{flag_id}/decide"),
+    ("console/models/", "GET /api/v1/model-versions"),
+    ("console/models/new/", "POST /api/v1/model-versions"),
+    ("console/routes/", "GET /api/v1/routes"),
+    ("console/routes/edit/", "PUT /api/v1/routes/{name}", "console/models/<uuid:version_id>/serve/"),
+    ("console/policies/", "GET /api/v1/policies"),
+    ("console/policies/<uuid:policy_id>/active/", "POST /api/v1/policies"),
+    ("console/usage/", "console/usage/csv/"),
+    ("console/audit/", "GET /api/v1/audit"),
+]
+
+
+def pages() -> dict[str, str]:
+    """Every address that is no operation of an API → what it asks for; UNKNOWN for one that says nothing."""
+    return {
+        route: _asked_by(route, view)
+        for route, view in sorted(_views(get_resolver()), key=itemgetter(0))
+        if not _is_call(route)
+    }
+
+
+def calls() -> dict[str, str]:
+    """The same for the operations of both APIs; UNKNOWN for one that says nothing."""
+    found = {}
+    for prefix, api in (("/v1", openai_api), ("/api/v1", product_api)):
+        for bound in api._get_bound_routers():
+            for path, view in bound.path_operations.items():
+                template = re.sub(r"/+", "/", f"{prefix}/{bound.prefix}/{path}").rstrip("/")
+                for operation in view.operations:
+                    way = f"{operation.methods[0]} {_KIND.sub('{', template)}"
+                    permission = getattr(next(iter(operation.auth_callbacks), None), "permission", None)
+                    found[way] = CALLS.get(way) or permission or UNKNOWN
+    return dict(sorted(found.items()))
+
+
+def everything() -> dict[str, str]:
+    return {**pages(), **calls(), **{f"frame {kind}": FRAMES.get(kind, UNKNOWN) for kind in sorted(FRAME_TYPES)}}
+
+
+def _asked_by(route: str, view: object) -> str:
+    if route in ASKS_MORE:
+        return ASKS_MORE[route]
+    if (permission := getattr(view, "permission", None)) and permission != "console.open":
+        return str(permission)
+    if route in PAGES:
+        return PAGES[route]
+    # What lies below an address asks for the same, unless it is a start page.
+    above = [
+        known for known in PAGES if known not in {"", "console/", "knowledge/", "api/"} and route.startswith(known)
+    ]
+    return PAGES[max(above, key=len)] if above else UNKNOWN
+
+
+def _views(resolver: URLResolver, prefix: str = "") -> Iterator[tuple[str, object]]:
+    for entry in resolver.url_patterns:
+        route = prefix + str(entry.pattern)
+        if isinstance(entry, URLResolver):
+            yield from _views(entry, route)
+        elif isinstance(entry, URLPattern):
+            yield route, entry.callback
+
+
+def _is_call(route: str) -> bool:
+    return route.startswith(("api/v1/", "v1/")) and route not in PAGES

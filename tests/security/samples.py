@@ -1,0 +1,118 @@
+"""One of each thing that addresses name, and people of every role, for tests that walk all ways in."""
+
+from dataclasses import dataclass, field
+from typing import Any
+from uuid import uuid4
+
+from django.test import Client
+
+from chatapp.accounts import services as accounts
+from chatapp.accounts.models import AuditEvent, IdentityProvider, Role, User
+from chatapp.accounts.services import create_api_key
+from chatapp.conversations import services as conversations
+from chatapp.conversations.models import Generation
+from chatapp.inference.models import AnswerOutcome, ModelVersion, Provider, Route
+from chatapp.moderation.checks import Finding
+from chatapp.moderation.models import Action, Flag, Severity, Stage
+from chatapp.moderation.services import create_policy_version, record_exchange
+from chatapp.retrieval.models import Collection, Document
+from chatapp.retrieval.services import create_collection
+from tests.people import PersonFactory
+
+BLOCK = {"kind": "pattern", "stage": "output", "action": "block", "severity": "high", "patterns": ["BLOCKME"]}
+_SLUGS = {"roles/": "triager", "sign-in/": "company"}
+TRIAGER = ["moderation.review_flag"]
+
+
+@dataclass
+class Persona:
+    name: str
+    user: User | None
+    page: Client = field(init=False)
+    api: Client = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.page, self.api = Client(raise_request_exception=False), Client(raise_request_exception=False)
+        if self.user is not None:
+            self.page.force_login(self.user, backend="django.contrib.auth.backends.ModelBackend")
+            _, raw = create_api_key(user=self.user)
+            self.api = Client(headers={"Authorization": f"Bearer {raw}"}, raise_request_exception=False)
+
+
+def make_personas(owner: User) -> list[Persona]:
+    """Nobody, the owner of what `Samples` holds, and one of each role who owns nothing and is in no group."""
+    people = [Persona("nobody", None), Persona("owner", owner)]
+    for role in Role:
+        user = PersonFactory(username=f"only-{role.value}", roles=[role.value], groups=())
+        people.append(Persona(role.value, user))
+    administrator = people[-1].user
+    assert administrator is not None
+    accounts.create_custom_role(actor=administrator, slug="triager", name="Triager", permissions=TRIAGER)
+    triager = PersonFactory(username="only-triager", groups=())
+    accounts.set_roles(user=triager, roles=["employee", "triager"], actor=None)
+    return [*people, Persona("triager", triager)]
+
+
+@dataclass
+class Samples:
+    """All that has an owner is `owner`'s; the collection is open to the owner's group."""
+
+    owner: User
+    ids: dict[str, Any] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        version = ModelVersion.objects.create(name="scripted", provider=Provider.SCRIPTED, context_tokens=100_000)
+        Route.objects.create(name=Route.DEFAULT, version=version)
+        generation = conversations.post_message(
+            user=self.owner, text="rate=2000 tokens=5", message_id=uuid4(), conversation_id=None
+        )
+        Generation.objects.filter(pk=generation.pk).update(collections=[])
+        AnswerOutcome.objects.create(
+            generation_id=generation.pk, user_id=self.owner.pk, version=version, status="complete"
+        )
+        maker = PersonFactory(username="maker", roles=["administrator"], groups=())
+        collection = create_collection(user=maker, slug="plans", name="Plans", groups={"engineering": "editor"})
+        IdentityProvider.objects.create(slug="company", kind="oidc", name="Company", url="http://127.0.0.1:9/")
+        self.ids = {
+            "conversation_id": generation.message.conversation_id,
+            "message_id": generation.message_id,
+            "generation_id": generation.pk,
+            "version_id": version.pk,
+            "name": version.name,
+            "flag_id": self._flag().pk,
+            "policy_id": create_policy_version(user=None, name="company", checks=[BLOCK], activate=False).pk,
+            "slug": collection.slug,
+            "document_id": self._document(collection).pk,
+            "user_id": self.owner.pk,
+            "event_id": AuditEvent.objects.latest("at").pk,
+            "group_id": self.owner.groups.get(name="engineering").pk,
+        }
+
+    def address(self, template: str, kwargs: dict[str, Any]) -> str | None:
+        """None when some name stands for nothing here."""
+        ids = {**self.ids, **kwargs}
+        ids["slug"] = next((slug for place, slug in _SLUGS.items() if place in template), ids["slug"])
+        parts = []
+        for part in template.split("/"):
+            name = part.strip("<>{}").rpartition(":")[2] if part.startswith(("<", "{")) else None
+            if name is not None and name not in ids:
+                return None
+            parts.append(str(ids[name]) if name is not None else part)
+        return "/" + "/".join(parts).lstrip("/")
+
+    def _flag(self) -> Flag:
+        exchange = record_exchange(
+            generation_id=uuid4(),
+            user=self.owner,
+            question="What is it?",
+            answer="This answer was withheld.",
+            original="the secret plan",
+            sources=[],
+            model_version="small",
+            policy_version="company@1",
+            findings=[Finding("", "words", Stage.OUTPUT, Action.BLOCK, Severity.HIGH, ((4, 10),))],
+        )
+        return Flag.objects.get(exchange=exchange)
+
+    def _document(self, collection: Collection) -> Document:
+        return Document.objects.create(collection=collection, name="plan.md")
