@@ -10,7 +10,7 @@ from tests.stack import Stack
 
 pytestmark = pytest.mark.e2e
 PAGES = {
-    "alice": ["/", "/knowledge/"],
+    "alice": ["/settings/readings/", "/", "/knowledge/"],
     "ada": [
         "/console/",
         "/console/models/",
@@ -18,6 +18,8 @@ PAGES = {
         "/console/workers/",
         "/console/usage/",
         "/console/flags/",
+        "/console/audit/",
+        "/console/readings/",
     ],
 }
 SAMPLE = (

@@ -157,7 +157,7 @@ def test_c13_the_log_holds_no_secret_and_no_text_of_messages(answered: Generatio
     """Planted: the text of a conversation, a key, a session's cookie, a bearer token that is refused, a password."""
     page, api = clients_of(mallory)
     raw = api.defaults["HTTP_AUTHORIZATION"].removeprefix("Bearer ")
-    planted = [CANARY, raw, page.session.session_key, "ca_wrong-token-77", "pass-word-77"]
+    planted = [CANARY, raw, str(page.session.session_key), "ca_wrong-token-77", "pass-word-77"]
     talk = answered.message.conversation_id
     page.get(f"/c/{talk}/?token={planted[3]}")
     api.get(f"/api/v1/conversations/{talk}", headers={"X-Secret": planted[3]})
