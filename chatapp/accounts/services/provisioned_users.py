@@ -9,6 +9,7 @@ from django.utils import timezone
 from chatapp.accounts.models import ProvisionedUser, ProvisioningClient, User
 from chatapp.accounts.permissions import require
 from chatapp.accounts.selectors.provisioning import find_signed_in_user, provider_of
+from chatapp.accounts.selectors.sso import find_identity_provider
 from chatapp.accounts.services.access import disable_user, enable_user
 from chatapp.accounts.services.audit import record_event
 from chatapp.accounts.services.provisioned_groups import leave_groups
@@ -83,6 +84,23 @@ def remove_provisioned_user(*, client: User, person: ProvisionedUser) -> None:
     User.objects.filter(pk=person.pk).update(username=person.user.username[: _MAX_NAME - len(mark)] + mark)
     now = timezone.now()
     ProvisionedUser.objects.filter(pk=person.pk).update(deleted_at=now, changed_at=now)
+
+
+@transaction.atomic
+def connect_client(*, account: User, provider: str, claim: str = "sub", actor: User | None = None) -> None:
+    """Say for which identity provider a client speaks, and which claim of it equals a person's `externalId`.
+
+    Raises ChatappError("invalid") for a provider that is not configured.
+    """
+    if find_identity_provider(provider) is None or not 0 < len(claim) <= 100:
+        raise ChatappError("invalid", detail="there is no identity provider of this name, or the claim has none.")
+    before = ProvisioningClient.objects.filter(account=account).values("provider", "claim").first()
+    after: dict[str, object] = {"provider": provider, "claim": claim}
+    if before == after:
+        return
+    ProvisioningClient.objects.update_or_create(account=account, defaults=after)
+    told = dict(before) if before is not None else None
+    record_event(actor=actor, action="provisioning.connected", obj=account, before=told, after=after)
 
 
 def record_of(person: ProvisionedUser) -> PersonRecord:

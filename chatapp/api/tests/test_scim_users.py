@@ -4,8 +4,9 @@ from typing import Any
 
 import pytest
 from allauth.socialaccount.models import SocialAccount
+from django.core.management import CommandError, call_command
 
-from chatapp.accounts.models import AuditEvent, ProvisioningClient, Role, User
+from chatapp.accounts.models import AuditEvent, IdentityProvider, ProvisioningClient, Role, User
 from chatapp.accounts.selectors.provisioning import find_provisioned_user
 from chatapp.api.tests.scim import ENTERPRISE, PATCH, Directory
 from tests.people import make_person
@@ -214,3 +215,25 @@ def test_who_signed_in_first_is_adopted_by_the_identity_of_the_sign_in(directory
     made = directory.add_user(USERNAME, externalId="oid-9")
     assert made["id"] == str(grace.pk)
     assert AuditEvent.objects.filter(action="user.adopted_by_provisioning", object_id=str(grace.pk)).exists()
+
+
+def test_a_command_connects_a_client_with_a_provider(directory: Directory) -> None:
+    with pytest.raises(CommandError, match="no identity provider"):
+        call_command("connect_provisioning", "directory", "entra")
+    IdentityProvider.objects.create(slug="entra", kind="oidc", name="Entra", url="https://login.example/v2.0")
+    for _ in range(2):
+        call_command("connect_provisioning", "directory", "entra", "--claim", "oid")
+    assert ProvisioningClient.objects.values("provider", "claim").get() == {"provider": "entra", "claim": "oid"}
+    assert AuditEvent.objects.filter(action="provisioning.connected").count() == 1
+    made = directory.add_user(USERNAME, externalId="oid-1")
+    assert find_provisioned_user(provider="entra", external_id="oid-1") == user(made)
+
+
+def test_the_only_provider_is_meant_where_none_is_named(directory: Directory) -> None:
+    IdentityProvider.objects.create(slug="entra", kind="oidc", name="Entra", url="https://login.example/v2.0")
+    made = directory.add_user(USERNAME, externalId="sub-1")
+    assert find_provisioned_user(provider="entra", external_id="sub-1") == user(made)
+    IdentityProvider.objects.create(slug="okta", kind="oidc", name="Okta", url="https://login.example/v3.0")
+    directory.add_user("other", externalId="sub-2")
+    for provider in ("entra", "okta"):
+        assert find_provisioned_user(provider=provider, external_id="sub-2") is None
