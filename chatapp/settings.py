@@ -7,15 +7,15 @@ import re
 from pathlib import Path
 from typing import Any
 
-import environ
 from csp.constants import NONE, SELF
 from django.core.exceptions import ImproperlyConfigured
 
+from chatapp.environment import Env
 from chatapp.runtime.files import home
 from chatapp.runtime.instance import read_instance
 
 BASE_DIR = Path(__file__).resolve().parent.parent
-env = environ.FileAwareEnv()
+env = Env()
 instance = read_instance()
 HOME = home()
 
@@ -239,6 +239,9 @@ SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https") if BEHIND_PROXY el
 SECURE_REFERRER_POLICY = "same-origin"
 SECURE_REDIRECT_EXEMPT = [rf"^{ROOT_PATH.lstrip('/')}/?(livez|readyz|metrics)$"]
 SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = HTTPS
+if HTTPS:  # By these names browsers take them from this very host only, and only encrypted.
+    _prefix = "__Secure-" if ROOT_PATH else "__Host-"
+    SESSION_COOKIE_NAME, CSRF_COOKIE_NAME = f"{_prefix}session", f"{_prefix}csrf"
 SESSION_COOKIE_HTTPONLY = True
 SESSION_COOKIE_PATH = CSRF_COOKIE_PATH = f"{ROOT_PATH}/"
 SESSION_ABSOLUTE_SECONDS = env.int("SESSION_SECONDS", default=12 * 3600)

@@ -51,7 +51,8 @@ class Fuzzed:
         self.pids = stack.pids
         names = json.loads(stack.manage("shell", "-v0", "-c", _MAKE_KEYS % (PERSONAS,)).strip().splitlines()[-1])
         keys = {"wrong key": "sk-x", **names}
-        self.headers = {"nobody": {}} | {name: {"Authorization": f"Bearer {key}"} for name, key in keys.items()}
+        self.headers: dict[str, dict[str, str]] = {"nobody": {}}
+        self.headers |= {name: {"Authorization": f"Bearer {key}"} for name, key in keys.items()}
         self.statuses: Counter[tuple[str, int]] = Counter()
         self.ids = self._find_ids()
 
