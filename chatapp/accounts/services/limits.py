@@ -1,5 +1,7 @@
 """Limits for everyone, groups, people and routes. Each change is audited and counts within seconds everywhere."""
 
+from typing import Any
+
 from django.contrib.auth.models import Group
 from django.db import transaction
 
@@ -30,7 +32,7 @@ def set_rate_limit(
     require(actor, "accounts.manage_limits")
     if not (1 <= amount <= MOST and (burst is None or 1 <= burst <= MOST)):
         raise ChatappError("invalid", detail=f"amount: between 1 and {MOST:,}.")
-    place = {"subject": subject, "unit": unit, "period": period, **_subject(subject, name.strip())}
+    place: dict[str, Any] = {"subject": subject, "unit": unit, "period": period, **_subject(subject, name.strip())}
     before = RateLimit.objects.select_for_update().filter(**place).first()
     if before is None and RateLimit.objects.count() >= MOST_LIMITS:
         raise ChatappError("invalid", detail=f"there are {MOST_LIMITS:,} limits, which is the most. Remove one first.")
@@ -63,8 +65,8 @@ def describe(limit: RateLimit) -> dict[str, object]:
     }
 
 
-def _subject(subject: LimitSubject, name: str) -> dict[str, object]:
-    found: dict[str, object] = {"user": None, "group": None, "route": ""}
+def _subject(subject: LimitSubject, name: str) -> dict[str, Any]:
+    found: dict[str, Any] = {"user": None, "group": None, "route": ""}
     if subject is LimitSubject.USER:
         found["user"] = User.objects.filter(username=name).first()
     elif subject is LimitSubject.GROUP:

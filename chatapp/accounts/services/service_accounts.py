@@ -40,7 +40,7 @@ def create_service_account(
     account = ServiceAccount.objects.create(
         user=user, purpose=_checked_purpose(purpose), created_by=actor, **responsible
     )
-    detail = {"username": username, "purpose": account.purpose, "roles": sorted(set(roles))}
+    detail: dict[str, object] = {"username": username, "purpose": account.purpose, "roles": sorted(set(roles))}
     record_event(actor=actor, action="service_account.created", obj=user, detail=detail, after=_describe(account))
     return account
 

@@ -46,7 +46,7 @@ def bucket(name: str = "b", *, quota: int = 60, period: int = 60, capacity: int 
 
 
 def set_limit(ada: User, subject: LimitSubject, name: str, amount: int, **more: object) -> RateLimit:
-    values = {"unit": TOKENS, "period": DAY, **more}
+    values: dict[str, Any] = {"unit": TOKENS, "period": DAY, **more}
     limit = services.set_rate_limit(actor=ada, subject=subject, name=name, amount=amount, **values)
     forget_limits()  # as on commit, which a test does not reach
     return limit

@@ -38,6 +38,7 @@ def keys_of_operations() -> Iterator[tuple[str, str, BearerKey]]:
             for path, view in bound.path_operations.items():
                 for operation in view.operations:
                     for auth in operation.auth_callbacks:
+                        assert isinstance(auth, BearerKey)
                         yield operation.methods[0], f"{bound.prefix}{path}", auth
 
 
@@ -167,7 +168,7 @@ def test_a17_no_other_secret_of_the_product_is_a_key(alice: User) -> None:
     client = Client()
     client.force_login(alice)
     client.get("/")
-    others = [
+    others: list[Any] = [
         client.session.session_key,
         client.cookies["csrftoken"].value if "csrftoken" in client.cookies else "x" * 32,
         settings.SECRET_KEY,

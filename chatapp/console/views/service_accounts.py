@@ -74,7 +74,12 @@ def show_account(request: ConsoleRequest, account_id: UUID) -> HttpResponse:
         made = _tried(form, lambda: services.create_service_key(actor=request.user, account=account, **options))
         form = KeyForm() if made else form
     created, raw = made or (None, "")
-    context = {"form": form, "created": created, "raw": raw, "owner_form": OwnerForm(initial=_owner(account))}
+    context: dict[str, Any] = {
+        "form": form,
+        "created": created,
+        "raw": raw,
+        "owner_form": OwnerForm(initial=_owner(account)),
+    }
     return _account_page(request, account_id, status=400 if form.errors else 200, **context)
 
 

@@ -6,6 +6,7 @@ could not be settled, as without Redis, the sweeper tries again.
 
 from datetime import timedelta
 from functools import partial
+from typing import Any, cast
 from uuid import UUID
 
 from django.conf import settings
@@ -38,7 +39,7 @@ def reserve_answer(generation: Generation, *, user: User, key: ApiKey | None, qu
 def release_answer(generation: Generation) -> None:
     """It could not be stored after all."""
     if generation.reservation is not None:
-        limits.release(limits.Reservation.from_dict(generation.reservation), once=str(generation.id))
+        limits.release(_reserved(generation), once=str(generation.id))
 
 
 def settle_answer(generation_id: UUID) -> bool:
@@ -47,7 +48,7 @@ def settle_answer(generation_id: UUID) -> bool:
     generation = unsettled.only("reservation", "is_cached", "prompt_tokens", "completion_tokens").first()
     if generation is None:
         return True
-    reservation = limits.Reservation.from_dict(generation.reservation)
+    reservation = _reserved(generation)
     used = 0 if generation.is_cached else generation.prompt_tokens + generation.completion_tokens
     if not limits.settle(reservation, used=used, once=str(generation_id)):
         return False
@@ -73,10 +74,14 @@ def settle_before_deletion(conversation: Conversation) -> None:
     """A running answer keeps all that it reserved: else deleting it in time would make answers free."""
     reserved = Generation.objects.filter(message__conversation=conversation, reservation__isnull=False)
     for generation in reserved.exclude(status=Status.ANSWERING):
-        reservation = limits.Reservation.from_dict(generation.reservation)
+        reservation = _reserved(generation)
         used = generation.prompt_tokens + generation.completion_tokens
         settle = partial(limits.settle, reservation, used=used, once=str(generation.id))
         transaction.on_commit(settle)
+
+
+def _reserved(generation: Generation) -> limits.Reservation:
+    return limits.Reservation.from_dict(cast("dict[str, Any]", generation.reservation))
 
 
 def _most_tokens(generation: Generation, question: str) -> int:
