@@ -9,6 +9,7 @@ from asgiref.testing import ApplicationCommunicator
 class SocketClient:
     def __init__(self, application: Any, path: str, headers: list[tuple[bytes, bytes]]) -> None:
         scope = {"type": "websocket", "path": path, "query_string": b"", "headers": headers, "subprotocols": []}
+        self.application, self.headers = application, headers
         self._application = ApplicationCommunicator(application, scope)
 
     async def connect(self) -> bool:
