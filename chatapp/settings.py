@@ -11,6 +11,7 @@ from csp.constants import NONE, SELF
 from django.core.exceptions import ImproperlyConfigured
 
 from chatapp.environment import Env
+from chatapp.accounts.sso.configured import read_providers
 from chatapp.runtime.files import home
 from chatapp.runtime.instance import read_instance
 
@@ -203,7 +204,11 @@ if OIDC_ISSUER:
                 "name": env.str("OIDC_NAME", default="Single sign-on"),
                 "client_id": env.str("OIDC_CLIENT_ID"),
                 "secret": env.str("OIDC_CLIENT_SECRET"),
-                "settings": {"server_url": OIDC_ISSUER, "uid_field": "sub"},
+                "settings": {
+                    "server_url": OIDC_ISSUER,
+                    "uid_field": "sub",
+                    "groups_claim": env.str("OIDC_GROUPS_CLAIM", default="groups"),
+                },
             },
         ],
     }
@@ -229,6 +234,9 @@ if SAML_METADATA_URL:
             },
         ],
     }
+# Further ones, and any number of them.
+for kind, app in read_providers(env.str("SSO_PROVIDERS_FILE", default=""), taken={"sso", "saml"}):
+    SOCIALACCOUNT_PROVIDERS.setdefault(kind, {}).setdefault("APPS", []).append(app)
 
 # Transport and content security
 SECURE_SSL_REDIRECT = HTTPS

@@ -45,6 +45,8 @@ function makeProvider(issuer, alg) {
       email: ["email", "email_verified"],
     },
     enabledJWA: { idTokenSigningAlgValues: Object.keys(TYPES) },
+    // Its own fetch refuses addresses of this machine, where the product under test is.
+    fetch: (url, { dispatcher, ...rest }) => fetch(url, rest),
     features: { devInteractions: { enabled: false }, backchannelLogout: { enabled: true } },
     findAccount: (_ctx, sub) => people.has(sub) && { accountId: sub, claims: () => ({ sub, ...people.get(sub) }) },
     interactions: { url: (_ctx, interaction) => `/interaction/${interaction.uid}` },
@@ -100,6 +102,9 @@ const server = createServer(async (request, response) => {
   try {
     if (pathname.startsWith("/control/")) {
       await CONTROL[pathname.slice("/control/".length)](JSON.parse(await read(request)));
+      response.end();
+    } else if (pathname === "/favicon.ico") {
+      response.statusCode = 204;
       response.end();
     } else if (pathname.startsWith("/interaction/")) {
       await interact(request, response);

@@ -133,6 +133,8 @@ def test_b15_the_answer_of_another_issuer_is_refused(sso: IdentityServer, client
 def test_signing_out_leads_to_the_provider_and_back(sso: IdentityServer, client: Client) -> None:
     with person() as browser:
         sign_in(sso, client, browser)
+        # Browsers hold this against where a form is redirected to.
+        assert f"form-action 'self' {sso.issuer}" in client.get("/")["Content-Security-Policy"]
         response = client.post("/accounts/logout/")
         assert not is_in(client)
         address = urlsplit(response["Location"])
