@@ -22,8 +22,11 @@ def name_of_attempt(request: HttpRequest, credentials: Credentials = None) -> st
 
     What was typed may be a password in the wrong field.
     """
-    typed = str((credentials or {}).get("username") or request.POST.get("login", ""))
-    return salted_hmac("chatapp.sign-in-name", typed.strip().casefold(), algorithm="sha256").hexdigest()
+    return stand_in_for(str((credentials or {}).get("username") or request.POST.get("login", "")))
+
+
+def stand_in_for(name: str) -> str:
+    return salted_hmac("chatapp.sign-in-name", name.strip().casefold(), algorithm="sha256").hexdigest()
 
 
 def address_of_attempt(request: HttpRequest) -> str | None:
@@ -49,10 +52,10 @@ class LockoutHandler(AxesDatabaseHandler):  # type: ignore[misc]
         return self.is_name_locked(request, credentials) or self.is_address_locked(request, credentials)
 
     def is_name_locked(self, request: HttpRequest, credentials: Credentials = None) -> bool:
-        return self.get_failures(request, credentials) >= settings.LOGIN_FAILURES_PER_NAME
+        return self.get_failures(request, credentials) >= failure_limit(request)
 
     def is_address_locked(self, request: HttpRequest, credentials: Credentials = None) -> bool:
-        return _count(self.get_user_attempts(request, credentials)[1]) >= settings.LOGIN_FAILURES_PER_ADDRESS
+        return _count(self.get_user_attempts(request, credentials)[1]) >= int(settings.LOGIN_FAILURES_PER_ADDRESS)
 
 
 def _count(attempts: QuerySet[Any]) -> int:

@@ -202,8 +202,8 @@ def make_metadata(issuer: str, base_url: str, *pairs: KeyPair) -> bytes:
         _add(data, "ds:X509Certificate", pair.certificate_body)
     _add(descriptor, "md:SingleLogoutService", Binding=REDIRECT, Location=f"{base_url}/slo")
     _add(descriptor, "md:SingleSignOnService", Binding=REDIRECT, Location=f"{base_url}/sso")
-    data: bytes = etree.tostring(root, xml_declaration=True, encoding="UTF-8")
-    return data
+    text: bytes = etree.tostring(root, xml_declaration=True, encoding="UTF-8")
+    return text
 
 
 def _add(parent: Element, name: str, text: str | None = None, **attributes: str | None) -> Element:

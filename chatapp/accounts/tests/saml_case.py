@@ -6,7 +6,6 @@ from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
-from django.http import HttpResponse
 from django.test import Client
 
 from chatapp.accounts.models import IdentityProvider, ProviderKind
@@ -36,11 +35,14 @@ def ask(client: Client, **form: str) -> str:
     """Begin to sign in; gives the ID of the request."""
     page = client.post(BASE + "login/", form)
     assert page.status_code == 200, page
-    return read_request(page).get("ID")
+    request_id: str = read_request(page).get("ID")
+    return request_id
 
 
-def read_request(page: HttpResponse) -> Any:
-    url = unescape(re.search(r'<a [^>]*href="([^"]+)"[^>]*data-testid="leave"', page.content.decode())[1])
+def read_request(page: Any) -> Any:
+    link = re.search(r'<a [^>]*href="([^"]+)"[^>]*data-testid="leave"', page.content.decode())
+    assert link is not None
+    url = unescape(link[1])
     assert url.startswith(IDP + "/sso?")
     return inflate(parse_qs(urlsplit(url).query)["SAMLRequest"][0])
 
@@ -50,13 +52,13 @@ def answer_to(request_id: str | None, **changes: Any) -> Answer:
     return answer.but(**{"assertion_id": f"_a{request_id}", **changes})
 
 
-def post(document: Any, **form: str) -> HttpResponse:
+def post(document: Any, **form: str) -> Any:
     """As a page of the provider does it: no cookie of ours comes along."""
     message = document if isinstance(document, str) else encode(document)
     return Client(enforce_csrf_checks=True).post(BASE + "acs/", {"SAMLResponse": message, **form})
 
 
-def sign_in(client: Client, *, form: dict[str, str] | None = None, **changes: Any) -> HttpResponse:
+def sign_in(client: Client, *, form: dict[str, str] | None = None, **changes: Any) -> Any:
     """The whole way, with a valid response."""
     waiting = post(signed_response(answer_to(ask(client, **(form or {})), **changes), KEY))
     assert waiting.status_code == 302, waiting
