@@ -12,6 +12,7 @@ import psycopg
 import pytest
 from websockets.exceptions import ConnectionClosed
 from websockets.sync.client import ClientConnection, connect
+from websockets.typing import Origin
 
 from tests.stack import DEMO_PASSWORD, Stack
 
@@ -54,7 +55,9 @@ class Leaver:
     def follow(self, generation: str) -> None:
         cookies = "; ".join(f"{name}={value}" for name, value in self.page.cookies.items())
         url = f"ws://127.0.0.1:{self.stack.port}/ws/"
-        with connect(url, origin=self.stack.base_url, additional_headers={"Cookie": cookies}, proxy=None) as socket:  # type: ignore[arg-type]
+        with connect(
+            url, origin=Origin(self.stack.base_url), additional_headers={"Cookie": cookies}, proxy=None
+        ) as socket:
             socket.send(json.dumps({"type": "subscribe", "generation": generation, "seq": 0, "protocol": 2}))
             self._read(socket)
 

@@ -131,7 +131,7 @@ def delete_custom_role(*, actor: User, role: CustomRole) -> None:
 @contextmanager
 def one_administrator_remaining() -> Iterator[None]:
     """Raises ChatappError("last_administrator") at the end when no active one is left. In a transaction."""
-    administrators = User.objects.filter(is_active=True, roles__contains=[Role.ADMINISTRATOR.value])
+    administrators = User.objects.filter(is_active=True, is_service=False, roles__contains=[Role.ADMINISTRATOR.value])
     # Two who demote each other follow one another.
     had_one = bool(administrators.select_for_update().order_by("pk").values_list("pk", flat=True))
     yield

@@ -79,6 +79,19 @@ def test_the_last_administrator_stays(ada: User, alice: User) -> None:
     assert not User.objects.get(pk=ada.pk).is_active
 
 
+def test_a_program_is_no_other_administrator(ada: User, alice: User) -> None:
+    """Nobody can sign in as one."""
+    roles = [Role.EMPLOYEE.value, Role.ADMINISTRATOR.value]
+    User.objects.create(username="program", is_service=True, own_roles=roles, roles=roles)
+    for act in (
+        lambda: services.disable_user(user=ada, actor=None, reason=""),
+        lambda: services.set_roles(user=ada, roles=["employee"], actor=None),
+    ):
+        with pytest.raises(ChatappError, match="last administrator"):
+            act()
+    assert Role.ADMINISTRATOR in User.objects.get(pk=ada.pk).roles
+
+
 def test_signing_out_everywhere_ends_the_sessions_of_one_person(alice: User, bob: User, ada: User) -> None:
     hers, also_hers, his = signed_in("alice"), signed_in("alice"), signed_in("bob")
     services.sign_out_everywhere(user=alice, actor=ada, reason="lost laptop")

@@ -15,7 +15,9 @@ from chatapp.api.auth import BearerKey
 from chatapp.api.parser import SafeParser
 from chatapp.api.scim.documents import version_of
 from chatapp.api.scim.errors import CONTENT_TYPE, ScimError, error_response
+from chatapp.database import AWAY
 from chatapp.errors import ChatappError
+from chatapp.middleware import RETRY_SECONDS
 
 # What Entra does beside the standard; see docs/provisioning.md.
 POLICY = ScimPolicy(
@@ -47,6 +49,8 @@ def scim_view(**handlers: Handler) -> Callable[..., HttpResponseBase]:
                 return _not_allowed(allowed)
             with POLICY:
                 return handler(request, **kwargs)
+        except AWAY:
+            return error_response(ChatappError("database_away", seconds=RETRY_SECONDS))
         except RequestDataTooBig:
             return error_response(ChatappError("body_too_large"))
         except (ScimError, ChatappError, SCIMException, ValidationError) as error:

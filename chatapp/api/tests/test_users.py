@@ -26,7 +26,7 @@ FORBIDDEN = [
 
 
 def row(user: User) -> dict[str, Any]:
-    return User.objects.filter(pk=user.pk).values().get()
+    return dict(User.objects.filter(pk=user.pk).values().get())
 
 
 def patch(client: Any, user: User, body: Any) -> Any:
