@@ -14,6 +14,7 @@ from typing import Any, TextIO
 
 import structlog
 
+from chatapp.masking import mask_event
 from chatapp.metrics import count_fault
 
 MAX_WAITING_LINES = 10_000
@@ -78,6 +79,7 @@ def configure(overrides: dict[str, Any]) -> None:
                     "()": structlog.stdlib.ProcessorFormatter,
                     "processors": [
                         structlog.stdlib.ProcessorFormatter.remove_processors_meta,
+                        mask_event,
                         structlog.processors.JSONRenderer(),
                     ],
                     "foreign_pre_chain": SHARED,

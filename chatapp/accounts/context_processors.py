@@ -44,6 +44,7 @@ _PAGES = (
     _Page("Roles", "console_roles", "accounts.manage_roles"),
     _Page("Audit", "console_audit", "accounts.view_audit"),
     _Page("Readings", "console_readings", "conversations.view_readings"),
+    _Page("Privacy", "console_privacy", "privacy.manage"),
 )
 
 

@@ -55,6 +55,7 @@ PAGES = (
     Page("Roles", "console_roles", "accounts.manage_roles"),
     Page("Audit", "console_audit", "accounts.view_audit"),
     Page("Readings", "console_readings", "conversations.view_readings"),
+    Page("Privacy", "console_privacy", "privacy.manage"),
 )
 
 
