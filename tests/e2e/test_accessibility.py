@@ -20,6 +20,7 @@ PAGES = {
         "/console/flags/",
         "/console/audit/",
         "/console/readings/",
+        "/console/users/",
     ],
 }
 SAMPLE = (
