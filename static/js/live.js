@@ -1,5 +1,6 @@
 // Running answers: subscribed over the socket; while there is none, the page asks for them and for what is new.
 import { catchUp, findAnswer, findLive, parseArticle, showFinal, showStatus, showText } from "./answer.js";
+import { loadAgain } from "./leave.js";
 import { root } from "./root.js";
 import { Socket } from "./socket.js";
 import { changed, refresh, refreshList } from "./thread.js";
@@ -49,7 +50,7 @@ const socket = new Socket(`${root}ws/`, {
 function signedOut() {
   if (Date.now() - Number(sessionStorage.getItem(RELOADED)) < RELOAD_AGAIN) return;
   sessionStorage.setItem(RELOADED, String(Date.now()));
-  location.reload();
+  loadAgain();
 }
 
 /** @param {any} frame */
@@ -92,7 +93,7 @@ function subscribe() {
 /** @param {HTMLElement} answer @returns {Promise<boolean>} whether the server answered */
 async function poll(answer) {
   const response = await fetch(answer.dataset.messageUrl, { headers: { "HX-Request": "true" } }).catch(() => null);
-  if (response?.redirected) location.reload(); // To the sign-in page: the session is over.
+  if (response?.redirected) loadAgain(); // To the sign-in page: the session is over.
   else if (response?.status === 404) refresh(); // It was deleted.
   else if (response?.ok) catchUp(answer, parseArticle(await response.text()), !socket.isOpen);
   return response !== null && response.status < 500;

@@ -3,6 +3,7 @@ import { announce } from "./announce.js";
 import { catchUp } from "./answer.js";
 import { showContext } from "./context.js";
 import { addCopyButtons } from "./copy.js";
+import { loadAgain } from "./leave.js";
 import { root } from "./root.js";
 import { parseHtml } from "./trusted.js";
 
@@ -48,7 +49,7 @@ async function run() {
     const before = swaps;
     const response = await fetch(address(), { headers: { "HX-Request": "true" } }).catch(() => null);
     answered = response !== null && response.status < 500;
-    if (response?.redirected) location.reload(); // To the sign-in page: the session is over.
+    if (response?.redirected) loadAgain(); // To the sign-in page: the session is over.
     else if (response?.status === 404) showGone();
     else if (response?.ok) {
       const html = await response.text();

@@ -47,7 +47,11 @@ function makeProvider(issuer, alg) {
     enabledJWA: { idTokenSigningAlgValues: Object.keys(TYPES) },
     // Its own fetch refuses addresses of this machine, where the product under test is.
     fetch: (url, { dispatcher, ...rest }) => fetch(url, rest),
-    features: { devInteractions: { enabled: false }, backchannelLogout: { enabled: true } },
+    features: {
+      devInteractions: { enabled: false },
+      backchannelLogout: { enabled: true },
+      rpInitiatedLogout: { enabled: true, logoutSource: askToSignOut },
+    },
     findAccount: (_ctx, sub) => people.has(sub) && { accountId: sub, claims: () => ({ sub, ...people.get(sub) }) },
     interactions: { url: (_ctx, interaction) => `/interaction/${interaction.uid}` },
     loadExistingGrant: async (ctx) => {
@@ -64,6 +68,12 @@ function makeProvider(issuer, alg) {
   made.on("server_error", (_ctx, error) => console.error(error));
   made.on("backchannel.error", (_ctx, error) => console.error(error));
   return made;
+}
+
+// The default page loads a font from the net.
+async function askToSignOut(ctx, form) {
+  ctx.body = `<!doctype html><title>Sign out</title>${form}
+    <button type="submit" form="op.logoutForm" value="yes" name="logout">Yes, sign me out</button>`;
 }
 
 async function read(request) {

@@ -1,5 +1,6 @@
 """Starts the conforming provider of provider.mjs; its packages are installed the first time."""
 
+import fcntl
 import json
 import subprocess
 from collections.abc import Iterator
@@ -25,9 +26,11 @@ PEOPLE = {
 
 def install() -> None:
     """`npm ci` with the pinned versions; needs no more than npm on the path."""
-    if not (HERE / "node_modules" / "oidc-provider").exists():
-        command = ["npm", "ci", "--no-audit", "--no-fund", "--ignore-scripts"]
-        subprocess.run(command, cwd=HERE, check=True, capture_output=True, timeout=300)
+    with (HERE / "package.json").open() as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)  # Of several test processes one installs.
+        if not (HERE / "node_modules" / ".package-lock.json").exists():
+            command = ["npm", "ci", "--no-audit", "--no-fund", "--ignore-scripts"]
+            subprocess.run(command, cwd=HERE, check=True, capture_output=True, timeout=300)
 
 
 class IdentityServer:

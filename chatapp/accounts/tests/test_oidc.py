@@ -96,7 +96,7 @@ def test_the_first_sign_in_makes_an_employee(client: Client, provider: str) -> N
 
 
 @pytest.mark.django_db
-def test_the_same_subject_is_the_same_user(client: Client, provider: str) -> None:
+def test_b12_the_same_subject_is_the_same_user(client: Client, provider: str) -> None:
     sign_in(client)
     first = signed_in(client)
     first.groups.clear()
@@ -108,7 +108,7 @@ def test_the_same_subject_is_the_same_user(client: Client, provider: str) -> Non
 
 
 @pytest.mark.django_db
-def test_the_same_address_and_name_of_another_subject_are_another_user(client: Client, provider: str) -> None:
+def test_b12_the_same_address_and_name_of_another_subject_are_another_user(client: Client, provider: str) -> None:
     local = User.objects.create_user("alice", "alice@example.com", "a password", roles=[Role.ADMINISTRATOR])
     sign_in(client)
     other = Client()
@@ -164,27 +164,27 @@ def test_an_inactive_user_stays_out(client: Client, provider: str) -> None:
 
 @pytest.mark.django_db
 @pytest.mark.parametrize("fault", FAULTS)
-def test_a_wrong_id_token_is_refused(client: Client, provider: str, fault: str) -> None:
+def test_b11_a_wrong_id_token_is_refused(client: Client, provider: str, fault: str) -> None:
     httpx.put(provider + "/fault", content=fault)
     assert_refused(client, sign_in(client))
     assert not User.objects.exists()
 
 
 @pytest.mark.django_db
-def test_the_state_of_another_session_is_refused(client: Client, provider: str) -> None:
+def test_b15_the_state_of_another_session_is_refused(client: Client, provider: str) -> None:
     stolen = authorize(Client())
     assert_refused(client, client.get(stolen))
 
 
 @pytest.mark.django_db
-def test_a_changed_state_is_refused(client: Client, provider: str) -> None:
+def test_b15_a_changed_state_is_refused(client: Client, provider: str) -> None:
     path = authorize(client)
     state = parse_qs(urlsplit(path).query)["state"][0]
     assert_refused(client, client.get(path.replace(state, "x" * len(state))))
 
 
 @pytest.mark.django_db
-def test_a_code_works_once(client: Client, provider: str) -> None:
+def test_b15_a_code_works_once(client: Client, provider: str) -> None:
     path = authorize(client)
     client.get(path)
     client.post("/accounts/logout/")
@@ -193,13 +193,13 @@ def test_a_code_works_once(client: Client, provider: str) -> None:
 
 @pytest.mark.django_db
 @pytest.mark.parametrize("query", ["", "?error=access_denied", "?code=guessed", "?state=\x00&code=\x00"])
-def test_a_callback_that_nobody_asked_for_is_refused(client: Client, provider: str, query: str) -> None:
+def test_b15_a_callback_that_nobody_asked_for_is_refused(client: Client, provider: str, query: str) -> None:
     assert_refused(client, client.get(CALLBACK + query))
 
 
 @pytest.mark.django_db
 @pytest.mark.parametrize("url", ["//evil.example", "https://evil.example/", "javascript:alert(1)"])
-def test_next_never_leads_to_another_place(client: Client, provider: str, url: str) -> None:
+def test_b13_next_never_leads_to_another_place(client: Client, provider: str, url: str) -> None:
     assert sign_in(client, next_url=url)["Location"] == "/"
 
 
