@@ -1,5 +1,6 @@
 """System checks that need the database: `manage.py check --database default`, and each `migrate`."""
 
+from collections.abc import Sequence
 from typing import Any
 
 from django.core.checks import CheckMessage, Error, Tags, register
@@ -10,7 +11,11 @@ from chatapp.privacy.selectors.keys import list_unopened
 
 
 @register(Tags.database)
-def check_data_keys(*, databases: list[str] | None = None, **_: Any) -> list[CheckMessage]:
+def check_data_keys(
+    app_configs: Any = None,  # noqa: ARG001 (Django passes it)
+    databases: Sequence[str] | None = None,
+    **_: Any,
+) -> list[CheckMessage]:
     """FIELD_ENCRYPTION_KEYS open every data key."""
     if "default" not in (databases or ()):
         return []

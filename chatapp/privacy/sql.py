@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import Any
 
 from django.apps import apps
 from django.db import connection
@@ -40,7 +41,7 @@ def encrypted_columns() -> Iterator[Column]:
                 )
 
 
-def read_stale(column: Column, *, key_id: str, after: object, limit: int) -> list[tuple[object, str]]:
+def read_stale(column: Column, *, key_id: str, after: Any, limit: int) -> list[tuple[Any, str]]:
     """Rows that are not as the settings and the active key want them, by primary key."""
     condition = sql.SQL("{c} <> ''").format(c=sql.Identifier(column.name))
     if column.kept_plain:
@@ -55,20 +56,25 @@ def read_stale(column: Column, *, key_id: str, after: object, limit: int) -> lis
         t=sql.Identifier(column.table),
         condition=condition,
     )
-    values = {"marks": [MARK + "%", FERNET_MARK + "%"], "current": f"{MARK}{key_id}:", "after": after, "limit": limit}
+    values: dict[str, Any] = {
+        "marks": [MARK + "%", FERNET_MARK + "%"],
+        "current": f"{MARK}{key_id}:",
+        "after": after,
+        "limit": limit,
+    }
     with connection.cursor() as cursor:
         cursor.execute(statement, values)
         return [(row[0], row[1]) for row in cursor.fetchall()]
 
 
-def replace_text(column: Column, *, key: object, old: str, new: str) -> bool:
+def replace_text(column: Column, *, key: Any, old: str, new: str) -> bool:
     """False when somebody has written the row meanwhile: then that text stands."""
     statement = sql.SQL("UPDATE {t} SET {c} = %s WHERE {k} = %s AND {c} = %s").format(
         t=sql.Identifier(column.table), c=sql.Identifier(column.name), k=sql.Identifier(column.key)
     )
     with connection.cursor() as cursor:
         cursor.execute(statement, [new, key, old])
-        return cursor.rowcount == 1
+        return bool(cursor.rowcount == 1)
 
 
 def count_by_key(column: Column) -> dict[str, int]:

@@ -7,6 +7,8 @@ import base64
 from collections.abc import Iterator
 from typing import IO
 
+from django.core.files import File
+
 from chatapp.encryption import MARK, DecryptionError, decrypt, encrypt
 
 FRAME_BYTES = 256 * 1024
@@ -24,7 +26,7 @@ def seal(source: IO[bytes], target: IO[bytes], *, name: str) -> None:
         number, frame = number + 1, following
 
 
-def unseal(source: IO[bytes], *, name: str) -> Iterator[bytes]:
+def unseal(source: "File[bytes] | IO[bytes]", *, name: str) -> Iterator[bytes]:
     """Raises DecryptionError."""
     line, number = source.readline(), 0
     while line:
@@ -36,7 +38,7 @@ def unseal(source: IO[bytes], *, name: str) -> Iterator[bytes]:
         line, number = following, number + 1
 
 
-def key_of(source: IO[bytes]) -> str:
+def key_of(source: "File[bytes] | IO[bytes]") -> str:
     """The data key that the file is under; empty for none."""
     head = source.read(64).decode(errors="replace")
     return head.removeprefix(MARK).partition(":")[0] if head.startswith(MARK) else ""

@@ -1,4 +1,5 @@
 from collections.abc import AsyncIterator
+from typing import cast
 from uuid import UUID
 
 from asgiref.sync import sync_to_async
@@ -13,6 +14,7 @@ from django.utils import timezone
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_GET, require_POST
 
+from chatapp.accounts.models import User
 from chatapp.accounts.settings_pages import SettingsRequest, settings_tabs
 from chatapp.privacy.selectors.erasures import find_open_erasure
 from chatapp.privacy.selectors.exports import list_exports_for
@@ -44,7 +46,7 @@ def ask_for_export(request: SettingsRequest) -> HttpResponse:
 @require_GET
 @login_required
 async def download_export(request: SettingsRequest, export_id: UUID) -> HttpResponseBase:
-    export = await sync_to_async(exports.open_export)(user=await request.auser(), export_id=export_id)
+    export = await sync_to_async(exports.open_export)(user=cast("User", await request.auser()), export_id=export_id)
     content = _read(default_storage.open(export.file), name=str(export.id))
     name = f"chatapp-{timezone.localdate(export.created_at)}.zip"
     headers = {"Content-Disposition": f'attachment; filename="{name}"', "Content-Length": str(export.size)}
@@ -70,7 +72,7 @@ async def _read(sealed: "File[bytes]", *, name: str) -> AsyncIterator[bytes]:
     """Frame by frame: a synchronous iterator would be read into memory as a whole first."""
     frames = unseal(sealed, name=name)
     try:
-        while frame := await sync_to_async(next)(frames, b""):
+        while frame := await sync_to_async(lambda: next(frames, b""))():
             yield frame
     finally:
         sealed.close()

@@ -74,7 +74,8 @@ def _events(user: User) -> list[dict[str, Any]]:
     """Of what others did to the account, who it was stays with the company."""
     own = AuditEvent.objects.filter(Q(actor=user) | Q(object_type="accounts.User", object_id=str(user.pk)))
     shown = own.order_by("at").values("at", "action", "outcome", "object_type", "object_id", "address", "actor_id")
-    return [{**event, "by": "you" if event.pop("actor_id") == user.pk else "the company"} for event in shown.iterator()]
+    rows: Iterable[dict[str, Any]] = [dict(event) for event in shown]
+    return [{**event, "by": "you" if event.pop("actor_id") == user.pk else "the company"} for event in rows]
 
 
 def _conversation(conversation: Conversation) -> Iterator[Part]:

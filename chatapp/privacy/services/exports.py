@@ -5,6 +5,7 @@ import zipfile
 from datetime import timedelta
 from functools import partial
 from pathlib import Path
+from typing import IO
 from uuid import UUID
 
 import structlog
@@ -102,7 +103,7 @@ def list_keys_of_archives() -> set[str]:
     for name in DataExport.objects.exclude(file="").values_list("file", flat=True):
         if default_storage.exists(name):
             with default_storage.open(name) as stored:
-                found.add(key_of(stored.file))
+                found.add(key_of(stored))
     return found
 
 
@@ -129,7 +130,7 @@ def _held(export: DataExport) -> QuerySet[DataExport]:
     return DataExport.objects.filter(id=export.id, status=ExportStatus.RUNNING, attempts=export.attempts)
 
 
-def _write(export: DataExport, archive: "tempfile._TemporaryFileWrapper[bytes]") -> None:
+def _write(export: DataExport, archive: IO[bytes]) -> None:
     total = max(count_parts(export.user), 1)
     shown = 0
     with zipfile.ZipFile(archive, "w", zipfile.ZIP_DEFLATED) as packed:
@@ -143,7 +144,7 @@ def _write(export: DataExport, archive: "tempfile._TemporaryFileWrapper[bytes]")
                 _held(export).update(progress=percent, lease_until=Now() + LEASE)
 
 
-def _store(export: DataExport, archive: "tempfile._TemporaryFileWrapper[bytes]") -> None:
+def _store(export: DataExport, archive: IO[bytes]) -> None:
     size = archive.tell()
     archive.seek(0)
     with tempfile.TemporaryDirectory() as folder:

@@ -83,5 +83,5 @@ def _delete(rows: Sequence[Any]) -> None:
             remove_export(row)
         else:
             if isinstance(row, DocumentVersion):
-                transaction.on_commit(partial(default_storage.delete, row.file.name), robust=True)
+                transaction.on_commit(partial(default_storage.delete, str(row.file.name)), robust=True)
             row.delete()

@@ -11,7 +11,7 @@ from django.urls import reverse
 
 from chatapp.accounts.models import User
 from chatapp.conversations import selectors, services
-from chatapp.conversations.models import CachedAnswer, Conversation, Generation
+from chatapp.conversations.models import CachedAnswer, Conversation, Generation, Status
 from chatapp.conversations.pipeline import side_work
 from chatapp.conversations.services import FinishedAnswer
 from chatapp.conversations.tests.answering import Answerer
@@ -64,16 +64,16 @@ def test_it_is_in_no_list_and_no_cache(alice: User, answer: Answerer) -> None:
 
 def test_no_title_and_no_summary_is_asked_for(alice: User, answer: Answerer, monkeypatch: pytest.MonkeyPatch) -> None:
     asked: list[Any] = []
-    monkeypatch.setattr(side_work.events, "request_side_work", lambda *what, **_: asked.append(what))
+    monkeypatch.setattr("chatapp.conversations.events.request_side_work", lambda *what, **_: asked.append(what))
     generation = ask(alice, answer)
     full = Generation.objects.select_related("message__conversation", "message__parent", "version").get(
         id=generation.id
     )
-    side_work.request_side_work(full, FinishedAnswer(status=full.status, text="x", prompt_tokens=4000))
+    side_work.request_side_work(full, FinishedAnswer(status=Status.COMPLETE, text="x", prompt_tokens=4000))
     assert asked == []
     Conversation.objects.update(expires_at=None)
     full.message.conversation.expires_at = None
-    side_work.request_side_work(full, FinishedAnswer(status=full.status, text="x", prompt_tokens=4000))
+    side_work.request_side_work(full, FinishedAnswer(status=Status.COMPLETE, text="x", prompt_tokens=4000))
     assert asked != []
 
 
