@@ -15,13 +15,14 @@ from chatapp.accounts.models import AuditEvent, User
 from chatapp.accounts.services import create_api_key
 from chatapp.conversations.models import Conversation, Generation, Message, Status
 from chatapp.conversations.queue import claim_next
+from chatapp.conversations.readings.services import decide_reading, request_reading
 from chatapp.conversations.selectors import list_path
 from chatapp.conversations.services import post_message
 from chatapp.conversations.tests.sockets import opened, sign_in
 from chatapp.conversations.workers.inference import InferenceWorker
 from chatapp.inference.models import ModelVersion
 from chatapp.retrieval.services import create_collection
-from tests.people import make_person
+from tests.people import PersonFactory, make_person
 from tests.security.rights import COLLECTION, OWNER, everything
 from tests.security.samples import Samples
 
@@ -228,3 +229,34 @@ def test_a01_each_refusal_is_written_down(samples: Samples, mallory: User) -> No
     client_of(mallory, is_page=False).get(f"/api/v1/generations/{samples.ids['generation_id']}")
     denied = AuditEvent.objects.filter(action="access.denied", actor=mallory)
     assert denied.count() == 2
+
+
+def open_for_reading(reader: User, samples: Samples) -> str:
+    """The address where `reader` may read the owner's conversation for an hour."""
+    approver = PersonFactory(username="approver", roles=["administrator"])
+    conversation = samples.ids["conversation_id"]
+    reason = "A complaint of the works council about this very conversation."
+    grant = request_reading(
+        user=reader, person=samples.owner.username, conversation_id=conversation, reason=reason, minutes=60
+    )
+    decide_reading(user=approver, grant_id=grant.pk, approve=True)
+    return f"/console/readings/{grant.pk}/{conversation}/"
+
+
+@pytest.mark.parametrize("kind", ["subscribe", "stop"])
+async def test_b02_who_may_only_read_a_conversation_writes_nothing_by_socket(
+    kind: str, samples: Samples, ada: User
+) -> None:
+    """Neither do ways of their owner open: reading is a page of its own."""
+    address = await in_database(open_for_reading)(ada, samples)
+    client = await in_database(sign_in)(ada)
+    assert (await in_database(client.get)(address)).status_code == 200
+    before, socket = await in_database(state)(), await opened(client)
+    await socket.send(json.dumps({"type": kind, "generation": str(samples.ids["generation_id"]), "protocol": 2}))
+    assert (await socket.next_frame())["code"] == "not_found"
+    assert await socket.is_silent()
+    for path in ("stop/", "switch/"):
+        stop = f"/generations/{samples.ids['generation_id']}/{path}"
+        assert (await in_database(client.post)(stop)).status_code == 404
+    assert await in_database(state)() == before
+    await socket.disconnect()
