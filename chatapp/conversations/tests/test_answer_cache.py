@@ -225,7 +225,7 @@ class TestWithDocuments:
             source = Source.objects.get(message=generation.message, cited=True)
             assert (source.document_name, source.n) == ("leave.md", 1)
 
-    def test_who_left_the_group_gets_nothing_of_it(
+    def test_a19_who_left_the_group_gets_nothing_of_it(
         self, alice: User, bob: User, document: Document, answer: Answerer
     ) -> None:
         answer(alice, collections=None)
@@ -236,7 +236,7 @@ class TestWithDocuments:
         assert "28" not in after.message.text
         assert not Source.objects.filter(message=after.message).exists()
 
-    def test_a_deleted_document_is_in_no_answer(
+    def test_a19_a_deleted_document_is_in_no_answer(
         self, alice: User, ada: User, document: Document, answer: Answerer
     ) -> None:
         answer(alice, collections=None)
@@ -245,7 +245,7 @@ class TestWithDocuments:
         assert not is_hit(after)
         assert "28" not in after.message.text
 
-    def test_a_new_version_of_the_document_is_read(
+    def test_a19_a_new_version_of_the_document_is_read(
         self, alice: User, ada: User, document: Document, answer: Answerer
     ) -> None:
         answer(alice, collections=None)
