@@ -118,3 +118,16 @@ def test_text_becomes_html_by_the_policy_of_the_page_only(page: Page) -> None:
     ):
         with pytest.raises(Error, match="TypeError"):
             page.evaluate(f"() => {{ {sink} }}")
+
+
+def test_the_way_back_after_signing_out_shows_nothing(browser: Browser, stack: Stack) -> None:
+    with at_browser(browser, stack) as user:
+        user.sign_in("bob")
+        user.open("/knowledge/")
+        user.page.get_by_role("heading", name="Knowledge").first.wait_for()
+        user.page.evaluate("document.querySelector('form[action*=logout]').requestSubmit()")
+        user.page.wait_for_url("**/accounts/**")
+        for _ in range(3):
+            user.page.go_back()
+            user.page.wait_for_load_state()
+            assert "/accounts/login/" in user.page.url, user.page.url
