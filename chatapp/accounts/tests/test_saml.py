@@ -135,7 +135,7 @@ def test_the_request_names_us_and_asks_for_a_post(client: Client, provider: Iden
 def test_our_metadata_says_where_to_reach_us(client: Client, provider: IdentityProvider) -> None:
     response = client.get(BASE + "metadata/")
     root = etree.fromstring(response.content)
-    assert root.get("entityID") == ENTITY
+    assert (root.get("entityID"), root.get("validUntil")) == (ENTITY, None)
     assert root.find(".//md:AssertionConsumerService", NAMESPACES).get("Location") == ACS
     assert root.find("md:SPSSODescriptor", NAMESPACES).get("WantAssertionsSigned") in {"true", "false"}
 

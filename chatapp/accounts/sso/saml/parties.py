@@ -66,6 +66,7 @@ def toolkit_settings(
             "allowRepeatAttributeName": True,
             "requestedAuthnContext": False,
             "allowSingleLabelDomains": True,
+            "metadataValidUntil": "",  # Some providers read it once, when we are set up there.
         },
     }
     try:
