@@ -82,7 +82,7 @@ def test_somebody_signs_in_with_the_rights_of_the_groups(person: User, product: 
 
 
 def test_signing_out_here_signs_out_there(person: User, product: tuple[Stack, IdentityServer]) -> None:
-    stack, server = product
+    stack, _ = product
     sign_in(person, "00u-alice")
     wait_connected(person.page)  # The socket closes while the form is on its way.
     person.page.get_by_test_id("sign-out").click()

@@ -15,7 +15,7 @@ from chatapp.accounts.sso.documents import forget_documents
 from chatapp.accounts.tests.signing_provider import SigningProvider, serve_documents
 
 PLACE = "/accounts/oidc/company/backchannel-logout/"
-EVENT = {"http://schemas.openid.net/event/backchannel-logout": {}}
+EVENT: dict[str, Any] = {"http://schemas.openid.net/event/backchannel-logout": {}}
 
 
 @pytest.fixture

@@ -155,7 +155,7 @@ def test_what_is_not_there_is_not_found(client_of: ClientOf, path: str) -> None:
 
 
 def test_providers_of_the_settings_are_shown_and_not_changed(client_of: ClientOf, settings: Any) -> None:
-    app = {"provider_id": "sso", "name": "From settings", "client_id": "c", "secret": SECRET}
+    app: dict[str, Any] = {"provider_id": "sso", "name": "From settings", "client_id": "c", "secret": SECRET}
     app |= {"settings": {"server_url": "https://idp.example"}}
     settings.SOCIALACCOUNT_PROVIDERS = {"openid_connect": {"APPS": [app]}}
     ada = client_of("ada")
