@@ -50,8 +50,6 @@ PAGES = {
     "readyz": PUBLIC,
     "scim/v2/": SCIM,
     "settings/": SIGNED_IN,
-    "settings/keys/<": OWNER,
-    "settings/sessions/<": OWNER,
 }
 CALLS = {
     "DELETE /api/v1/conversations/{conversation_id}": OWNER,
@@ -156,6 +154,8 @@ def _asked_by(route: str, view: object) -> str:
         return str(permission)
     if route in PAGES:
         return PAGES[route]
+    if route.startswith("settings/") and "<" in route:
+        return OWNER
     # What lies below an address asks for the same, unless it is a start page.
     above = [
         known for known in PAGES if known not in {"", "console/", "knowledge/", "api/"} and route.startswith(known)

@@ -92,7 +92,7 @@ def test_b18_others_neither_see_nor_change_roles(ada: User, alice: User, mona: U
         "Triager",
         ["moderation.review_flag"],
     )
-    assert not group.given_roles.exists()  # type: ignore[attr-defined]
+    assert not group.given_roles.exists()
 
 
 def test_b18_who_may_give_roles_gives_no_more_than_he_holds(ada: User, bob: User) -> None:
@@ -119,5 +119,5 @@ def test_what_is_not_there_is_not_found(ada: User) -> None:
 def test_many_groups_cost_no_query_each(ada: User, django_assert_max_num_queries: object) -> None:
     Group.objects.bulk_create(Group(name=f"group {number}") for number in range(60))
     client = client_of(ada)
-    with django_assert_max_num_queries(12):  # type: ignore[operator]
+    with django_assert_max_num_queries(12):
         assert client.get(PAGE).status_code == 200

@@ -84,8 +84,13 @@ async def test_b05_headers_of_a_handshake_change_neither_person_nor_address(
     name: bytes, alice: User, mallory: User
 ) -> None:
     entered: list[tuple[Any, str]] = []
+
+    def enter(_: shares.Shares, user_id: Any, address: str) -> int:
+        entered.append((user_id, address))
+        return 0
+
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(shares.Shares, "enter", lambda _, *who: entered.append(who) or 0)
+        patch.setattr(shares.Shares, "enter", enter)
         client = await in_database(sign_in)(mallory)
         for headers in ([], [(name, b"203.0.113.9")], [(name, b"alice")]):
             socket = socket_of(client, *headers)
@@ -200,7 +205,7 @@ async def test_e10_frames_beyond_the_rate_close_the_socket_and_another_user_is_n
     mine, others = await opened(await in_database(sign_in)(alice)), await opened(await in_database(sign_in)(bob))
     for _ in range(60):
         await mine.send('{"type": "ping"}')
-    outputs = []
+    outputs: list[dict[str, Any]] = []
     while not outputs or outputs[-1]["type"] != "websocket.close":
         outputs.append(await mine.next_output())
     assert (outputs[-1]["code"], outputs[-1]["reason"]) == (4429, "retry after 1 s")

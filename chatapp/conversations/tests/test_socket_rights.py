@@ -15,6 +15,7 @@ from django.utils import timezone
 
 from chatapp.accounts import services as accounts
 from chatapp.accounts.models import SignIn, User
+from chatapp.accounts.selectors.standings import load_standings
 from chatapp.conversations import events
 from chatapp.conversations.models import Generation, Status
 from chatapp.conversations.sockets import watch
@@ -74,7 +75,7 @@ async def test_b01_a_socket_knows_its_users_rights_anew(
     consumer_user = next(iter(watch.get_watch()._looked_at)).user
     await in_database(demote)(await User.objects.aget(pk=ada.pk))
     async with asyncio.timeout(5):
-        while "administrator" in consumer_user.roles:
+        while "administrator" in consumer_user.roles:  # noqa: ASYNC110 (no event says so)
             await asyncio.sleep(0.05)
     assert consumer_user.roles == ["employee"]
     await socket.disconnect()
@@ -157,18 +158,17 @@ async def test_all_sockets_of_a_process_cost_one_query(alice: User, bob: User) -
 
     def look() -> int:
         with CaptureQueriesContext(connection) as queries:
-            watch.load_standings([str(client.session.session_key) for client in clients])
+            load_standings([str(client.session.session_key) for client in clients])
         return sum("accounts_signin" in query["sql"] for query in queries)
 
     assert await in_database(look)() == 1
     asked: list[int] = []
-    load = watch.load_standings
     watched = list(watch.get_watch()._looked_at)
     assert len(watched) == 4
 
     def counted(keys: Any) -> Any:
         asked.append(len(keys))
-        return load(keys)
+        return load_standings(keys)
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(watch, "load_standings", counted)
