@@ -10,8 +10,8 @@ from typing import Any
 from csp.constants import NONE, SELF
 from django.core.exceptions import ImproperlyConfigured
 
-from chatapp.environment import Env
 from chatapp.accounts.sso.configured import read_providers
+from chatapp.environment import Env
 from chatapp.runtime.files import home
 from chatapp.runtime.instance import read_instance
 
