@@ -21,7 +21,7 @@ from tests.architecture.test_access import ROUTES as PAGE_ROUTES
 
 pytestmark = pytest.mark.django_db
 CANARY = "zanzibar-77"
-ASKED = {"model": "scripted", "messages": [{"role": "user", "content": "x"}]}
+ASKED: dict[str, Any] = {"model": "scripted", "messages": [{"role": "user", "content": "x"}]}
 # Ways that hand out what a document says, or act on it: each is walked below.
 PAGES = {
     "knowledge/collections/<slug:slug>/",

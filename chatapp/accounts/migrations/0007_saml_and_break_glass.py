@@ -6,54 +6,69 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-
     dependencies = [
-        ('accounts', '0006_custom_roles'),
+        ("accounts", "0006_custom_roles"),
     ]
 
     operations = [
         migrations.AddField(
-            model_name='identityprovider',
-            name='nameid_format',
+            model_name="identityprovider",
+            name="nameid_format",
             field=models.CharField(blank=True, max_length=100),
         ),
         migrations.AddField(
-            model_name='identityprovider',
-            name='subject_attribute',
+            model_name="identityprovider",
+            name="subject_attribute",
             field=models.CharField(blank=True, max_length=200),
         ),
         migrations.AddField(
-            model_name='user',
-            name='is_break_glass',
+            model_name="user",
+            name="is_break_glass",
             field=models.BooleanField(default=False),
         ),
         migrations.CreateModel(
-            name='BreakGlassAlarm',
+            name="BreakGlassAlarm",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('at', models.DateTimeField(auto_now_add=True)),
-                ('address', models.GenericIPAddressField(null=True)),
-                ('acknowledged_at', models.DateTimeField(null=True)),
-                ('acknowledged_by', models.ForeignKey(null=True, on_delete=django.db.models.deletion.SET_NULL, related_name='+', to=settings.AUTH_USER_MODEL)),
-                ('user', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='+', to=settings.AUTH_USER_MODEL)),
+                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                ("at", models.DateTimeField(auto_now_add=True)),
+                ("address", models.GenericIPAddressField(null=True)),
+                ("acknowledged_at", models.DateTimeField(null=True)),
+                (
+                    "acknowledged_by",
+                    models.ForeignKey(
+                        null=True,
+                        on_delete=django.db.models.deletion.SET_NULL,
+                        related_name="+",
+                        to=settings.AUTH_USER_MODEL,
+                    ),
+                ),
+                (
+                    "user",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE, related_name="+", to=settings.AUTH_USER_MODEL
+                    ),
+                ),
             ],
             options={
-                'ordering': ['-at', '-id'],
+                "ordering": ["-at", "-id"],
             },
         ),
         migrations.CreateModel(
-            name='SamlAssertion',
+            name="SamlAssertion",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('provider', models.CharField(max_length=40)),
-                ('digest', models.CharField(max_length=64)),
-                ('in_response_to', models.CharField(max_length=128)),
-                ('claims', models.JSONField(default=dict)),
-                ('expires_at', models.DateTimeField(db_index=True)),
-                ('taken_at', models.DateTimeField(null=True)),
+                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                ("provider", models.CharField(max_length=40)),
+                ("digest", models.CharField(max_length=64)),
+                ("in_response_to", models.CharField(max_length=128)),
+                ("claims", models.JSONField(default=dict)),
+                ("expires_at", models.DateTimeField(db_index=True)),
+                ("taken_at", models.DateTimeField(null=True)),
             ],
             options={
-                'constraints': [models.UniqueConstraint(fields=('provider', 'digest'), name='assertion_seen_once'), models.UniqueConstraint(fields=('provider', 'in_response_to'), name='request_answered_once')],
+                "constraints": [
+                    models.UniqueConstraint(fields=("provider", "digest"), name="assertion_seen_once"),
+                    models.UniqueConstraint(fields=("provider", "in_response_to"), name="request_answered_once"),
+                ],
             },
         ),
     ]
