@@ -5,21 +5,22 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-
     dependencies = [
-        ('conversations', '0003_the_queue'),
-        ('inference', '0002_routes_and_providers'),
+        ("conversations", "0003_the_queue"),
+        ("inference", "0002_routes_and_providers"),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
 
     operations = [
         migrations.AddField(
-            model_name='generation',
-            name='reservation',
-            field=models.JSONField(help_text='Tokens taken beforehand; null once they are settled.', null=True),
+            model_name="generation",
+            name="reservation",
+            field=models.JSONField(help_text="Tokens taken beforehand; null once they are settled.", null=True),
         ),
         migrations.AddIndex(
-            model_name='generation',
-            index=models.Index(condition=models.Q(('reservation__isnull', False)), fields=['finished_at'], name='generation_unsettled'),
+            model_name="generation",
+            index=models.Index(
+                condition=models.Q(("reservation__isnull", False)), fields=["finished_at"], name="generation_unsettled"
+            ),
         ),
     ]
