@@ -14,7 +14,7 @@ help: ## List the targets
 run: install ## Set everything up and run the product until Ctrl-C (PORT=8000)
 	@exec $(VENV)/python -m chatapp.runtime --stop-with-parent
 
-test: install-dev check ## Run lint, types and all tests, with a real model and a browser
+test: install-dev check audit ## Run lint, types, the audit of packages and all tests, with a real model and a browser
 	@$(VENV)/python -m chatapp.runtime.browser
 	@$(VENV)/python -m chatapp.inference.artifacts $(TEST_MODEL)
 	@$(VENV)/python -m pytest
