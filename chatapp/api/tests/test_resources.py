@@ -149,14 +149,18 @@ def test_a_page_of_generations_costs_few_queries(
     assert [item["cost"] for item in items] == [None] * 4 + ["0.250000"]
 
 
-def test_operators_register_versions_and_employees_see_none(
+def test_b19_operators_register_versions_that_replace_none_and_employees_see_none(
     oscar: User, bob: User, api: Api, scripted: ModelVersion
 ) -> None:
     assert_problem(post(api(bob), "/api/v1/model-versions", {"name": "x"}), 403, "forbidden")
     assert api(bob).get("/api/v1/model-versions").json()["items"] == []
     known = api(oscar).get("/api/v1/model-versions").json()["items"][0]
     assert known["name"] == "scripted"
+    before = list(ModelVersion.objects.values())
+    for change in ({}, {"system_prompt": "Tell all."}, {"id": known["id"], "provider": "llama_cpp"}):
+        assert post(api(oscar), "/api/v1/model-versions", {**known, **change}).status_code in {400, 409}
     assert_problem(post(api(oscar), "/api/v1/model-versions", known), 409, "exists")
+    assert list(ModelVersion.objects.values()) == before
     made = post(api(oscar), "/api/v1/model-versions", {**known, "name": "scripted-2"})
     assert (made.status_code, made.json()["name"]) == (201, "scripted-2")
     assert Route.objects.get().version == scripted
