@@ -20,6 +20,15 @@ class NavItem:
 
 
 @dataclass(frozen=True, slots=True)
+class Navigation:
+    """`folds`: the pages of the console stand behind one line."""
+
+    everyone: list[NavItem]
+    console: list[NavItem]
+    folds: bool
+
+
+@dataclass(frozen=True, slots=True)
 class _Page:
     label: str
     url_name: str
@@ -27,6 +36,7 @@ class _Page:
 
 
 _MAX_ALARMS = 5
+_MAX_BESIDE_CHATS = 6
 _PAGES = (
     _Page("Chat", "chat"),
     _Page("Knowledge", "knowledge"),
@@ -48,12 +58,18 @@ _PAGES = (
 )
 
 
-def navigation(request: HttpRequest) -> dict[str, list[NavItem]]:
+def navigation(request: HttpRequest) -> dict[str, Navigation]:
     user = getattr(request, "user", None)
     if user is None or not user.is_authenticated:
-        return {"navigation": []}
+        return {"navigation": Navigation([], [], folds=False)}
     allowed = [page for page in _PAGES if page.permission is None or can(user, page.permission)]
-    return {"navigation": [_item(request, page) for page in allowed]}
+    everyone = [_item(request, page) for page in allowed if page.permission is None]
+    console = [_item(request, page) for page in allowed if page.permission is not None]
+    # Beside a list of conversations there is no room for many; within the console there is.
+    match = request.resolver_match
+    in_console = match is not None and (match.url_name or "").startswith("console")
+    folds = len(console) > _MAX_BESIDE_CHATS and not in_console
+    return {"navigation": Navigation(everyone, console, folds)}
 
 
 def alarms(request: HttpRequest) -> dict[str, Any]:

@@ -6,6 +6,7 @@ let following = true;
 let lastTop = 0;
 
 const scroller = () => document.scrollingElement;
+const isEmpty = () => !document.querySelector(".turn"); // A new chat is read from its top.
 const distance = () => scroller().scrollHeight - scroller().scrollTop - innerHeight;
 
 function toEnd() {
@@ -17,7 +18,7 @@ function update() {
   if (distance() < NEAR) following = true;
   else if (top < lastTop) following = false; // Only a way up ends it: what grew meanwhile is no scrolling of the reader's.
   lastTop = top;
-  jump.hidden = following;
+  jump.hidden = following || isEmpty();
 }
 
 /** From now on the end is kept in view, until the reader scrolls up. */
@@ -32,8 +33,9 @@ jump.addEventListener("click", follow);
 
 const main = document.getElementById("content");
 new ResizeObserver(() => {
+  if (isEmpty()) return;
   if (following) toEnd();
   else jump.hidden = distance() < NEAR;
 }).observe(main);
 
-if (!location.hash && document.querySelector(".turn")) toEnd();
+if (!location.hash && !isEmpty()) toEnd();

@@ -2,6 +2,7 @@ import uuid
 
 from django.db import models
 
+from chatapp.accounts.devices import name_device
 from chatapp.accounts.models.people import User
 from chatapp.fields import EncryptedTextField
 
@@ -83,3 +84,7 @@ class SignIn(models.Model):
     class Meta:
         ordering = ["-last_seen_at", "-id"]
         indexes = [models.Index(fields=["provider", "subject"], name="sign_in_of_subject")]
+
+    @property
+    def device(self) -> str:
+        return name_device(self.user_agent)

@@ -1,3 +1,4 @@
+from typing import Any
 from uuid import UUID
 
 from django import forms
@@ -24,13 +25,20 @@ class RuleForm(forms.Form):
     days = forms.IntegerField(required=False, min_value=1, max_value=retention.MAX_DAYS)
 
 
-class HoldForm(forms.Form):
+class _Styled(forms.Form):
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        for field in self.fields.values():
+            field.widget.attrs.update({"class": "input", "autocomplete": "off"})
+
+
+class HoldForm(_Styled):
     scope = forms.ChoiceField(choices=HoldScope.choices, label="Covers")
     name = forms.CharField(required=False, max_length=150, help_text="User name, or slug of a collection.")
     reason = forms.CharField(max_length=holds.MAX_REASON_CHARACTERS)
 
 
-class ErasureForm(forms.Form):
+class ErasureForm(_Styled):
     person = forms.CharField(max_length=150, label="User name")
     confirmation = forms.CharField(max_length=150, label="The same once more")
     reason = forms.CharField(required=False, max_length=erasures.MAX_REASON_CHARACTERS)
