@@ -1,7 +1,7 @@
 """Figures over many rows that only the console shows."""
 
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 from uuid import UUID
 
 from django.db.models import Aggregate, Count, Exists, FloatField, OuterRef, Prefetch, Q, QuerySet
@@ -12,9 +12,9 @@ from chatapp.accounts.permissions import can
 from chatapp.console.models import PolicyReport
 from chatapp.inference.models import AnswerOutcome, Endpoint, ModelVersion, Route, VersionProblem, Worker
 from chatapp.inference.selectors import list_versions_for, list_workers_for
+from chatapp.privacy.selectors.retention import not_held_at_all
 
 DAY = timedelta(days=1)
-REPORTS_FOR = timedelta(days=30)
 MAX_REPORTS = 200
 MAX_VERSIONS = 100
 _NOT_ANSWERED = ("failed", "interrupted")
@@ -49,10 +49,15 @@ def with_places(versions: QuerySet[ModelVersion]) -> QuerySet[ModelVersion]:
 
 
 def list_policy_reports_for(user: User) -> QuerySet[PolicyReport]:
-    """Those of the last 30 days, the latest first, at most MAX_REPORTS."""
+    """The latest first, at most MAX_REPORTS; how long they are kept is a rule of retention."""
     if not can(user, "console.view_policy_report"):
         return PolicyReport.objects.none()
-    return PolicyReport.objects.filter(last_at__gt=Now() - REPORTS_FOR).order_by("-last_at", "-pk")[:MAX_REPORTS]
+    return PolicyReport.objects.order_by("-last_at", "-pk")[:MAX_REPORTS]
+
+
+def list_old_reports(before: datetime) -> list[QuerySet[PolicyReport]]:
+    """For retention. Nobody's data, so only a hold on everyone keeps them."""
+    return [not_held_at_all(PolicyReport.objects.filter(last_at__lt=before))]
 
 
 def list_workers_with_versions_for(user: User) -> list[Worker]:

@@ -1,7 +1,6 @@
-"""Keeps what browsers report, bounded in number and in time."""
+"""Keeps what browsers report, bounded in number; retention bounds it in time."""
 
 from collections.abc import Sequence
-from datetime import timedelta
 
 from django.db import transaction
 from django.db.models import F
@@ -10,7 +9,6 @@ from django.utils import timezone
 from chatapp.console.models import PolicyReport
 from chatapp.console.reports import Violation
 
-KEPT_FOR = timedelta(days=30)
 MAX_KINDS = 500
 
 
@@ -18,7 +16,6 @@ MAX_KINDS = 500
 def record_violations(violations: Sequence[Violation]) -> None:
     """Counts those that are known. Of new ones MAX_KINDS are kept: whoever reaches the product may send them."""
     now = timezone.now()
-    PolicyReport.objects.filter(last_at__lt=now - KEPT_FOR).delete()
     for violation in violations:
         same = {name: getattr(violation, name) for name in ("directive", "blocked", "page", "source")}
         known = PolicyReport.objects.filter(**same).update(count=F("count") + 1, last_at=now)

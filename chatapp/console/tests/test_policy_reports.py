@@ -14,6 +14,9 @@ from chatapp.console import services
 from chatapp.console.models import PolicyReport
 from chatapp.console.reports import MAX_BYTES, Violation
 from chatapp.console.views.reports import MAX_PER_MINUTE
+from chatapp.privacy.models import Kind
+from chatapp.privacy.services.holds import place_hold, release_hold
+from chatapp.privacy.services.retention import run_retention, set_rule
 
 URL = "/csp-reports/"
 OLD = {
@@ -112,11 +115,24 @@ def test_a_large_report_and_too_many_are_refused() -> None:
 
 
 @pytest.mark.django_db
-def test_only_so_many_kinds_are_kept_and_old_ones_go(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_only_so_many_kinds_are_kept(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(services, "MAX_KINDS", 3)
-    PolicyReport.objects.create(directive="old", last_at=timezone.now() - timedelta(days=31))
     services.record_violations([Violation(f"kind{number}", "", "", "") for number in range(5)])
     assert sorted(PolicyReport.objects.values_list("directive", flat=True)) == ["kind0", "kind1", "kind2"]
+
+
+@pytest.mark.django_db
+def test_old_ones_go_by_a_rule_that_can_be_changed(ada: User) -> None:
+    for days in (20, 31):
+        PolicyReport.objects.create(directive=f"old{days}", last_at=timezone.now() - timedelta(days=days))
+    hold = place_hold(user=ada, scope="everyone", name="", reason="inquiry")
+    assert run_retention().removed == {}
+    release_hold(user=ada, hold_id=hold.id)
+    assert run_retention().removed == {"policy_reports": 1}
+    set_rule(user=ada, kind=Kind.POLICY_REPORTS, days=None)
+    assert run_retention().removed == {}
+    set_rule(user=ada, kind=Kind.POLICY_REPORTS, days=10)
+    assert run_retention().removed == {"policy_reports": 1}
 
 
 @pytest.mark.django_db

@@ -17,10 +17,16 @@ class Kind(models.TextChoices):
     USAGE = "usage", "Usage: outcomes and side work"
     OLD_VERSIONS = "old_versions", "Document versions that are not current"
     EXPORTS = "exports", "Archives of exported data"
+    POLICY_REPORTS = "policy_reports", "What browsers reported"
+    FAILED_SIGN_INS = "failed_sign_ins", "Failed sign-ins that count for the lock-out"
+
+
+# Days that hold until somebody sets a rule.
+DEFAULT_DAYS = {Kind.POLICY_REPORTS: 30, Kind.FAILED_SIGN_INS: 1}
 
 
 class RetentionRule(models.Model):
-    """How many days data of one kind is kept; without a row, or with null, for ever."""
+    """How many days data of one kind is kept; with null for ever, without a row as DEFAULT_DAYS says."""
 
     kind = models.CharField(primary_key=True, max_length=20, choices=Kind)
     days = models.PositiveIntegerField(null=True)

@@ -4,9 +4,11 @@ from collections.abc import Callable
 from datetime import datetime, timedelta
 from typing import Any
 
+from axes.models import AccessAttempt, AccessFailureLog, AccessLog
 from django.db.models import Exists, F, OuterRef, Q, QuerySet
 from django.utils import timezone
 
+from chatapp.accounts.lockout import cool_off, stand_in_for
 from chatapp.accounts.models import User
 from chatapp.accounts.permissions import can
 from chatapp.conversations.models import Conversation, Origin
@@ -14,6 +16,7 @@ from chatapp.inference.models import AnswerOutcome, SideWork
 from chatapp.moderation.models import Exchange, Flag
 from chatapp.moderation.selectors import DECIDED
 from chatapp.privacy.models import DataExport, HoldScope, Kind, RetentionRule, RetentionRun
+from chatapp.privacy.models.retention import DEFAULT_DAYS
 from chatapp.privacy.selectors.holds import EVERYONE, standing
 from chatapp.retrieval.models import DocumentVersion
 
@@ -27,6 +30,11 @@ def not_held(rows: QuerySet[Any], person: str) -> QuerySet[Any]:
         return rows.none()
     held = list(holds.filter(scope=HoldScope.PERSON).values_list("person_id", flat=True))
     return rows.exclude(**{f"{person}__in": held}) if held else rows
+
+
+def not_held_at_all(rows: QuerySet[Any]) -> QuerySet[Any]:
+    """What is nobody's: a hold on everyone keeps it."""
+    return rows.none() if standing().filter(EVERYONE).exists() else rows
 
 
 def _conversations(origin: str) -> Due:
@@ -63,6 +71,20 @@ def _old_versions(before: datetime) -> list[QuerySet[Any]]:
     return [replaced.exclude(document__collection_id__in=held)]
 
 
+def _failed_sign_ins(before: datetime) -> list[QuerySet[Any]]:
+    """Never those that may still lock somebody out. They know people by what stands for a name."""
+    holds = standing()
+    logs = [
+        model.objects.filter(attempt_time__lt=min(before, timezone.now() - cool_off()))
+        for model in (AccessAttempt, AccessFailureLog, AccessLog)
+    ]
+    if holds.filter(EVERYONE).exists():
+        return [rows.none() for rows in logs]
+    people = holds.filter(scope=HoldScope.PERSON).values_list("person__username", "person__email")
+    held = [stand_in_for(name) for names in people for name in names if name]
+    return [rows.exclude(username__in=held) for rows in logs] if held else logs
+
+
 def _exports(before: datetime) -> list[QuerySet[Any]]:
     return [DataExport.objects.filter(created_at__lt=before).exclude(status__in=["waiting", "running"])]
 
@@ -75,13 +97,19 @@ DUE: dict[Kind, Due] = {
     Kind.USAGE: _usage,
     Kind.OLD_VERSIONS: _old_versions,
     Kind.EXPORTS: _exports,
+    Kind.FAILED_SIGN_INS: _failed_sign_ins,
 }
+
+
+def set_due(kind: Kind, due: Due) -> None:
+    """For data of an app that may not be imported here."""
+    DUE[kind] = due
 
 
 def list_rules() -> dict[Kind, int | None]:
     """All kinds with their days; None: for ever."""
     days = dict(RetentionRule.objects.values_list("kind", "days"))
-    return {kind: days.get(kind) for kind in Kind}
+    return {kind: days.get(kind, DEFAULT_DAYS.get(kind)) for kind in Kind}
 
 
 def due_now(kind: Kind, days: int) -> list[QuerySet[Any]]:

@@ -7,6 +7,7 @@ from allauth.socialaccount.models import SocialAccount
 from axes.models import AccessAttempt, AccessFailureLog, AccessLog
 from django.db import transaction
 
+from chatapp.accounts.lockout import stand_in_for
 from chatapp.accounts.models import ApiKey, ProvisionedUser, RateLimit, ServiceAccount, SignIn, User
 from chatapp.accounts.services.audit import forget_actor
 from chatapp.conversations.models import (
@@ -109,7 +110,8 @@ def _detach(person: User) -> dict[str, int]:
 
 
 def _erase_access(person: User) -> dict[str, int]:
-    names = {"username": person.username}
+    typed = [name for name in (person.username, person.email) if name]
+    names = {"username__in": [*typed, *map(stand_in_for, typed)]}
     rows: dict[str, Any] = {
         "api_keys": ApiKey.objects.filter(user=person),
         "sign_ins": SignIn.objects.filter(user=person),

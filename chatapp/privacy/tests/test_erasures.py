@@ -5,10 +5,12 @@ from typing import Any
 from uuid import uuid4
 
 import pytest
+from axes.models import AccessAttempt
 from django.db.models.functions import Now
 from django.test import Client
 from django.urls import reverse
 
+from chatapp.accounts.lockout import stand_in_for
 from chatapp.accounts.models import ApiKey, AuditEvent, SignIn, User
 from chatapp.accounts.services import create_api_key
 from chatapp.conversations.tests.answering import Answerer
@@ -68,6 +70,8 @@ def test_everything_of_the_person_is_gone_and_the_receipt_proves_it(
     create_policy_version(user=None, name="Words", checks=[check], activate=True)
     signed_in(wilhelmina)
     create_api_key(user=wilhelmina, name="script")
+    for name in ("Wilhelmina", "wilhelmina@example.com", "bob"):
+        AccessAttempt.objects.create(username=stand_in_for(name), failures_since_start=1)
     answer(wilhelmina, f"What does the {CANARY} do?")
     answer(wilhelmina, f"Is the {CANARY} flagged?")
     others = answer(bob, "Something else")
@@ -91,6 +95,8 @@ def test_everything_of_the_person_is_gone_and_the_receipt_proves_it(
     assert removed["messages"] == 4
     assert (removed["flags_with_excerpts"], removed["exchanges_with_withheld_text"], removed["exports"]) == (1, 2, 1)
     assert (removed["api_keys"] >= 1, removed["sessions"]) == (True, 1)
+    assert removed["failed_sign_ins"] == 2
+    assert [attempt.username for attempt in AccessAttempt.objects.all()] == [stand_in_for("bob")]
     assert erasure.receipt["left"] == {}
     assert set(erasure.receipt["rows_that_name_them"]) <= kept
     assert AnswerOutcome.objects.filter(user=None).count() == 2  # Counts stay, and are nobody's.

@@ -5,9 +5,11 @@ from typing import Any
 from uuid import uuid4
 
 import pytest
+from axes.models import AccessAttempt
 from django.db.models.functions import Now
 from django.utils import timezone
 
+from chatapp.accounts.lockout import stand_in_for
 from chatapp.accounts.models import AuditEvent, User
 from chatapp.conversations import services as conversations
 from chatapp.conversations.models import Conversation, Origin
@@ -52,7 +54,7 @@ def test_only_what_is_old_enough_goes(ada: User, alice: User) -> None:
     conversation(alice)
     young, api = conversation(alice, timedelta(days=29)), conversation(alice, origin=Origin.API)
     set_rule(user=ada, kind=Kind.CONVERSATIONS, days=30)
-    assert preview_for(ada) == {Kind.CONVERSATIONS: 1}
+    assert preview_for(ada) == {Kind.CONVERSATIONS: 1, Kind.POLICY_REPORTS: 0, Kind.FAILED_SIGN_INS: 0}
     assert run_retention().removed == {"conversations": 1}
     assert set(Conversation.objects.values_list("id", flat=True)) == {young.id, api.id}
     run = RetentionRun.objects.get()
@@ -125,6 +127,40 @@ def test_a_hold_on_everyone_and_on_a_collection(ada: User, alice: User) -> None:
         delete_document(user=ada, document=document)
     assert refused.value.code in {"under_hold", "forbidden"}
     assert document.versions.count() == 2
+
+
+def failed_sign_in(name: str, age: timedelta) -> AccessAttempt:
+    attempt: AccessAttempt = AccessAttempt.objects.create(username=stand_in_for(name), failures_since_start=1)
+    AccessAttempt.objects.filter(pk=attempt.pk).update(attempt_time=timezone.now() - age)
+    return attempt
+
+
+def test_failed_sign_ins_go_after_a_day_without_a_rule_but_for_those_that_lock_or_are_held(
+    ada: User, alice: User, bob: User, settings: Any
+) -> None:
+    settings.LOGIN_LOCKOUT_MINUTES = 60 * 24 * 3
+    held, locks = failed_sign_in("alice", LONG_AGO), failed_sign_in("bob", timedelta(days=2))
+    failed_sign_in("bob", LONG_AGO)
+    hold = place_hold(user=ada, scope="person", name="alice", reason="case 1")
+    assert run_retention().removed == {"failed_sign_ins": 1}
+    assert set(AccessAttempt.objects.values_list("pk", flat=True)) == {held.pk, locks.pk}
+    release_hold(user=ada, hold_id=hold.id)
+    assert run_retention().removed == {"failed_sign_ins": 1}
+    settings.LOGIN_LOCKOUT_MINUTES = 15
+    assert run_retention().removed == {"failed_sign_ins": 1}
+
+
+def test_no_rule_deletes_the_audit_log(ada: User, alice: User) -> None:
+    conversation(alice)
+    set_rule(user=ada, kind=Kind.CONVERSATIONS, days=30)
+    events = set(AuditEvent.objects.values_list("pk", flat=True))
+    for kind in Kind:
+        set_rule(user=ada, kind=kind, days=1)
+    assert run_retention().removed == {"conversations": 1}
+    assert events <= set(AuditEvent.objects.values_list("pk", flat=True))
+    for name in ("audit", "accounts_auditevent"):
+        with pytest.raises(ChatappError, match="understood"):
+            set_rule(user=ada, kind=name, days=1)
 
 
 def test_a_run_works_in_batches_and_the_next_one_goes_on(
