@@ -16,6 +16,7 @@ from chatapp.accounts.services.audit import record_event
 from chatapp.errors import ChatappError
 
 MOST_KEYS = 100  # Of one user that may be used now.
+MOST_NAME_CHARACTERS = 100
 _KEY_MARK = "ca_"  # lets secret scanners recognise a leaked key
 _LAST_USED_RESOLUTION = timedelta(minutes=1)
 
@@ -35,8 +36,11 @@ def create_api_key(
     """The stored key and the raw key, which is shown once and cannot be recovered.
 
     Without `scopes` it may do what `user` may; without `expires_at` it ends after API_KEY_DAYS. `actor` makes it, by
-    default the user. Raises ChatappError: invalid (an unknown scope, an end after API_KEY_MAX_DAYS), too_many_keys.
+    default the user. Raises ChatappError: invalid (an unknown scope, an end after API_KEY_MAX_DAYS, a name that is too
+    long or cannot be shown), too_many_keys.
     """
+    if len(name) > MOST_NAME_CHARACTERS or not name.isprintable():
+        raise ChatappError("invalid", detail=f"a name has up to {MOST_NAME_CHARACTERS} characters that can be shown.")
     _refuse_unsound(user, scopes, expires_at)
     raw = _KEY_MARK + secrets.token_urlsafe(32)
     key = ApiKey.objects.create(

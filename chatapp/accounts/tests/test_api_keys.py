@@ -8,6 +8,7 @@ from django.utils import timezone
 
 from chatapp.accounts import selectors, services
 from chatapp.accounts.models import ApiKey, AuditEvent, User
+from chatapp.errors import ChatappError
 
 
 def usable(raw: str) -> ApiKey:
@@ -22,6 +23,15 @@ def test_the_raw_key_is_not_stored(alice: User) -> None:
     stored = str(ApiKey.objects.values().get())
     assert raw not in stored
     assert raw[12:] not in stored
+
+
+@pytest.mark.parametrize("name", ["a\0b", "a\nb", "\ud800", "x" * 101])
+def test_a_name_that_cannot_be_stored_or_shown_is_refused(alice: User, name: str) -> None:
+    with pytest.raises(ChatappError, match="a name has up to 100 characters"):
+        services.create_api_key(user=alice, name=name)
+    with pytest.raises(CommandError, match="a name has up to 100 characters"):
+        call_command("create_api_key", "alice", "--name", name, stdout=StringIO())
+    assert not ApiKey.objects.exists()
 
 
 @pytest.mark.parametrize("raw", ["", "ca_wrong", "ca_\x00", "ca_é", "x" * 100_000])

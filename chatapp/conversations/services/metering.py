@@ -49,7 +49,7 @@ def settle_answer(generation_id: UUID) -> bool:
     if generation is None:
         return True
     reservation = _reserved(generation)
-    used = 0 if generation.is_cached else generation.prompt_tokens + generation.completion_tokens
+    used = _used_by(generation)
     if not limits.settle(reservation, used=used, once=str(generation_id)):
         return False
     with transaction.atomic():
@@ -75,13 +75,17 @@ def settle_before_deletion(conversation: Conversation) -> None:
     reserved = Generation.objects.filter(message__conversation=conversation, reservation__isnull=False)
     for generation in reserved.exclude(status=Status.ANSWERING):
         reservation = _reserved(generation)
-        used = generation.prompt_tokens + generation.completion_tokens
+        used = _used_by(generation)
         settle = partial(limits.settle, reservation, used=used, once=str(generation.id))
         transaction.on_commit(settle)
 
 
 def _reserved(generation: Generation) -> limits.Reservation:
     return limits.Reservation.from_dict(cast("dict[str, Any]", generation.reservation))
+
+
+def _used_by(generation: Generation) -> int:
+    return 0 if generation.is_cached else generation.prompt_tokens + generation.completion_tokens
 
 
 def _most_tokens(generation: Generation, question: str) -> int:

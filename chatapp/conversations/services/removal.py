@@ -9,7 +9,8 @@ from django.db.models.functions import Now
 from django.utils import timezone
 
 from chatapp.conversations import events
-from chatapp.conversations.models import Conversation, Generation
+from chatapp.conversations.models import LIVE, Conversation, Generation
+from chatapp.conversations.services.generations import request_stop
 from chatapp.conversations.services.metering import settle_before_deletion
 from chatapp.errors import ChatappError
 from chatapp.holds import covers_person
@@ -33,7 +34,10 @@ def remove_conversation(conversation: Conversation) -> None:
 
 
 def hide_conversation(conversation: Conversation) -> None:
-    """A legal hold keeps it: its owner does not see it any more, and its running answers stop."""
+    """A legal hold keeps it: its owner does not see it any more, and its live answers stop."""
+    live = Generation.objects.filter(message__conversation=conversation, status__in=LIVE)
+    for generation_id in list(live.values_list("id", flat=True)):
+        request_stop(user=conversation.owner, generation_id=generation_id)
     conversation.deleted_at = timezone.now()
     conversation.save(update_fields=["deleted_at"])
     for generation_id in Generation.objects.filter(message__conversation=conversation).values_list("id", flat=True):

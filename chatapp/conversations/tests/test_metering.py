@@ -139,6 +139,31 @@ def test_deleting_a_conversation_makes_no_running_answer_free(
     assert abs(spent(alice) - reserved) <= 5
 
 
+@pytest.mark.usefixtures("quota")
+def test_what_waits_in_a_conversation_that_a_hold_hides_is_stopped_and_costs_nothing(
+    alice: User, ask: Ask, monkeypatch: Any, django_capture_on_commit_callbacks: Any
+) -> None:
+    monkeypatch.setattr("chatapp.conversations.services.conversations.covers_person", lambda _: True)
+    generation = ask(alice)
+    with django_capture_on_commit_callbacks(execute=True):
+        services.delete_conversation(user=alice, conversation_id=generation.message.conversation_id)
+    generation.refresh_from_db()
+    assert (generation.status, generation.reservation) == (Status.STOPPED, None)
+    assert spent(alice) <= 1
+
+
+@pytest.mark.usefixtures("quota")
+def test_a_cached_answer_that_was_not_settled_yet_costs_nothing_when_it_is_deleted(
+    alice: User, ask: Ask, django_capture_on_commit_callbacks: Any
+) -> None:
+    generation = ask(alice)
+    given = {"status": Status.COMPLETE, "is_cached": True, "prompt_tokens": 900, "completion_tokens": 100}
+    Generation.objects.filter(id=generation.id).update(**given)
+    with django_capture_on_commit_callbacks(execute=True):
+        services.delete_conversation(user=alice, conversation_id=generation.message.conversation_id)
+    assert spent(alice) <= 1
+
+
 @pytest.mark.usefixtures("scripted")
 def test_without_tokens_nothing_is_stored_and_the_page_says_when(alice: User, bob: User, ada: User) -> None:
     limit_tokens(ada, "alice", 3000)

@@ -10,12 +10,15 @@ from django.db.models.functions import Now
 from django.test import Client
 from django.urls import reverse
 
+from chatapp.accounts.limits import store
+from chatapp.accounts.limits.allowances import buckets_of_route, forget_limits
 from chatapp.accounts.lockout import stand_in_for
-from chatapp.accounts.models import ApiKey, AuditEvent, SignIn, User
-from chatapp.accounts.services import create_api_key
+from chatapp.accounts.models import ApiKey, AuditEvent, LimitPeriod, LimitSubject, LimitUnit, SignIn, User
+from chatapp.accounts.services import create_api_key, set_rate_limit
+from chatapp.conversations.services import post_message
 from chatapp.conversations.tests.answering import Answerer
 from chatapp.errors import ChatappError
-from chatapp.inference.models import AnswerOutcome
+from chatapp.inference.models import AnswerOutcome, Route
 from chatapp.moderation.models import Flag
 from chatapp.moderation.services import create_policy_version
 from chatapp.privacy.models import Erasure, ErasureStatus, HoldScope, LegalHold
@@ -112,6 +115,24 @@ def test_no_word_is_left_in_the_database_or_in_redis(wilhelmina: User, answer: A
     erase(wilhelmina)
     assert find_mentions(CANARY) == {}
     assert set(find_in_redis(CANARY)) <= of_other_tests
+
+
+def left_of_route(user: User) -> int:
+    (bucket,) = buckets_of_route(user, Route.DEFAULT)
+    return store.take({bucket: 0.0}).levels[0].remaining
+
+
+def test_what_a_queued_answer_reserved_of_a_shared_limit_comes_back(
+    wilhelmina: User, ada: User, answer: Answerer
+) -> None:
+    day: dict[str, Any] = {"unit": LimitUnit.TOKENS, "period": LimitPeriod.DAY}
+    set_rate_limit(actor=ada, subject=LimitSubject.ROUTE, name=Route.DEFAULT, amount=100_000, **day)
+    forget_limits()
+    post_message(user=wilhelmina, text="Still there?", message_id=uuid4(), conversation_id=None)
+    assert left_of_route(ada) < 99_000
+    erase(wilhelmina)
+    assert left_of_route(ada) >= 99_999
+    forget_limits()
 
 
 def test_the_account_is_closed_and_names_nobody(wilhelmina: User) -> None:
