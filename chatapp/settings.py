@@ -266,7 +266,7 @@ CONTENT_SECURITY_POLICY = {
         "font-src": [SELF],
         "connect-src": [SELF],
         "manifest-src": [SELF],
-        # Pages whose forms lead to an identity provider add it: chatapp/accounts/sso/page.py.
+        # A form leads to a provider only where it takes nothing but POST: chatapp/accounts/sso/leaving.py.
         "form-action": [SELF],
         "base-uri": [NONE],
         "frame-ancestors": [NONE],

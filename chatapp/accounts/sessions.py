@@ -15,7 +15,7 @@ from chatapp.accounts import services
 from chatapp.accounts.addresses import client_address
 from chatapp.accounts.models import SignIn, User
 
-MARK = "sign_in"  # in the session: {"started", "seen": seconds, "method", "provider", "form_action"}
+MARK = "sign_in"  # in the session: {"started", "seen": seconds, "method", "provider"}
 SILENT = "silent_sign_in"  # in the session: {"provider", "next"}, for one try without a question
 _SEEN_RESOLUTION = 60
 
@@ -35,10 +35,7 @@ class SessionAgeMiddleware:
         if time.time() - mark["seen"] >= _SEEN_RESOLUTION and not _is_poll(request):
             request.session[MARK] = {**mark, "seen": int(time.time())}
             services.touch_sign_in(session_key=request.session.session_key or "")
-        response = self.get_response(request)
-        if mark.get("form_action"):  # Where signing out leads to.
-            response._csp_update = {"form-action": [mark["form_action"]]}  # type: ignore[attr-defined]  # noqa: SLF001
-        return response
+        return self.get_response(request)
 
     def _end(self, request: HttpRequest, mark: dict[str, Any]) -> HttpResponse:
         may_return = mark.get("method") == SignIn.Method.OIDC
@@ -87,7 +84,6 @@ def note_login(request: HttpRequest, user: User, **_: Any) -> None:
         "seen": started,
         "method": sign_in.method,
         "provider": sign_in.provider,
-        "form_action": voucher.form_action if voucher else "",
     }
 
 

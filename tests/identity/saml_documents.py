@@ -24,6 +24,7 @@ PERSISTENT = "urn:oasis:names:tc:SAML:2.0:nameid-format:persistent"
 TRANSIENT = "urn:oasis:names:tc:SAML:2.0:nameid-format:transient"
 EMAIL = "urn:oasis:names:tc:SAML:1.1:nameid-format:emailAddress"
 REDIRECT = "urn:oasis:names:tc:SAML:2.0:bindings:HTTP-Redirect"
+POST = "urn:oasis:names:tc:SAML:2.0:bindings:HTTP-POST"
 RSA_SHA256 = "http://www.w3.org/2001/04/xmldsig-more#rsa-sha256"
 Element = Any
 
@@ -194,14 +195,15 @@ def make_logout(kind: str, *, issuer: str, destination: str, **content: str | No
     return root
 
 
-def make_metadata(issuer: str, base_url: str, *pairs: KeyPair) -> bytes:
+def make_metadata(issuer: str, base_url: str, *pairs: KeyPair, takes: str = REDIRECT) -> bytes:
+    """`takes` is the binding of requests to sign in."""
     root = etree.Element(f"{{{MD}}}EntityDescriptor", nsmap={"md": MD, "ds": DS}, entityID=issuer)
     descriptor = _add(root, "md:IDPSSODescriptor", protocolSupportEnumeration=SAMLP)
     for pair in pairs:
         data = _add(_add(_add(descriptor, "md:KeyDescriptor", use="signing"), "ds:KeyInfo"), "ds:X509Data")
         _add(data, "ds:X509Certificate", pair.certificate_body)
     _add(descriptor, "md:SingleLogoutService", Binding=REDIRECT, Location=f"{base_url}/slo")
-    _add(descriptor, "md:SingleSignOnService", Binding=REDIRECT, Location=f"{base_url}/sso")
+    _add(descriptor, "md:SingleSignOnService", Binding=takes, Location=f"{base_url}/sso")
     text: bytes = etree.tostring(root, xml_declaration=True, encoding="UTF-8")
     return text
 

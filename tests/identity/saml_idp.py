@@ -7,13 +7,17 @@ registered: it answers to the address that a request names, as no real provider 
 import html
 import secrets
 import sys
+from base64 import b64decode
 from http.cookies import SimpleCookie
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from urllib.parse import parse_qs, urlsplit
 
 from tests.identity.saml_documents import (
     NAMESPACES,
+    POST,
+    REDIRECT,
     Answer,
+    deflate,
     encode,
     inflate,
     make_key,
@@ -70,7 +74,9 @@ class Handler(BaseHTTPRequestHandler):
         parts = urlsplit(self.path)
         query = {name: values[0] for name, values in parse_qs(parts.query).items()}
         if parts.path == "/metadata":
-            self._send(make_metadata(self.provider.issuer, self.provider.url, self.provider.pair).decode(), kind="xml")
+            takes = POST if "post" in query else REDIRECT
+            pair = self.provider.pair
+            self._send(make_metadata(self.provider.issuer, self.provider.url, pair, takes=takes).decode(), kind="xml")
         elif parts.path == "/sso":
             self._send(_FORM.format(request=html.escape(query["SAMLRequest"])))
         elif parts.path == "/slo" and "SAMLRequest" in query:
@@ -89,6 +95,9 @@ class Handler(BaseHTTPRequestHandler):
         if self.path == "/rotate":
             self.provider.rotate()
             self._send("")
+            return
+        if "name" not in form:  # A request by HTTP-POST, which is not deflated.
+            self._send(_FORM.format(request=html.escape(deflate(b64decode(form["SAMLRequest"])))))
             return
         session = secrets.token_hex(8)
         acs, response = self.provider.answer(form["SAMLRequest"], form["name"], form["groups"], session)

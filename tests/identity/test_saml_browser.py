@@ -21,6 +21,10 @@ for sign_in in SignIn.objects.select_related("user"):
     groups = ",".join(sorted(sign_in.user.groups.values_list("name", flat=True)))
     print("who", sign_in.user.username, sign_in.method, sign_in.subject, groups or "-")
 """
+_ADD_ONE_BY_POST = """
+from chatapp.accounts.models import IdentityProvider
+IdentityProvider.objects.create(slug="post", kind="saml", name="by post", url="{url}")
+"""
 
 
 @pytest.fixture(scope="module")
@@ -52,9 +56,9 @@ def person(browser: Browser, product: Stack) -> Iterator[User]:
         assert user.complaints == []
 
 
-def sign_in(user: User, name: str, groups: str = "") -> None:
+def sign_in(user: User, name: str, groups: str = "", *, at: str = "the works") -> None:
     user.open("/")
-    user.page.get_by_role("button", name="Continue with the works").click()
+    user.page.get_by_role("button", name=f"Continue with {at}").click()
     user.page.get_by_label("Name").fill(name)
     user.page.get_by_label("Groups").fill(groups)
     user.page.get_by_role("button", name="Sign in").click()
@@ -75,6 +79,12 @@ def test_somebody_signs_in_with_groups_and_the_key_may_change_meanwhile(
     person.page.context.clear_cookies()
     sign_in(person, "erin", "staff")
     assert "erin saml id-of-erin staff" in who(product)
+
+
+def test_a_provider_that_takes_nothing_but_post_is_asked_by_a_form(person: User, product: Stack, provider: str) -> None:
+    product.manage("shell", "-c", _ADD_ONE_BY_POST.format(url=f"{provider}/metadata?post=1"))
+    sign_in(person, "heidi", "sales", at="by post")
+    assert "heidi saml id-of-heidi sales" in who(product)
 
 
 def test_signing_out_here_signs_out_there_and_comes_back(person: User, product: Stack) -> None:

@@ -22,8 +22,6 @@ class Voucher:
     subject: str
     sid: str = ""
     id_token: str = ""
-    # The origin that a form for signing out may lead to.
-    form_action: str = ""
 
 
 @transaction.atomic

@@ -24,7 +24,8 @@ class NotAProviderError(ValueError):
 def discover(url: str, *, afresh: bool = False) -> dict[str, Any]:
     """The discovery document of an issuer (OpenID Connect Discovery 1.0, 4.2 and 4.3).
 
-    `url` is the issuer, or the whole address of the document. Raises requests.RequestException or NotAProviderError.
+    `url` is the issuer, or the whole address of the document; with a query when the provider has several policies
+    (Azure AD B2C's `?p=`). Raises requests.RequestException or NotAProviderError.
     """
     address = _address(url)
     config = _fetch(address, newer_than=time.monotonic() - (0 if afresh else _KEPT_SECONDS))
@@ -37,11 +38,6 @@ def discover(url: str, *, afresh: bool = False) -> dict[str, Any]:
     if config["issuer"].rstrip("/") != address.partition("/.well-known/")[0].rstrip("/"):
         raise NotAProviderError("The discovery document is that of another issuer.")
     return config
-
-
-def peek(url: str) -> dict[str, Any]:
-    """What is known of the provider without asking it; {} when nothing is."""
-    return _kept.get(_address(url), (0.0, {}))[1]
 
 
 def fetch_keys(config: dict[str, Any], *, not_older: float = _KEPT_SECONDS) -> list[dict[str, Any]]:
@@ -59,7 +55,10 @@ def forget_documents() -> None:
 
 
 def _address(url: str) -> str:
-    return url if "/.well-known/" in url else url.rstrip("/") + _WELL_KNOWN
+    if "/.well-known/" in url:
+        return url
+    issuer, mark, query = url.partition("?")
+    return issuer.rstrip("/") + _WELL_KNOWN + mark + query
 
 
 def _fetch(url: str, *, newer_than: float) -> dict[str, Any]:

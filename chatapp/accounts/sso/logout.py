@@ -11,7 +11,6 @@ from allauth.account import views as allauth_views
 from allauth.socialaccount.providers.oauth2.client import OAuth2Error
 from django.core.cache import cache
 from django.http import Http404, HttpRequest, HttpResponse, JsonResponse
-from django.shortcuts import redirect
 from django.urls import reverse
 from django.views.decorators.cache import never_cache
 from django.views.decorators.csrf import csrf_exempt
@@ -22,6 +21,7 @@ from requests import RequestException
 from chatapp.accounts import selectors, services
 from chatapp.accounts.models import IdentityProvider, ProviderKind, SignIn
 from chatapp.accounts.sso.documents import discover
+from chatapp.accounts.sso.leaving import leave_to
 from chatapp.accounts.sso.saml.logout import logout_url
 from chatapp.accounts.sso.tokens import read_token
 
@@ -39,14 +39,14 @@ def sign_out(request: HttpRequest) -> HttpResponse:
     """Ends the session here in any case, and then at the provider (OpenID Connect RP-Initiated Logout 1.0, SAML)."""
     sign_in = selectors.get_sign_in_by_session(request.session.session_key)
     response: HttpResponse = allauth_views.logout(request)
-    address = _end_session_address(request, sign_in) if sign_in else ""
-    return redirect(address) if address else response
+    provider = selectors.find_identity_provider(sign_in.provider) if sign_in else None
+    if sign_in is None or provider is None or not provider.ends_provider_session:
+        return response
+    address = _end_session_address(request, provider, sign_in)
+    return leave_to(request, address, name=provider.name, signs_out=True) if address else response
 
 
-def _end_session_address(request: HttpRequest, sign_in: SignIn) -> str:
-    provider = selectors.find_identity_provider(sign_in.provider)
-    if provider is None or not provider.ends_provider_session:
-        return ""
+def _end_session_address(request: HttpRequest, provider: IdentityProvider, sign_in: SignIn) -> str:
     if provider.kind == ProviderKind.SAML:
         return logout_url(request, provider, sign_in) or ""
     try:

@@ -2,10 +2,9 @@
 
 from functools import cached_property
 from typing import Any
-from urllib.parse import urlsplit
 
 from allauth.socialaccount.models import SocialApp, SocialLogin, SocialToken
-from allauth.socialaccount.providers.oauth2.client import OAuth2Error
+from allauth.socialaccount.providers.oauth2.client import OAuth2Client, OAuth2Error
 from allauth.socialaccount.providers.openid_connect.provider import OpenIDConnectProvider
 from allauth.socialaccount.providers.openid_connect.views import OpenIDConnectOAuth2Adapter
 from django.http import HttpRequest
@@ -23,9 +22,18 @@ _MAX_SUBJECT = 191  # What allauth stores.
 _PROFILE = ("email", "preferred_username", "name", "given_name", "family_name")
 
 
+class _Client(OAuth2Client):  # type: ignore[misc]
+    def get_redirect_url(self, authorization_url: str, scope: list[str], extra_params: dict[str, Any]) -> str:
+        """Keeps a query that the address already has (RFC 6749, 3.1)."""
+        place, _, query = authorization_url.partition("?")
+        url: str = super().get_redirect_url(place, scope, extra_params)
+        return f"{url}&{query}" if query else url
+
+
 class OpenIdAdapter(OpenIDConnectOAuth2Adapter):  # type: ignore[misc]
     """Raises requests.RequestException, ValueError or KeyError when the provider is down or answers nonsense."""
 
+    client_class = _Client
     expected_nonce = ""
 
     def __init__(self, request: HttpRequest, identity_provider: IdentityProvider) -> None:
@@ -84,10 +92,4 @@ class OpenIdAdapter(OpenIDConnectOAuth2Adapter):  # type: ignore[misc]
             subject=claims["sub"],
             sid=clean(str(claims.get("sid", ""))),
             id_token=id_token if ends_there else "",
-            form_action=origin_of(end) if ends_there else "",
         )
-
-
-def origin_of(url: str) -> str:
-    parts = urlsplit(url)
-    return f"{parts.scheme}://{parts.netloc}"

@@ -18,6 +18,7 @@ from requests import RequestException
 from chatapp.accounts import selectors
 from chatapp.accounts.models import ProviderKind
 from chatapp.accounts.sessions import SILENT
+from chatapp.accounts.sso.leaving import leave_to
 from chatapp.accounts.sso.oidc import OpenIdAdapter
 
 
@@ -57,7 +58,8 @@ def _start(request: HttpRequest, adapter: OpenIdAdapter, *, next_url: str | None
 
 
 def _ask(request: HttpRequest, adapter: OpenIdAdapter) -> HttpResponse:
-    return _start(request, adapter, next_url=get_next_redirect_url(request), silent=False)
+    there = _start(request, adapter, next_url=get_next_redirect_url(request), silent=False)
+    return leave_to(request, there["Location"], name=adapter.identity_provider.name)
 
 
 def _come_back(request: HttpRequest, adapter: OpenIdAdapter) -> HttpResponse:

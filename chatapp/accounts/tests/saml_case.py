@@ -1,7 +1,5 @@
 """A provider whose messages a test makes itself, and a browser that asks it."""
 
-import re
-from html import unescape
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
@@ -9,6 +7,7 @@ import pytest
 from django.test import Client
 
 from chatapp.accounts.models import IdentityProvider, ProviderKind
+from tests.identity.leaving import way_out
 from tests.identity.saml_documents import Answer, encode, inflate, make_key, make_metadata, signed_response
 
 BASE = "/accounts/saml/works/"
@@ -40,9 +39,7 @@ def ask(client: Client, **form: str) -> str:
 
 
 def read_request(page: Any) -> Any:
-    link = re.search(r'<a [^>]*href="([^"]+)"[^>]*data-testid="leave"', page.content.decode())
-    assert link is not None
-    url = unescape(link[1])
+    url = way_out(page)
     assert url.startswith(IDP + "/sso?")
     return inflate(parse_qs(urlsplit(url).query)["SAMLRequest"][0])
 

@@ -3,7 +3,6 @@
 import base64
 import zlib
 from datetime import UTC, datetime, timedelta
-from urllib.parse import urlsplit
 
 import structlog
 from django.http import HttpRequest
@@ -36,12 +35,6 @@ def logout_url(request: HttpRequest, provider: IdentityProvider, sign_in: SignIn
         log.warning("saml_logout_skipped", provider=provider.slug, reason=str(error))
         return None
     return url
-
-
-def logout_origin(provider: IdentityProvider) -> str:
-    """Where a form for signing out may lead to; empty when the session at the provider is not ended."""
-    parts = urlsplit(metadata_of(provider).slo_url if provider.ends_provider_session else "")
-    return f"{parts.scheme}://{parts.netloc}" if parts.netloc else ""
 
 
 def answer_logout(request: HttpRequest, provider: IdentityProvider) -> str | None:

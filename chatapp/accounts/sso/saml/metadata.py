@@ -6,13 +6,14 @@ that changes its key needs no restart here.
 
 import threading
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import structlog
 from django.conf import settings
 from lxml.etree import LxmlError
+from onelogin.saml2.constants import OneLogin_Saml2_Constants as Names
 from onelogin.saml2.idp_metadata_parser import OneLogin_Saml2_IdPMetadataParser
 from requests import RequestException
 
@@ -35,6 +36,7 @@ class Metadata:
     sso_url: str
     slo_url: str
     certificates: tuple[str, ...]
+    sso_binding: str = Names.BINDING_HTTP_REDIRECT
     fetched_at: float = 0.0
 
 
@@ -73,21 +75,33 @@ def refresh_metadata(provider: IdentityProvider, known: Metadata) -> Metadata | 
 
 
 def parse_metadata(text: str) -> Metadata:
-    """Raises SamlError unless it names an entity, a sign-in address for HTTP-Redirect and a signing certificate."""
+    """HTTP-Redirect where it is offered, else HTTP-POST.
+
+    Raises SamlError unless it names an entity, a sign-in address for one of the two and a signing certificate.
+    """
     check_text(text)
-    try:
-        found: dict[str, Any] = OneLogin_Saml2_IdPMetadataParser.parse(text.encode()).get("idp", {})
-    except (LxmlError, ValueError) as error:
-        message = "the metadata is not XML of SAML"
-        raise SamlError(message) from error
+    found = _parse(text, Names.BINDING_HTTP_REDIRECT)
+    binding = Names.BINDING_HTTP_REDIRECT if "singleSignOnService" in found else Names.BINDING_HTTP_POST
+    found = found if binding == Names.BINDING_HTTP_REDIRECT else _parse(text, binding)
     several = found.get("x509certMulti", {}).get("signing", [])
     certificates = tuple(several or filter(None, [found.get("x509cert")]))
     sso_url = found.get("singleSignOnService", {}).get("url", "")
     slo_url = found.get("singleLogoutService", {}).get("url", "")
     if not (found.get("entityId") and certificates and _is_web_address(sso_url)):
-        message = "the metadata names no entity, no certificate or no address for HTTP-Redirect"
+        message = "the metadata names no entity, no certificate or no address to sign in at"
         raise SamlError(message)
-    return Metadata(found["entityId"], sso_url, slo_url if _is_web_address(slo_url) else "", certificates)
+    return Metadata(found["entityId"], sso_url, slo_url if _is_web_address(slo_url) else "", certificates, binding)
+
+
+def _parse(text: str, binding: str) -> dict[str, Any]:
+    """What it says of an identity provider that takes requests by this binding."""
+    try:
+        parsed = OneLogin_Saml2_IdPMetadataParser.parse(text.encode(), required_sso_binding=binding)
+    except (LxmlError, ValueError) as error:
+        message = "the metadata is not XML of SAML"
+        raise SamlError(message) from error
+    found: dict[str, Any] = parsed.get("idp", {})
+    return found
 
 
 def _fetch(url: str) -> Metadata:
@@ -99,8 +113,7 @@ def _fetch(url: str) -> Metadata:
     except (RequestException, UnicodeDecodeError, OSError) as error:
         message = f"the metadata could not be fetched ({type(error).__name__})"
         raise SamlError(message) from error
-    parsed = parse_metadata(text)
-    found = Metadata(parsed.entity_id, parsed.sso_url, parsed.slo_url, parsed.certificates, time.monotonic())
+    found = replace(parse_metadata(text), fetched_at=time.monotonic())
     with _lock:
         _cache[url] = found
     return found

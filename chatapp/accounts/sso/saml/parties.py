@@ -90,7 +90,7 @@ def _service_provider(provider: IdentityProvider, addresses: Addresses) -> dict[
 def _identity_provider(metadata: Metadata) -> dict[str, Any]:
     found: dict[str, Any] = {
         "entityId": metadata.entity_id,
-        "singleSignOnService": {"url": metadata.sso_url, "binding": Names.BINDING_HTTP_REDIRECT},
+        "singleSignOnService": {"url": metadata.sso_url, "binding": metadata.sso_binding},
         "x509certMulti": {"signing": list(metadata.certificates)},
     }
     if metadata.slo_url:

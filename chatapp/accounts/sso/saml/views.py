@@ -20,11 +20,12 @@ from django.views.decorators.http import require_GET, require_http_methods, requ
 from chatapp.accounts import selectors, services
 from chatapp.accounts.models import ProviderKind, SignIn
 from chatapp.accounts.services.saml import keep_assertion, take_assertion
+from chatapp.accounts.sso.leaving import leave_by_form, leave_to
 from chatapp.accounts.sso.presets import GROUPS_LINK
 from chatapp.accounts.sso.provisioned import keep_external_id
 from chatapp.accounts.sso.rights import keep_groups
 from chatapp.accounts.sso.saml.errors import SamlError, UnsolicitedError
-from chatapp.accounts.sso.saml.logout import answer_logout, logout_origin
+from chatapp.accounts.sso.saml.logout import answer_logout
 from chatapp.accounts.sso.saml.parties import addresses_of, toolkit_settings
 from chatapp.accounts.sso.saml.provider import SamlProvider
 from chatapp.accounts.sso.saml.requests import build_request
@@ -57,10 +58,12 @@ def _for_provider(view: _View) -> Callable[..., HttpResponse]:
 def login(request: HttpRequest, provider: SamlProvider) -> HttpResponse:
     if request.method == "GET":
         return render(request, "socialaccount/login.html", {"provider": provider})
-    url, request_id = build_request(request, provider.identity_provider)
-    provider.stash_redirect_state(request, AuthProcess.LOGIN, get_next_redirect_url(request), state_id=request_id)
-    # A page in between: a form may lead to this host only, also by a redirect, and providers are elsewhere.
-    return render(request, "socialaccount/leaving.html", {"provider": provider, "url": url})
+    asked = build_request(request, provider.identity_provider)
+    provider.stash_redirect_state(request, AuthProcess.LOGIN, get_next_redirect_url(request), state_id=asked.id)
+    name = provider.identity_provider.name
+    if asked.fields:
+        return leave_by_form(request, asked.url, name=name, fields=asked.fields)
+    return leave_to(request, asked.url, name=name)
 
 
 @csrf_exempt
@@ -117,7 +120,6 @@ def _make_login(request: HttpRequest, provider: SamlProvider, claims: Claims) ->
         provider=provider.sub_id,
         subject=claims.name_id,
         sid=claims.session_index,
-        form_action=logout_origin(provider.identity_provider),
     )
     return login
 
