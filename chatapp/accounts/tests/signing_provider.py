@@ -33,7 +33,7 @@ class SigningProvider:
         self.asked.append(path)
         if path == "/keys":
             return {"keys": self.keys}
-        if path != "/.well-known/openid-configuration":
+        if not path.partition("?")[0].endswith("/.well-known/openid-configuration"):
             return None
         names = {"authorization_endpoint": "authorize", "token_endpoint": "token", "jwks_uri": "keys"}
         return {"issuer": self.issuer, **{name: f"{self.issuer}/{place}" for name, place in names.items()}}
