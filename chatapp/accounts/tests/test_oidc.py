@@ -19,6 +19,7 @@ from chatapp.accounts.services.provisioned_users import (
     create_provisioned_user,
     remove_provisioned_user,
 )
+from chatapp.accounts.sso.documents import discover
 from tests.identity.leaving import way_out
 
 LOGIN = "/accounts/oidc/sso/login/"
@@ -47,13 +48,13 @@ def provider(provider_url: str, settings: Any) -> Iterator[str]:
     httpx.put(provider_url + "/fault", content="")
 
 
-def configure(settings: Any, url: str) -> None:
+def configure(settings: Any, url: str, **options: Any) -> None:
     app = {
         "provider_id": "sso",
         "name": "SSO",
         "client_id": "chatapp",
         "secret": "hush",
-        "settings": {"server_url": url},
+        "settings": {"server_url": url, **options},
     }
     settings.SOCIALACCOUNT_PROVIDERS = {"openid_connect": {"OAUTH_PKCE_ENABLED": True, "APPS": [app]}}
 
@@ -151,6 +152,73 @@ def test_who_signed_in_before_is_the_person_that_is_provisioned_later(client: Cl
     sign_in(client)
     record = PersonRecord(user_name="a.smith", external_id="00u-alice")
     assert create_provisioned_user(client=ada, record=record).user == signed_in(client)
+
+
+def tell(provider: str, sub: str, **claims: Any) -> None:
+    httpx.put(f"{provider}/users/{sub}", json={"preferred_username": sub, **claims}).raise_for_status()
+
+
+def groups_of(client: Client) -> list[str]:
+    return sorted(signed_in(client).groups.values_list("name", flat=True))
+
+
+@pytest.mark.django_db
+def test_groups_that_are_too_many_to_be_named_stay_what_they_were(client: Client, provider: str) -> None:
+    """Entra ID's "overage": it says where to ask for them, and nobody is sent there."""
+    elsewhere = {"src1": {"endpoint": "https://graph.windows.net/tenant/users/oid/getMemberObjects"}}
+    told: list[tuple[dict[str, Any], list[str]]] = [
+        ({"groups": ["sales", "staff"]}, ["sales", "staff"]),
+        ({"_claim_names": {"groups": "src1"}, "_claim_sources": elsewhere}, ["sales", "staff"]),
+        ({"hasgroups": True}, ["sales", "staff"]),
+        ({"groups": ["staff"]}, ["staff"]),
+        ({"_claim_names": {"address": "src1"}, "_claim_sources": elsewhere}, []),
+    ]
+    for claims, expected in told:
+        tell(provider, "00u-many", **claims)
+        sign_in(client, sub="00u-many")
+        assert groups_of(client) == expected, claims
+        client.post("/accounts/logout/")
+    assert AuditEvent.objects.filter(action="session.groups_left_out").count() == 2
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize(
+    "path,claims",
+    [
+        ("realm_access.roles", {"realm_access": {"roles": ["sales"]}}),
+        ("resource_access.chatapp.roles", {"resource_access": {"chatapp": {"roles": "sales"}}}),
+        ("https://chat.example.com/groups", {"https://chat.example.com/groups": ["sales"]}),
+        # The name as a whole goes before the way.
+        ("a.b", {"a.b": ["sales"], "a": {"b": ["other"]}}),
+    ],
+)
+def test_groups_may_be_named_deeper(
+    client: Client, provider: str, settings: Any, path: str, claims: dict[str, Any]
+) -> None:
+    configure(settings, provider, groups_claim=path)
+    tell(provider, "00u-deep", groups=["not these"], **claims)
+    sign_in(client, sub="00u-deep")
+    assert groups_of(client) == ["sales"]
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize("found", ["no object", ["roles"], {"roles": {"sales": True}}, {"other": ["sales"]}, 5, None])
+def test_a_way_that_leads_nowhere_names_no_groups(client: Client, provider: str, settings: Any, found: Any) -> None:
+    configure(settings, provider, groups_claim="realm_access.roles")
+    tell(provider, "00u-deep", realm_access=found)
+    sign_in(client, sub="00u-deep")
+    assert groups_of(client) == []
+
+
+@pytest.mark.django_db
+def test_an_authorization_address_keeps_its_query(client: Client, provider: str, monkeypatch: Any) -> None:
+    address = "https://login.example/authorize?p=b2c_1_sign_in"
+    config = {**discover(provider), "authorization_endpoint": address}
+    monkeypatch.setattr("chatapp.accounts.sso.oidc.discover", lambda _: config)
+    there = urlsplit(way_out(client.post(LOGIN)))
+    query = parse_qs(there.query)
+    assert (there.path, query["p"], query["client_id"]) == ("/authorize", ["b2c_1_sign_in"], ["chatapp"])
+    assert query["nonce"]
 
 
 @pytest.mark.django_db
