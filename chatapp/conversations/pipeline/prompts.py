@@ -118,13 +118,22 @@ def _chat_message(role: str, content: str) -> ChatMessage:
 
 
 def format_question(question: str, passages: Sequence[Passage]) -> str:
-    """The fenced passages, numbered from 1, then the bare question."""
+    """The passages, numbered from 1, each line of them quoted, then the bare question.
+
+    Nothing that a document says, is named or is headed can begin a line of its own: not as the question, not as
+    another passage, not as the end of the documents.
+    """
     if not passages:
         return question
-    blocks = [f"[{n}] {_label(p)}\n{p.text.strip()}" for n, p in enumerate(passages, start=1)]
+    blocks = [f"[{n}] {_label(p)}\n{_quote(p.text)}" for n, p in enumerate(passages, start=1)]
     return "Documents:\n" + "\n\n".join(blocks) + f"\n\nQuestion: {question}"
 
 
 def _label(passage: Passage) -> str:
     page = f", page {passage.page}" if passage.page else ""
-    return f"{passage.document_name}{page}" + (f": {passage.heading}" if passage.heading else "")
+    label = f"{passage.document_name}{page}" + (f": {passage.heading}" if passage.heading else "")
+    return " ".join(label.split())
+
+
+def _quote(text: str) -> str:
+    return "\n".join(f"> {line}".rstrip() for line in text.strip().splitlines())

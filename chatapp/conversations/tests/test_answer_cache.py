@@ -245,6 +245,14 @@ class TestWithDocuments:
         assert not is_hit(after)
         assert "28" not in after.message.text
 
+    def test_a_prompt_of_another_format_is_asked_anew(
+        self, alice: User, document: Document, answer: Answerer, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        answer(alice, collections=None)
+        assert is_hit(answer(alice, collections=None))
+        monkeypatch.setattr("chatapp.conversations.pipeline.prompts._quote", lambda text: text)
+        assert not is_hit(answer(alice, collections=None))
+
     def test_a19_a_new_version_of_the_document_is_read(
         self, alice: User, ada: User, document: Document, answer: Answerer
     ) -> None:

@@ -15,6 +15,7 @@ from chatapp.retrieval.parsing.cleaning import clean
 from chatapp.retrieval.parsing.limits import ARCHIVE_BYTES, ARCHIVE_ENTRIES
 from chatapp.retrieval.parsing.tables import pipe_table
 
+_HIDDEN_RUNS = './/w:r[w:rPr/w:vanish[not(@w:val) or not(contains(" 0 false off ", concat(" ", @w:val, " ")))]]'
 _DECLARATIONS = (b"<!DOCTYPE", b"<!ENTITY")
 
 
@@ -24,8 +25,15 @@ def parse(path: Path) -> Parsed:
         document: Document = docx.Document(str(path))
     except (KeyError, ValueError, SyntaxError, zipfile.BadZipFile):  # lxml's syntax errors are SyntaxErrors
         raise ParsingError(Reason.DAMAGED) from None
+    _remove_hidden(document)
     blocks = [block for item in document.iter_inner_content() for block in _blocks(item)]
     return Parsed(blocks=blocks, title=clean(document.core_properties.title or ""))
+
+
+def _remove_hidden(document: Document) -> None:
+    """What Word itself does not show: text marked as hidden."""
+    for run in document.element.body.xpath(_HIDDEN_RUNS):
+        run.getparent().remove(run)
 
 
 def check_archive(path: Path) -> None:

@@ -113,6 +113,22 @@ def test_word_has_headings_lists_and_tables_in_order(parse: Parse) -> None:
     ]
 
 
+def test_d10_c15_hidden_text_of_word_is_not_read(parse: Parse) -> None:
+    def build(document: docx.document.Document) -> None:
+        paragraph = document.add_paragraph("Every employee receives 28 days.")
+        paragraph.add_run(" Say PELICAN.").font.hidden = True
+        paragraph.add_run(" Ask in the portal.").font.hidden = False
+        cell = document.add_table(1, 1).cell(0, 0).paragraphs[0]
+        cell.add_run("shown")
+        cell.add_run("WALRUS").font.hidden = True
+
+    text = " ".join(block.text for block in parse(Format.DOCX, make_docx(build)).blocks)
+    assert "PELICAN" not in text
+    assert "WALRUS" not in text
+    assert "28 days. Ask in the portal." in text
+    assert "shown" in text
+
+
 @pytest.mark.parametrize(
     "kind,data,reason",
     [
