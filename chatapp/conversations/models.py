@@ -1,4 +1,5 @@
 import uuid
+from typing import TYPE_CHECKING
 
 from django.conf import settings
 from django.db import models
@@ -9,6 +10,9 @@ import chatapp.conversations.reading_models  # noqa: F401 (Django looks for mode
 from chatapp.fields import ConfidentialTextField
 from chatapp.inference.models import ModelVersion, Route, RouteRule
 from chatapp.retrieval.models import Chunk, DocumentVersion
+
+if TYPE_CHECKING:
+    from chatapp.accounts.limits import TokensUsed
 
 
 class Origin(models.TextChoices):
@@ -144,6 +148,8 @@ class Generation(models.Model):
     completion_tokens = models.PositiveIntegerField(default=0)
     input_verdicts = models.JSONField(default=list)
     reservation = models.JSONField(null=True, help_text="Tokens taken beforehand; null once they are settled.")
+    # Known only where the answer was just asked for: that the asker's tokens are nearly used up.
+    tokens_used: "TokensUsed | None" = None
     created_at = models.DateTimeField(db_default=Now(), help_text="By the database's clock, as the deadline is.")
     deadline_at = models.DateTimeField()
     claimed_at = models.DateTimeField(null=True)

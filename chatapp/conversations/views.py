@@ -15,6 +15,7 @@ from django_htmx.middleware import HtmxDetails
 from chatapp.accounts.models import User
 from chatapp.conversations import selectors, services
 from chatapp.conversations.forms import EditForm, MessageForm, TitleForm, parse, parse_choice, parse_leaf
+from chatapp.conversations.models import Generation
 from chatapp.conversations.readings.selectors import find_last_reading
 from chatapp.conversations.rendering import group_by_day, render_turn, render_turns
 from chatapp.conversations.streams.tail import read_tails
@@ -53,21 +54,23 @@ def _thread(user: User, conversation_id: UUID, turns: list[selectors.Turn]) -> d
     }
 
 
-def _thread_response(request: HttpRequest, conversation_id: UUID, leaf: UUID | None = None) -> HttpResponse:
-    """After a change: the branch that ends at `leaf`, as a fragment or by a redirect to its page."""
+def _thread_response(request: HttpRequest, conversation_id: UUID, asked: Generation) -> HttpResponse:
+    """After a change: the branch that ends at what was asked, as a fragment or by a redirect to its page."""
     if not cast("ChatRequest", request).htmx:
         return redirect("conversation", conversation_id)
     user = cast("ChatRequest", request).user
-    turns = selectors.get_thread_for(user, conversation_id, leaf)
-    return render(request, "conversations/_thread.html", _thread(user, conversation_id, turns))
+    turns = selectors.get_thread_for(user, conversation_id, asked.message_id)
+    context = _thread(user, conversation_id, turns) | {"tokens": asked.tokens_used}
+    return render(request, "conversations/_changed.html", context)
 
 
-def _posted_response(request: HttpRequest, data: dict[str, Any], answer_id: UUID) -> HttpResponse:
+def _posted_response(request: HttpRequest, data: dict[str, Any], asked: Generation) -> HttpResponse:
     """Only the new question and answer when the page shows what is above them, else the whole branch."""
     user, conversation_id = cast("ChatRequest", request).user, data["conversation"]
-    turns = selectors.get_thread_for(user, conversation_id, answer_id)
+    turns = selectors.get_thread_for(user, conversation_id, asked.message_id)
     shown = len(turns) > 2 and turns[-3].message.id == data["leaf"]
     context = _thread(user, conversation_id, turns[-2:] if shown else turns) | _sidebar(user, conversation_id)
+    context["tokens"] = asked.tokens_used
     if shown:
         return render(request, "conversations/_appended.html", context)
     response = render(request, "conversations/_started.html", context)
@@ -136,7 +139,7 @@ def post_message(request: HttpRequest) -> HttpResponse:
     )
     if not cast("ChatRequest", request).htmx:
         return redirect("conversation", data["conversation"])
-    return _posted_response(request, data, generation.message_id)
+    return _posted_response(request, data, generation)
 
 
 @require_GET
@@ -155,7 +158,7 @@ def regenerate(request: HttpRequest, conversation_id: UUID, message_id: UUID) ->
     _own_turn(user, conversation_id, message_id)
     choice = parse_choice(request.POST)
     generation = services.regenerate(user=user, message_id=message_id, choice=choice)
-    return _thread_response(request, conversation_id, generation.message_id)
+    return _thread_response(request, conversation_id, generation)
 
 
 @require_http_methods(["GET", "POST"])
@@ -173,7 +176,7 @@ def edit(request: HttpRequest, conversation_id: UUID, message_id: UUID) -> HttpR
         text=data["text"],
         choice=parse_choice(request.POST),
     )
-    return _thread_response(request, conversation_id, generation.message_id)
+    return _thread_response(request, conversation_id, generation)
 
 
 @require_POST

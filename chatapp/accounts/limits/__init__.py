@@ -9,17 +9,21 @@ from chatapp.accounts.limits.meter import (
     Reservation,
     charge_failed_key,
     charge_request,
+    find_notice,
     release,
     reserve_question,
     settle,
     using_tokens,
 )
+from chatapp.accounts.limits.notices import TokensUsed
 
 __all__ = [
     "Charge",
     "Reservation",
+    "TokensUsed",
     "charge_failed_key",
     "charge_request",
+    "find_notice",
     "release",
     "reserve_question",
     "settle",

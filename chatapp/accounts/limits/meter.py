@@ -14,6 +14,7 @@ from chatapp.accounts.limits.allowances import (
     buckets_of_route,
 )
 from chatapp.accounts.limits.buckets import Bucket, Level, Taken
+from chatapp.accounts.limits.notices import TokensUsed, notice_of
 from chatapp.accounts.models import ApiKey, LimitUnit, User
 from chatapp.errors import ChatappError
 
@@ -40,6 +41,7 @@ class Reservation:
     tokens: int
     buckets: tuple[Bucket, ...]
     key_id: UUID | None = None
+    notice: TokensUsed | None = None  # For the page that asked; it is not stored.
 
     def as_dict(self) -> dict[str, Any]:
         buckets = [[b.name, b.key, b.unit, b.quota, b.period, b.capacity] for b in self.buckets]
@@ -103,7 +105,13 @@ def reserve_question(*, user: User, key: ApiKey | None, route: str, tokens: int)
         return None
     # What this process lent by itself is not in Redis, so nothing is to be given back there.
     buckets = () if taken.is_local else tuple(metered)
-    return Reservation(tokens=tokens, buckets=buckets, key_id=key.pk if key else None)
+    notice = notice_of(taken, reserved=tokens)
+    return Reservation(tokens=tokens, buckets=buckets, key_id=key.pk if key else None, notice=notice)
+
+
+def find_notice(*, user: User) -> TokensUsed | None:
+    """Whether the person's tokens of the day are nearly used up, looked up. A question's reservation knows it."""
+    return notice_of(store.take(dict.fromkeys(buckets_of_person(user, LimitUnit.TOKENS), 0.0)))
 
 
 def settle(reservation: Reservation, *, used: int, once: str) -> bool:

@@ -242,3 +242,12 @@ def test_the_process_forgets_the_longest_unused() -> None:
     for number in range(10_050):
         kept.take({bucket(str(number)): 1})
     assert len(kept._kept) == 10_000
+
+
+@pytest.mark.usefixtures("without_redis")
+def test_without_redis_nobody_is_told_what_was_used(alice: User) -> None:
+    with override_settings(TOKENS_PER_DAY=1000):
+        reservation = limits.reserve_question(user=alice, key=None, route="default", tokens=240)
+        assert reservation is not None
+        assert reservation.notice is None
+        assert limits.find_notice(user=alice) is None

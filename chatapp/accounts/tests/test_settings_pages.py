@@ -4,10 +4,12 @@ from typing import Any
 
 import pytest
 from django.conf import settings
-from django.test import Client
+from django.test import Client, override_settings
 from django.utils import timezone
 
-from chatapp.accounts.models import ApiKey, AuditEvent, User
+from chatapp.accounts.limits import store
+from chatapp.accounts.limits.allowances import buckets_of_person
+from chatapp.accounts.models import ApiKey, AuditEvent, LimitUnit, User
 from chatapp.accounts.selectors import get_api_key
 from chatapp.accounts.services import add_key_usage, create_api_key
 
@@ -41,6 +43,16 @@ def test_a_person_sees_own_keys_only(alice_client: Client, alice: User, mallory:
     page = alice_client.get(URL).content.decode()
     assert "of-alice" in page
     assert "of-mallory" not in page
+
+
+def test_the_page_says_when_most_tokens_of_the_day_are_used(alice_client: Client, alice: User) -> None:
+    assert "tokens-note" not in alice_client.get(URL).content.decode()
+    with override_settings(TOKENS_PER_DAY=1000):
+        (bucket,) = buckets_of_person(alice, LimitUnit.TOKENS)
+        store.take({bucket: 700})
+        assert "tokens-note" not in alice_client.get(URL).content.decode()
+        store.take({bucket: 155})
+        assert "You have used 85 % of your tokens for a day." in alice_client.get(URL).content.decode()
 
 
 def test_a_key_is_made_and_shown_once(alice_client: Client, alice: User) -> None:

@@ -8,7 +8,7 @@ from django.utils import timezone
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_http_methods, require_POST
 
-from chatapp.accounts import selectors, services
+from chatapp.accounts import limits, selectors, services
 from chatapp.accounts.key_forms import KeyForm
 from chatapp.accounts.settings_pages import SettingsRequest, settings_tabs
 from chatapp.errors import ChatappError
@@ -47,4 +47,5 @@ def _page(
     now = timezone.now()
     keys = list(selectors.list_api_keys_for(request.user)[:LISTED_KEYS])
     shown = {"tabs": settings_tabs(request), "keys": keys, "now": now, "soon": now + ENDS_SOON}
+    shown["tokens"] = limits.find_notice(user=request.user)
     return render(request, template, {**shown, **context}, status=status)

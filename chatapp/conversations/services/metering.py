@@ -32,6 +32,8 @@ def reserve_answer(generation: Generation, *, user: User, key: ApiKey | None, qu
     """
     tokens = 0 if generation.status == Status.BLOCKED else _most_tokens(generation, question)
     reservation = limits.reserve_question(user=user, key=key, route=generation.route.name, tokens=tokens)
+    if reservation is not None:
+        generation.tokens_used = reservation.notice
     if reservation is not None and tokens:
         generation.reservation = reservation.as_dict()
 

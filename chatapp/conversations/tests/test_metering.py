@@ -11,6 +11,7 @@ from redis import Redis
 
 from chatapp.accounts.limits import store
 from chatapp.accounts.limits.allowances import buckets_of_key, buckets_of_person, forget_limits
+from chatapp.accounts.limits.buckets import Bucket, Taken
 from chatapp.accounts.models import ApiKey, ApiKeyUsage, LimitPeriod, LimitSubject, LimitUnit, User
 from chatapp.accounts.services import create_api_key, set_rate_limit
 from chatapp.conversations import services
@@ -181,6 +182,44 @@ def test_without_tokens_nothing_is_stored_and_the_page_says_when(alice: User, bo
     assert "Your tokens are used up for now. Try again in" in response.content.decode()
     assert Conversation.objects.count() == 1
     services.post_message(user=bob, **{**post, "message_id": uuid4()})  # nobody else is concerned
+
+
+@pytest.mark.usefixtures("scripted")
+def test_from_80_percent_on_the_page_says_so_without_a_call_of_its_own(
+    alice: User, ada: User, monkeypatch: Any
+) -> None:
+    client = Client(headers={"HX-Request": "true"})
+    client.force_login(alice)
+    conversation = str(uuid4())
+
+    def post() -> str:
+        form = {"text": "Hello", "message": str(uuid4()), "conversation": conversation}
+        return client.post("/messages/", form).content.decode()
+
+    said = "of your tokens for a day. They come back evenly, all of them by"
+    assert said not in post()  # no limit
+    limit_tokens(ada, "alice", QUOTA)
+    assert said not in post()  # what is only reserved by the question itself does not count
+    (bucket,) = buckets_of_person(alice, LimitUnit.TOKENS)
+    store.take({bucket: QUOTA * 0.835 - spent(alice)})
+    calls = []
+    take = store.take
+
+    def counted(costs: dict[Bucket, float]) -> Taken:
+        calls.append(costs)
+        return take(costs)
+
+    monkeypatch.setattr(store, "take", counted)
+    page = post()
+    assert f"You have used 83 % {said}" in page
+    assert len(calls) == 1
+    Generation.objects.update(status=Status.COMPLETE)
+    answer = Generation.objects.latest("created_at").message
+    again = client.post(f"/c/{answer.conversation_id}/messages/{answer.id}/regenerate/").content.decode()
+    assert said in again
+    assert store.give_back({bucket: QUOTA / 2}, once=str(uuid4()))
+    assert said not in post()
+    assert 'data-testid="tokens-note"' in client.get("/").content.decode()
 
 
 @pytest.mark.usefixtures("scripted")
