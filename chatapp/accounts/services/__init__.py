@@ -1,11 +1,6 @@
 """What is written of people, keys and the audit log."""
 
-from chatapp.accounts.services.access import (
-    disable_user,
-    enable_user,
-    require_another_administrator,
-    sign_out_everywhere,
-)
+from chatapp.accounts.services.access import disable_user, enable_user, sign_out_everywhere
 from chatapp.accounts.services.audit import forget_actor, record_event
 from chatapp.accounts.services.audit_exports import begin_audit_export
 from chatapp.accounts.services.denials import record_denied
@@ -16,6 +11,7 @@ from chatapp.accounts.services.roles import (
     change_custom_role,
     create_custom_role,
     delete_custom_role,
+    require_another_administrator,
     set_group_roles,
     set_roles,
     settle_members,

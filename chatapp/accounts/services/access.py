@@ -5,10 +5,10 @@ from collections.abc import Iterable
 from django.contrib.sessions.models import Session
 from django.db import transaction
 
-from chatapp.accounts.models import Role, SignIn, User
+from chatapp.accounts.models import SignIn, User
 from chatapp.accounts.permissions import require
 from chatapp.accounts.services.audit import record_event
-from chatapp.accounts.services.roles import set_roles
+from chatapp.accounts.services.roles import one_administrator_remaining, set_roles
 from chatapp.accounts.signals import AccessChange, announce_access_change
 from chatapp.errors import ChatappError
 
@@ -18,16 +18,15 @@ def disable_user(*, user: User, actor: User | None, reason: str) -> User:
     """Take all access away: sessions, sockets, API keys, and answers that wait or run. Idempotent.
 
     Keys are refused while the account is closed and work again once it is opened; sessions are gone for good.
-    Raises ChatappError: own_account, last_administrator.
+    Raises ChatappError: own_account, last_administrator, last_way_in.
     """
     if actor is not None and actor.pk == user.pk:
         raise ChatappError("own_account")
-    require_another_administrator(user=user)
-    locked = User.objects.select_for_update().get(pk=user.pk)
+    with one_administrator_remaining():
+        closed = User.objects.filter(pk=user.pk, is_active=True).update(is_active=False)
     user.is_active = False
-    if not locked.is_active:
+    if not closed:
         return user
-    User.objects.filter(pk=user.pk).update(is_active=False)
     ended = _delete_sessions(user)
     record_event(
         actor=actor,
@@ -65,7 +64,7 @@ def change_person(
 ) -> None:
     """What an administrator may change of somebody: all of it or nothing. None leaves it as it is.
 
-    Raises ChatappError: forbidden, invalid, own_account, last_administrator.
+    Raises ChatappError: forbidden, invalid, own_account, last_administrator, last_way_in.
     """
     require(actor, "accounts.manage_users")
     if roles is not None:
@@ -83,17 +82,6 @@ def sign_out_everywhere(*, user: User, actor: User | None, reason: str = "") -> 
     record_event(actor=actor, action="user.signed_out", obj=user, detail={"sessions": ended}, reason=reason)
     announce_access_change(user.pk, AccessChange.SIGNED_OUT)
     return ended
-
-
-def require_another_administrator(*, user: User) -> None:
-    """Lock the administrators until the end of the transaction, so that two never step back at once.
-
-    Raises ChatappError("last_administrator") when no other active person has the role that `user` has.
-    """
-    active = User.objects.filter(is_active=True, is_service=False, roles__contains=[Role.ADMINISTRATOR.value])
-    found = set(active.select_for_update().order_by("pk").values_list("pk", flat=True))
-    if found == {user.pk}:
-        raise ChatappError("last_administrator")
 
 
 def _delete_sessions(user: User) -> int:

@@ -20,9 +20,11 @@ log = structlog.get_logger(__name__)
 
 @transaction.atomic
 def appoint_break_glass(*, user: User, actor: User | None, reason: str = "") -> None:
-    """Raises ChatappError("invalid") unless it is an active administrator with a password; ("forbidden")."""
-    _require(actor)
-    if not user.has_role(Role.ADMINISTRATOR) or not user.has_usable_password():
+    """Raises ChatappError("invalid") unless it is an active administrator with a password, and where an actor gives no
+    reason; ("forbidden").
+    """
+    _require(actor, reason)
+    if not user.is_active or not user.has_role(Role.ADMINISTRATOR) or not user.has_usable_password():
         raise ChatappError("invalid", detail="a break-glass account is an administrator with a password.")
     if User.objects.filter(pk=user.pk, is_break_glass=False).update(is_break_glass=True):
         record_event(actor=actor, action="user.break_glass_granted", obj=user, reason=reason)
@@ -31,8 +33,8 @@ def appoint_break_glass(*, user: User, actor: User | None, reason: str = "") -> 
 
 @transaction.atomic
 def revoke_break_glass(*, user: User, actor: User | None, reason: str = "") -> None:
-    """Raises ChatappError("last_way_in"), ("forbidden")."""
-    _require(actor)
+    """Raises ChatappError("last_way_in"), ("forbidden"), ("invalid") without a reason of an actor's."""
+    _require(actor, reason)
     if User.objects.filter(pk=user.pk, is_break_glass=True).update(is_break_glass=False):
         record_event(actor=actor, action="user.break_glass_revoked", obj=user, reason=reason)
     user.is_break_glass = False
@@ -81,7 +83,10 @@ def acknowledge_alarm(*, actor: User, alarm_id: int) -> None:
         record_event(actor=actor, action="session.break_glass_acknowledged", obj=alarm)
 
 
-def _require(actor: User | None) -> None:
+def _require(actor: User | None, reason: str) -> None:
     """Without an actor it is the server's shell, which may do this anyway."""
-    if actor is not None:
-        require(actor, "accounts.manage_sign_in")
+    if actor is None:
+        return
+    require(actor, "accounts.manage_sign_in")
+    if not reason:
+        raise ChatappError("invalid", detail="say why: the reason is kept in the audit log.")

@@ -13,6 +13,7 @@ from django.db import transaction
 from chatapp.accounts.models import CustomRole, GroupRole, Role, User
 from chatapp.accounts.permissions import CATALOGUE, permissions_of, permissions_of_role, require
 from chatapp.accounts.services.audit import record_event
+from chatapp.accounts.services.sso import has_a_way_in, require_a_way_in
 from chatapp.accounts.signals import AccessChange, announce_access_change
 from chatapp.errors import ChatappError
 
@@ -32,7 +33,8 @@ def set_roles(*, user: User, roles: Iterable[str], actor: User | None, reason: s
     """Give these roles by hand instead of those given so before; roles of groups are not touched.
 
     Raises ChatappError("forbidden") when the actor may not, or gives or takes what is beyond his own rights;
-    ("invalid") for an unknown role; ("last_administrator"). Without an actor the caller answers for the rights.
+    ("invalid") for an unknown role; ("last_administrator"), ("last_way_in"). Without an actor the caller answers for
+    the rights.
     """
     wanted = set(roles)
     if actor is not None:
@@ -130,13 +132,29 @@ def delete_custom_role(*, actor: User, role: CustomRole) -> None:
 
 @contextmanager
 def one_administrator_remaining() -> Iterator[None]:
-    """Raises ChatappError("last_administrator") at the end when no active one is left. In a transaction."""
-    administrators = User.objects.filter(is_active=True, is_service=False, roles__contains=[Role.ADMINISTRATOR.value])
-    # Two who demote each other follow one another.
-    had_one = bool(administrators.select_for_update().order_by("pk").values_list("pk", flat=True))
+    """In a transaction. What is refused at the end is only what a change inside has brought about.
+
+    Raises ChatappError("last_administrator") when no active one is left, ("last_way_in") when none of those left could
+    sign in.
+    """
+    had_one, had_way = bool(_lock_administrators()), has_a_way_in()
     yield
-    if had_one and not administrators.exists():
+    if had_one and not _lock_administrators():
         raise ChatappError("last_administrator")
+    if had_way:
+        require_a_way_in()
+
+
+def require_another_administrator(*, user: User) -> None:
+    """Raises ChatappError("last_administrator") when nobody else is an active one."""
+    if _lock_administrators() == {user.pk}:
+        raise ChatappError("last_administrator")
+
+
+def _lock_administrators() -> set[UUID]:
+    """Two who demote or close each other follow one another: the lock lasts until the end of the transaction."""
+    administrators = User.objects.filter(is_active=True, is_service=False, roles__contains=[Role.ADMINISTRATOR.value])
+    return set(administrators.select_for_update().order_by("pk").values_list("pk", flat=True))
 
 
 def _holders(slug: str) -> Iterable[UUID]:

@@ -122,15 +122,22 @@ def set_local_login(*, actor: User, local_login: str) -> None:
 
 def require_a_way_in() -> None:
     """Raises ChatappError("last_way_in") when no administrator could sign in any more."""
+    if not has_a_way_in():
+        raise ChatappError("last_way_in")
+
+
+def has_a_way_in() -> bool:
+    """Whether some administrator can sign in. Locks the administrators until the end of the transaction."""
     # Two changes that are fine each could leave nothing together: they wait for each other.
-    administrators = User.objects.select_for_update().filter(is_active=True, roles__contains=[Role.ADMINISTRATOR.value])
+    administrators = User.objects.select_for_update().filter(
+        is_active=True, is_service=False, roles__contains=[Role.ADMINISTRATOR.value]
+    )
     found = list(administrators.order_by("pk"))
     by_password = [it for it in found if it.password and not it.password.startswith(UNUSABLE_PASSWORD_PREFIX)]
     if get_sign_in_policy().local_login == SignInPolicy.LocalLogin.BREAK_GLASS_ONLY:
         by_password = [it for it in by_password if it.is_break_glass]
     enabled = [provider.slug for provider in list_identity_providers()]
-    if not by_password and not SocialAccount.objects.filter(user__in=found, provider__in=enabled).exists():
-        raise ChatappError("last_way_in")
+    return bool(by_password) or SocialAccount.objects.filter(user__in=found, provider__in=enabled).exists()
 
 
 def _write(provider: IdentityProvider, facts: ProviderFacts) -> None:

@@ -6,7 +6,8 @@ import pytest
 from django.test import Client
 
 from chatapp.accounts import selectors, services
-from chatapp.accounts.models import AuditEvent, Role, User
+from chatapp.accounts.models import AuditEvent, Role, SignInPolicy, User
+from chatapp.accounts.services.break_glass import appoint_break_glass
 from chatapp.accounts.signals import AccessChange, access_changed
 from chatapp.errors import ChatappError
 from tests.people import PASSWORD, make_person
@@ -96,3 +97,18 @@ def test_signing_out_everywhere_ends_the_sessions_of_one_person(alice: User, bob
     hers, also_hers, his = signed_in("alice"), signed_in("alice"), signed_in("bob")
     services.sign_out_everywhere(user=alice, actor=ada, reason="lost laptop")
     assert [client.get("/").status_code for client in (hers, also_hers, his)] == [302, 302, 200]
+
+
+def test_the_last_administrator_who_can_sign_in_stays(ada: User, alice: User) -> None:
+    """Another one is left, but passwords are for break-glass accounts and there is no provider."""
+    User.objects.filter(pk=alice.pk).update(roles=[Role.ADMINISTRATOR], own_roles=[Role.ADMINISTRATOR])
+    appoint_break_glass(user=ada, actor=None)
+    SignInPolicy.objects.create(local_login=SignInPolicy.LocalLogin.BREAK_GLASS_ONLY)
+    for act in (
+        lambda: services.disable_user(user=ada, actor=alice, reason=""),
+        lambda: services.set_roles(user=ada, roles=["employee"], actor=None),
+    ):
+        with pytest.raises(ChatappError, match="No administrator could sign in"):
+            act()
+    found = User.objects.get(pk=ada.pk)
+    assert (found.is_active, found.has_role(Role.ADMINISTRATOR)) == (True, True)

@@ -11,7 +11,7 @@ from django.db import connection
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
 
-from chatapp.accounts.models import AuditEvent, GroupRole, Role, User
+from chatapp.accounts.models import AuditEvent, GroupRole, Role, SignInPolicy, User
 from chatapp.accounts.services import create_api_key
 from chatapp.accounts.services.provisioned_groups import create_provisioned_group
 from chatapp.accounts.services.provisioned_users import PersonRecord, create_provisioned_user
@@ -20,7 +20,7 @@ from tests.people import PersonFactory, make_person
 pytestmark = pytest.mark.django_db
 ClientOf = Callable[[str], Client]
 PATH = "/console/users/"
-ACTIONS = ["close", "open", "sign-out", "roles"]
+ACTIONS = ["close", "open", "sign-out", "roles", "break-glass", "break-glass/end"]
 
 
 def text(response: Any) -> str:
@@ -135,3 +135,48 @@ def test_hostile_names_stay_text(client_of: ClientOf) -> None:
     client = client_of("ada")
     for path in (PATH, f"{PATH}{hostile.pk}/"):
         assert "<script>alert" not in text(client.get(path))
+
+
+def test_a_break_glass_administrator_is_named_and_unnamed_with_a_reason(client_of: ClientOf, alice: User) -> None:
+    client, page = client_of("ada"), f"{PATH}{alice.pk}/"
+    assert "Break-glass" not in text(client.get(page))
+    assert client.post(f"{page}break-glass/", {"reason": "is no administrator"}).status_code == 400
+    client.post(f"{page}roles/", {"roles": ["administrator"]})
+    assert "name-break-glass" in text(client.get(page))
+    assert client.post(f"{page}break-glass/", {"reason": "  "}).status_code == 400
+    assert not User.objects.get(pk=alice.pk).is_break_glass
+    named = client.post(f"{page}break-glass/", {"reason": "sealed envelope, safe 2"}, follow=True)
+    assert "break-glass administrator now" in text(named)
+    assert User.objects.get(pk=alice.pk).is_break_glass
+    assert client.post(f"{page}break-glass/end/").status_code == 400
+    assert "no break-glass administrator" in text(
+        client.post(f"{page}break-glass/end/", {"reason": "left the team"}, follow=True)
+    )
+    assert not User.objects.get(pk=alice.pk).is_break_glass
+    events = AuditEvent.objects.filter(action__startswith="user.break_glass").order_by("at")
+    assert [(event.action, event.actor_name, event.reason) for event in events] == [
+        ("user.break_glass_granted", "ada", "sealed envelope, safe 2"),
+        ("user.break_glass_revoked", "ada", "left the team"),
+    ]
+
+
+def test_the_last_break_glass_administrator_stays_where_passwords_are_for_the_few(
+    client_of: ClientOf, ada: User, alice: User
+) -> None:
+    client = client_of("ada")
+    client.post(f"{PATH}{ada.pk}/break-glass/", {"reason": "drill"})
+    SignInPolicy.objects.create(local_login=SignInPolicy.LocalLogin.BREAK_GLASS_ONLY)
+    refused = client.post(f"{PATH}{ada.pk}/break-glass/end/", {"reason": "x"})
+    assert refused.status_code == 409
+    assert User.objects.get(pk=ada.pk).is_break_glass
+
+
+def test_who_has_no_password_is_not_named(client_of: ClientOf, alice: User) -> None:
+    alice.set_unusable_password()
+    alice.own_roles = alice.roles = [Role.EMPLOYEE, Role.ADMINISTRATOR]
+    alice.save()
+    client = client_of("ada")
+    page = text(client.get(f"{PATH}{alice.pk}/"))
+    assert "has no password" in page
+    assert "name-break-glass" not in page
+    assert client.post(f"{PATH}{alice.pk}/break-glass/", {"reason": "x"}).status_code == 400

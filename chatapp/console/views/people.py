@@ -17,6 +17,7 @@ from chatapp.accounts.selectors.people import SOURCES, PeopleFilter, get_person_
 from chatapp.accounts.selectors.provisioning import groups_of_account
 from chatapp.accounts.selectors.roles import list_custom_roles_for
 from chatapp.accounts.services import disable_user, enable_user, set_roles, sign_out_everywhere
+from chatapp.accounts.services.break_glass import appoint_break_glass, revoke_break_glass
 from chatapp.api.lists import ListQuery, page_of
 from chatapp.console.access import ConsoleRequest, console_page, tabs_for
 from chatapp.console.read_models.people import given_roles, group_rows, person_row
@@ -55,6 +56,8 @@ def show_person(request: ConsoleRequest, user_id: UUID) -> HttpResponse:
         "choices": role_choices(list(list_custom_roles_for(request.user))),
         "may_manage": can(request.user, "accounts.manage_users"),
         "may_give_roles": can(request.user, "accounts.manage_roles"),
+        "may_manage_sign_in": can(request.user, "accounts.manage_sign_in"),
+        "may_be_break_glass": person.is_active and person.has_role(Role.ADMINISTRATOR),
         "is_own": person == request.user,
     }
     return render(request, "console/person.html", {"tabs": tabs_for(request), **context})
@@ -83,6 +86,18 @@ def sign_out(request: ConsoleRequest, user_id: UUID) -> HttpResponse:
 def give_roles(request: ConsoleRequest, user_id: UUID) -> HttpResponse:
     wanted = [Role.EMPLOYEE.value, *request.POST.getlist("roles")[:MOST_SHOWN]]
     return _act(request, user_id, set_roles, "The roles are changed and hold at once.", roles=wanted)
+
+
+@require_POST
+@console_page("accounts.manage_sign_in")
+def name_break_glass(request: ConsoleRequest, user_id: UUID) -> HttpResponse:
+    return _act(request, user_id, appoint_break_glass, "This is a break-glass administrator now.")
+
+
+@require_POST
+@console_page("accounts.manage_sign_in")
+def end_break_glass(request: ConsoleRequest, user_id: UUID) -> HttpResponse:
+    return _act(request, user_id, revoke_break_glass, "This is no break-glass administrator any more.")
 
 
 def _act(

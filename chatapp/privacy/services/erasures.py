@@ -12,7 +12,7 @@ from django.utils import timezone
 from chatapp.accounts.models import SignIn, User
 from chatapp.accounts.permissions import require
 from chatapp.accounts.services import disable_user, record_event
-from chatapp.accounts.services.access import require_another_administrator
+from chatapp.accounts.services.roles import require_another_administrator
 from chatapp.errors import ChatappError
 from chatapp.holds import covers_person
 from chatapp.privacy.models import Erasure, ErasureStatus
