@@ -27,7 +27,7 @@ from tests.identity.saml_documents import (
     signed_response,
 )
 
-_FORM = """<!doctype html><title>Identity provider</title><form method="post">
+_FORM = """<!doctype html><title>Identity provider</title><form method="post" action="{url}/sso">
 <label>Name <input name="name" required></label> <label>Groups <input name="groups"></label>
 <input type="hidden" name="SAMLRequest" value="{request}"><button>Sign in</button></form>"""
 _POST = """<!doctype html><title>Going back</title><body onload="document.forms[0].submit()">
@@ -73,12 +73,16 @@ class Handler(BaseHTTPRequestHandler):
     def do_GET(self) -> None:
         parts = urlsplit(self.path)
         query = {name: values[0] for name, values in parse_qs(parts.query).items()}
+        if "SAMLRequest" in query and self.headers["Host"].startswith("127.0.0.1:"):
+            # As a real one may do, it sends browsers on to another host that nobody else knows of.
+            self._redirect(self.provider.url.replace("127.0.0.1", "localhost") + self.path)
+            return
         if parts.path == "/metadata":
             takes = POST if "post" in query else REDIRECT
             pair = self.provider.pair
             self._send(make_metadata(self.provider.issuer, self.provider.url, pair, takes=takes).decode(), kind="xml")
         elif parts.path == "/sso":
-            self._send(_FORM.format(request=html.escape(query["SAMLRequest"])))
+            self._ask(query["SAMLRequest"])
         elif parts.path == "/slo" and "SAMLRequest" in query:
             self._end(query["SAMLRequest"])
         elif parts.path == "/slo":
@@ -97,12 +101,15 @@ class Handler(BaseHTTPRequestHandler):
             self._send("")
             return
         if "name" not in form:  # A request by HTTP-POST, which is not deflated.
-            self._send(_FORM.format(request=html.escape(deflate(b64decode(form["SAMLRequest"])))))
+            self._ask(deflate(b64decode(form["SAMLRequest"])))
             return
         session = secrets.token_hex(8)
         acs, response = self.provider.answer(form["SAMLRequest"], form["name"], form["groups"], session)
         page = _POST.format(acs=html.escape(acs), response=response, relay_state="https://evil.example/")
         self._send(page, cookie=session)
+
+    def _ask(self, encoded: str) -> None:
+        self._send(_FORM.format(url=self.provider.url, request=html.escape(encoded)))
 
     def _end(self, encoded: str) -> None:
         """A service provider signs somebody out: answer it."""
