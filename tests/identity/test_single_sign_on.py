@@ -81,6 +81,16 @@ def test_somebody_signs_in_with_the_rights_of_the_groups(person: User, product: 
     assert person.page.request.get(stack.base_url + "/console/sign-in/").status == 404
 
 
+def test_the_way_there_needs_no_script(browser: Browser, product: tuple[Stack, IdentityServer]) -> None:
+    with browser.new_context(java_script_enabled=False) as context:
+        page = context.new_page()
+        page.goto(product[0].base_url + "/")
+        page.get_by_test_id("sso").click()
+        page.get_by_label("Who are you?").wait_for()
+        page.go_back()
+        page.get_by_test_id("sso").wait_for()  # The page in between is no place to come back to.
+
+
 def test_signing_out_here_signs_out_there(person: User, product: tuple[Stack, IdentityServer]) -> None:
     stack, _ = product
     sign_in(person, "00u-alice")
