@@ -1,0 +1,167 @@
+"""B09: what a task does for somebody it does with the rights that they have when it runs."""
+
+from collections.abc import Sequence
+from typing import Any
+from uuid import uuid4
+
+import pytest
+from django.contrib.auth.models import Group
+
+from chatapp.accounts.models import User
+from chatapp.celery import TASKS, app
+from chatapp.conversations import services as conversations
+from chatapp.conversations.models import Generation, Status, TitledBy
+from chatapp.conversations.tasks import answer_queued, do_side_work
+from chatapp.conversations.tests.answering import Answerer
+from chatapp.conversations.tests.conftest import scripted
+from chatapp.conversations.tests.conftest import worker as scripted_worker
+from chatapp.conversations.tests.test_side_work import answer, title_of, version, worker
+from chatapp.conversations.workers.inference import InferenceWorker
+from chatapp.inference.models import SideWork, Task
+from chatapp.inference.testing import ScriptedModel
+from chatapp.privacy.models import DataExport, ExportStatus
+from chatapp.privacy.services import exports
+from chatapp.privacy.tasks import make_export
+from chatapp.retrieval.models import Collection
+from chatapp.retrieval.services import create_collection, process_document, upload_document
+from chatapp.retrieval.tasks import search_passages
+
+__all__ = ["answer", "scripted", "scripted_worker", "version", "worker"]
+pytestmark = pytest.mark.django_db(transaction=True)
+PLAN = b"# Plan\n\nThe merger partner is called Heliotrope, and the merger is planned for May."
+QUESTION = "Who is the partner of the planned merger?"
+
+# The tests below, by what they try.
+FOR_A_PERSON = {
+    "chatapp.conversations.tasks.answer_queued": "test_b09_an_answer_rests_on_nothing_that_was_taken_away_meanwhile",
+    "chatapp.conversations.tasks.do_side_work": "test_b09_no_title_is_written_for_a_closed_account",
+    "chatapp.privacy.tasks.make_export": "test_b09_no_archive_is_made_for_a_closed_account",
+    "chatapp.retrieval.tasks.search_passages": "test_b09_a_search_ends_with_the_right_and_with_the_account",
+}
+FOR_NOBODY = {
+    "chatapp.accounts.tasks.log_audit_head": "Reads the last hash of the audit log.",
+    "chatapp.accounts.tasks.seal_audit_events": "Numbers what is in the audit log already.",
+    "chatapp.conversations.tasks.delete_expired_conversations": "Follows the clock.",
+    "chatapp.conversations.tasks.purge_cached_answers": "Follows the clock.",
+    "chatapp.conversations.tasks.sweep_generations": "Ends or requeues what was left; claiming looks at the account.",
+    "chatapp.privacy.tasks.run_erasures": "Does what was asked, confirmed and audited; nobody need be there then.",
+    "chatapp.privacy.tasks.run_retention": "Follows the rules of the company.",
+    "chatapp.privacy.tasks.sweep_exports": "Says which archives wait; making one looks at the account.",
+    "chatapp.retrieval.tasks.embed": "Makes vectors of the text that it is given and reads nothing.",
+    "chatapp.retrieval.tasks.process_document": "Reads a file that its collection has taken; each search asks rights.",
+    "chatapp.retrieval.tasks.sweep_documents": "Says which documents wait.",
+}
+
+
+@pytest.fixture
+def plans(ada: User, alice: User) -> Collection:
+    """One document, which alice may read for as long as she is on the board."""
+    board = Group.objects.create(name="board")
+    alice.groups.add(board)
+    collection = create_collection(user=ada, slug="plans", name="Plans", groups={"board": "reader"})
+    document = upload_document(user=ada, collection=collection, name="plan.md", data=PLAN, media_type="text/markdown")
+    process_document(document_id=document.pk)
+    return collection
+
+
+@pytest.fixture
+def told(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """Every prompt that a model is given."""
+    prompts: list[str] = []
+    render = ScriptedModel.render_chat
+
+    def listen(self: ScriptedModel, messages: Sequence[Any]) -> str:
+        prompts.append(str([message["content"] for message in messages]))
+        return render(self, messages)
+
+    monkeypatch.setattr(ScriptedModel, "render_chat", listen)
+    return prompts
+
+
+def close_quietly(user: User) -> None:
+    """Nobody is told, so nothing else can have ended what the task finds."""
+    User.objects.filter(pk=user.pk).update(is_active=False)
+
+
+def leave_the_board(user: User) -> None:
+    user.groups.remove(Group.objects.get(name="board"))
+
+
+def test_b09_each_task_is_known_to_act_for_somebody_or_for_nobody() -> None:
+    app.loader.import_default_modules()
+    registered = {name for name in app.tasks if name.startswith("chatapp.")}
+    assert registered == {name for names in TASKS.values() for name in names}
+    assert FOR_A_PERSON.keys() | FOR_NOBODY.keys() == registered
+    assert not FOR_A_PERSON.keys() & FOR_NOBODY.keys()
+    assert set(FOR_A_PERSON.values()) <= globals().keys()
+
+
+@pytest.mark.model
+def test_b09_a_search_ends_with_the_right_and_with_the_account(alice: User, mallory: User, plans: Collection) -> None:
+    def found(user: User) -> int:
+        return len(search_passages(str(user.pk), QUESTION, None, 5))
+
+    assert (found(alice), found(mallory)) == (1, 0)
+    leave_the_board(alice)
+    assert found(alice) == 0
+    assert search_passages(str(alice.pk), QUESTION, [plans.slug], 5) == []
+    alice.groups.add(Group.objects.get(name="board"))
+    close_quietly(alice)
+    assert found(alice) == 0
+
+
+@pytest.mark.model
+@pytest.mark.parametrize("takes_away", [leave_the_board, close_quietly])
+def test_b09_an_answer_rests_on_nothing_that_was_taken_away_meanwhile(
+    alice: User,
+    plans: Collection,
+    scripted_worker: InferenceWorker,
+    told: list[str],
+    monkeypatch: pytest.MonkeyPatch,
+    takes_away: Any,
+) -> None:
+    monkeypatch.setattr("chatapp.conversations.workers.inference.current_worker", lambda: scripted_worker)
+
+    def ask() -> Generation:
+        asked = conversations.post_message(user=alice, text=QUESTION, message_id=uuid4(), conversation_id=None)
+        Generation.objects.filter(pk=asked.pk).update(collections=[plans.slug])
+        return asked
+
+    ask()
+    answer_queued.apply((), throw=True)
+    assert "Heliotrope" in told[-1]
+    told.clear()
+    later = ask()
+    takes_away(alice)
+    answer_queued.apply((), throw=True)
+    later.refresh_from_db()
+    assert "Heliotrope" not in "".join(told) + later.message.text
+    assert later.status == (Status.COMPLETE if takes_away is leave_the_board else Status.QUEUED)
+
+
+def test_b09_no_title_is_written_for_a_closed_account(
+    alice: User, answer: Answerer, worker: InferenceWorker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("chatapp.conversations.workers.inference.current_worker", lambda: worker)
+    first, second = answer(alice), answer(alice)
+    do_side_work.apply((Task.TITLE, str(first.id)), throw=True)
+    assert title_of(first)[1] == TitledBy.MODEL
+    close_quietly(alice)
+    do_side_work.apply((Task.TITLE, str(second.id)), throw=True)
+    assert title_of(second)[1] == TitledBy.QUESTION
+    assert SideWork.objects.count() == 1
+
+
+def test_b09_no_archive_is_made_for_a_closed_account(
+    alice: User, bob: User, settings: Any, tmp_path: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    backend = {"BACKEND": "django.core.files.storage.FileSystemStorage", "OPTIONS": {"location": tmp_path}}
+    settings.STORAGES = {**settings.STORAGES, "default": backend}
+    monkeypatch.setattr(exports, "_send", lambda _: None)
+    hers, his = exports.request_export(user=alice), exports.request_export(user=bob)
+    close_quietly(alice)
+    for export in (hers, his):
+        make_export.apply((str(export.pk),), throw=True)
+    statuses = [DataExport.objects.get(pk=export.pk).status for export in (hers, his)]
+    assert statuses == [ExportStatus.WAITING, ExportStatus.READY]
+    assert len(list(tmp_path.rglob("exports/*"))) == 1
