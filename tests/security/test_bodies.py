@@ -3,11 +3,13 @@
 import re
 import socket
 import time
+from base64 import b64encode
 from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import urlsplit
+from uuid import uuid4
 
 import pytest
 
@@ -94,8 +96,8 @@ def chunks(pieces: Iterator[bytes]) -> Iterator[bytes]:
 
 def multipart(fill: bytes, size: int, *headers: str) -> Iterator[bytes]:
     yield (PART + "".join(f"{header}\r\n" for header in headers) + "\r\n").encode()
-    block = fill * (MIB // len(fill))
-    for _ in range(size // len(block)):
+    block = fill * (MIB // max(len(fill), 1))
+    for _ in range(size // MIB):
         yield block
     yield END
 
@@ -128,6 +130,13 @@ def test_d08_a_body_longer_than_it_says(stack: Stack, key: str, length: str) -> 
 @pytest.mark.usefixtures("unharmed")
 def test_d08_a_body_of_two_lengths(stack: Stack, key: str) -> None:
     assert_refused(post(stack, key, CHUNKED, "Content-Length: 10", pieces=chunks(multipart(b"x", BODY))))
+
+
+def test_an_honest_part_of_base64_is_taken_apart(stack: Stack, key: str) -> None:
+    pieces = [*multipart(b"", 0, BASE64)]
+    pieces.insert(1, b64encode(f"The harbour opens at six. {uuid4()}".encode()))
+    outcome = post(stack, key, f"Content-Length: {sum(map(len, pieces))}", pieces=iter(pieces))
+    assert outcome.statuses == [202]
 
 
 @pytest.mark.usefixtures("unharmed")
