@@ -8,6 +8,7 @@ from chatapp.celery import app
 from chatapp.conversations import tasks
 from chatapp.inference.models import Task
 
+app.loader.import_default_modules()  # So that the tasks of every app are tried below.
 GENERATION = "0b51a1c0-0000-4000-8000-000000000001"
 
 
