@@ -146,9 +146,11 @@ def one_administrator_remaining() -> Iterator[None]:
 
 
 def require_another_administrator(*, user: User) -> None:
-    """Raises ChatappError("last_administrator") when nobody else is an active one."""
+    """Raises what `one_administrator_remaining` would if the account were closed."""
     if _lock_administrators() == {user.pk}:
         raise ChatappError("last_administrator")
+    if has_a_way_in() and not has_a_way_in(without=user.pk):
+        raise ChatappError("last_way_in")
 
 
 def _lock_administrators() -> set[UUID]:

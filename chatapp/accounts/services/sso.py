@@ -2,6 +2,7 @@
 
 import re
 from dataclasses import dataclass
+from uuid import UUID
 
 from allauth.socialaccount.models import SocialAccount
 from django.contrib.auth.hashers import UNUSABLE_PASSWORD_PREFIX
@@ -126,13 +127,16 @@ def require_a_way_in() -> None:
         raise ChatappError("last_way_in")
 
 
-def has_a_way_in() -> bool:
-    """Whether some administrator can sign in. Locks the administrators until the end of the transaction."""
+def has_a_way_in(*, without: UUID | None = None) -> bool:
+    """Whether some administrator can sign in, other than the one with this id.
+
+    Locks the administrators until the end of the transaction.
+    """
     # Two changes that are fine each could leave nothing together: they wait for each other.
     administrators = User.objects.select_for_update().filter(
         is_active=True, is_service=False, roles__contains=[Role.ADMINISTRATOR.value]
     )
-    found = list(administrators.order_by("pk"))
+    found = [it for it in administrators.order_by("pk") if it.pk != without]
     by_password = [it for it in found if it.password and not it.password.startswith(UNUSABLE_PASSWORD_PREFIX)]
     if get_sign_in_policy().local_login == SignInPolicy.LocalLogin.BREAK_GLASS_ONLY:
         by_password = [it for it in by_password if it.is_break_glass]

@@ -10,6 +10,7 @@ from chatapp.accounts.models import AuditEvent, Role, SignInPolicy, User
 from chatapp.accounts.services.break_glass import appoint_break_glass
 from chatapp.accounts.signals import AccessChange, access_changed
 from chatapp.errors import ChatappError
+from chatapp.privacy.services.erasures import request_erasure
 from tests.people import PASSWORD, make_person
 
 
@@ -107,6 +108,7 @@ def test_the_last_administrator_who_can_sign_in_stays(ada: User, alice: User) ->
     for act in (
         lambda: services.disable_user(user=ada, actor=alice, reason=""),
         lambda: services.set_roles(user=ada, roles=["employee"], actor=None),
+        lambda: request_erasure(user=ada, person=ada, confirmation="ada"),
     ):
         with pytest.raises(ChatappError, match="No administrator could sign in"):
             act()

@@ -27,7 +27,7 @@ def request_erasure(*, user: User, person: User, confirmation: str, reason: str 
     """`confirmation` is the person's user name, typed once more. It begins after the cooling-off time.
 
     Raises ChatappError: forbidden (another person, without privacy.manage), invalid, erasure_open,
-    last_administrator, under_hold.
+    last_administrator, last_way_in, under_hold.
     """
     if user.pk != person.pk:
         require(user, "privacy.manage")
