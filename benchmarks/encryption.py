@@ -146,6 +146,8 @@ def main() -> int:
     parser.add_argument("--json", action="store_true", help="print nothing but the JSON object")
     parser.add_argument("--rounds", type=int, default=11)
     options = parser.parse_args()
+    for name in ("DATABASE_URL", "DATABASE_URL_FILE"):  # It makes tables: never in a database that is there already.
+        os.environ.pop(name, None)
     with disposable_environment() as environment:
         os.environ.update(environment)
         _prepare()

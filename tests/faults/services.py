@@ -21,8 +21,8 @@ class FaultStack(Stack):
     """Valkey forgets all when it ends, as after a failover to nothing; PostgreSQL is durable, as it must be."""
 
     def __init__(self, home: Path, *, environment: dict[str, str] | None = None) -> None:
-        # The invariants read from the tables what was said, beside the product.
-        super().__init__(home, environment={"ENCRYPT_MESSAGES": "0", **(environment or {})})
+        # The invariants read from the tables what was said; one person stands for a hundred sockets.
+        super().__init__(home, environment={"ENCRYPT_MESSAGES": "0", "SOCKETS_PER_USER": "200", **(environment or {})})
         logs = make_private_folder(make_private_folder(make_private_folder(home) / "services") / "log")
         self._postgres = Postgres(home / "services", log=logs / "postgres.log")
         self._valkey = Valkey(home / "services", log=logs / "valkey.log", password="faults", durable=False)
