@@ -17,12 +17,15 @@ from tests.stack import Stack
 _SECONDS = 60
 
 
+# The invariants read from the tables what was said, and one person stands for a hundred.
+_AS_ONE_PERSON = {"ENCRYPT_MESSAGES": "0", "SOCKETS_PER_USER": "200", "SOCKET_FRAMES_PER_SECOND": "2000"}
+
+
 class FaultStack(Stack):
     """Valkey forgets all when it ends, as after a failover to nothing; PostgreSQL is durable, as it must be."""
 
     def __init__(self, home: Path, *, environment: dict[str, str] | None = None) -> None:
-        # The invariants read from the tables what was said; one person stands for a hundred sockets.
-        super().__init__(home, environment={"ENCRYPT_MESSAGES": "0", "SOCKETS_PER_USER": "200", **(environment or {})})
+        super().__init__(home, environment={**_AS_ONE_PERSON, **(environment or {})})
         logs = make_private_folder(make_private_folder(make_private_folder(home) / "services") / "log")
         self._postgres = Postgres(home / "services", log=logs / "postgres.log")
         self._valkey = Valkey(home / "services", log=logs / "valkey.log", password="faults", durable=False)
