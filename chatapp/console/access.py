@@ -12,6 +12,7 @@ from django.urls import reverse
 from django_htmx.middleware import HtmxDetails
 
 from chatapp.accounts.models import User
+from chatapp.accounts.pages import CONSOLE_PAGES, Page, visible_pages
 from chatapp.accounts.permissions import can, require
 from chatapp.errors import ChatappError
 
@@ -27,40 +28,14 @@ View = Callable[..., HttpResponseBase]
 
 
 @dataclass(frozen=True, slots=True)
-class Page:
-    label: str
-    url_name: str
-    permission: str
-
-
-@dataclass(frozen=True, slots=True)
 class Tab:
     label: str
     url: str
     current: bool
 
 
-PAGES = (
-    Page("Models", "console_models", "inference.view_version"),
-    Page("Routes", "console_routes", "inference.view_version"),
-    Page("Workers", "console_workers", "inference.view_worker"),
-    Page("Usage", "console_usage", "accounts.view_usage"),
-    Page("Flags", "console_flags", "moderation.review_flag"),
-    Page("Policies", "console_policies", "moderation.view_policy"),
-    Page("Limits", "console_limits", "accounts.manage_limits"),
-    Page("Service accounts", "console_service_accounts", "accounts.manage_service_accounts"),
-    Page("Policy reports", "console_policy_reports", "console.view_policy_report"),
-    Page("Sign-in", "console_sign_in", "accounts.manage_sign_in"),
-    Page("People", "console_people", "accounts.view_users"),
-    Page("Roles", "console_roles", "accounts.manage_roles"),
-    Page("Audit", "console_audit", "accounts.view_audit"),
-    Page("Readings", "console_readings", "conversations.view_readings"),
-    Page("Privacy", "console_privacy", "privacy.manage"),
-)
-
-
 def pages_for(user: User) -> list[Page]:
-    return [page for page in PAGES if can(user, page.permission)]
+    return visible_pages(user, CONSOLE_PAGES)
 
 
 def tabs_for(request: ConsoleRequest) -> list[Tab]:
