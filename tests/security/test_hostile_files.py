@@ -1,9 +1,7 @@
 """D01 to D14: files that want out of their parser, into another one, or onto the network."""
 
 import io
-import socket
 import stat
-import threading
 import zipfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -20,30 +18,9 @@ from chatapp.retrieval.parsing.child import parse_file
 from chatapp.retrieval.services import processing
 from chatapp.retrieval.tests.conftest import make_docx, make_pdf
 from chatapp.retrieval.tests.test_parsing import zip_of
+from tests.listener import Listener
 
 DOCX = make_docx(lambda document: document.add_paragraph("The pump runs at 4 bar."))
-
-
-class Listener:
-    """Counts who connects to a port of this machine."""
-
-    def __init__(self) -> None:
-        self.calls = 0
-        self._server = socket.create_server(("127.0.0.1", 0))
-        self.url = f"http://127.0.0.1:{self._server.getsockname()[1]}/canary"
-        threading.Thread(target=self._count, daemon=True).start()
-
-    def _count(self) -> None:
-        while True:
-            try:
-                connection, _ = self._server.accept()
-            except OSError:
-                return
-            self.calls += 1
-            connection.close()
-
-    def close(self) -> None:
-        self._server.close()
 
 
 @pytest.fixture

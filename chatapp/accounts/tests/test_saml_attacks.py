@@ -6,8 +6,6 @@ Each test first makes sure that the same response without the attack is accepted
 import base64
 import copy
 import re
-import socket
-import threading
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -42,6 +40,7 @@ from tests.identity.saml_documents import (
     sign,
     signed_response,
 )
+from tests.listener import Listener
 
 __all__ = ["provider"]
 EVIL = {"name_id": "administrator", "assertion_id": "_evil"}
@@ -356,28 +355,6 @@ def test_b14_nonsense_is_refused(client: Client, provider: IdentityProvider, mes
 
 
 # --- D05 ---
-
-
-class Listener:
-    """Counts who connects."""
-
-    def __init__(self) -> None:
-        self.calls = 0
-        self._server = socket.create_server(("127.0.0.1", 0))
-        self.url = f"http://127.0.0.1:{self._server.getsockname()[1]}"
-        threading.Thread(target=self._count, daemon=True).start()
-
-    def _count(self) -> None:
-        while True:
-            try:
-                connection, _ = self._server.accept()
-            except OSError:
-                return
-            self.calls += 1
-            connection.close()
-
-    def close(self) -> None:
-        self._server.close()
 
 
 @pytest.fixture
