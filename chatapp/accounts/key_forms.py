@@ -8,6 +8,7 @@ from django.conf import settings
 from django.utils import timezone
 
 from chatapp.accounts.scopes import SCOPES
+from chatapp.forms import style_inputs
 
 MOST_REQUESTS = 1_000_000
 MOST_TOKENS = 10**12
@@ -34,8 +35,7 @@ class KeyForm(forms.Form):
         days.initial = settings.API_KEY_DAYS
         days.validators.append(forms.IntegerField(max_value=settings.API_KEY_MAX_DAYS).validators[-1])
         days.help_text = f"At most {settings.API_KEY_MAX_DAYS}."
-        for name in ("name", "days", "requests_per_minute", "tokens_per_day"):
-            self.fields[name].widget.attrs.update({"class": "input", "autocomplete": "off"})
+        style_inputs(self, leave=["read_only", "scopes"])
 
     def arguments(self) -> dict[str, Any]:
         given = dict(self.cleaned_data)

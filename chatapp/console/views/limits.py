@@ -12,6 +12,7 @@ from chatapp.accounts.services import remove_rate_limit, set_rate_limit
 from chatapp.console.access import ConsoleRequest, console_page, tabs_for
 from chatapp.console.read_models.limits import standing_limits
 from chatapp.errors import ChatappError
+from chatapp.forms import style_inputs
 
 LISTED = 1_000
 
@@ -30,8 +31,7 @@ class LimitForm(forms.Form):
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        for field in self.fields.values():
-            field.widget.attrs.update({"class": "input", "autocomplete": "off"})
+        style_inputs(self)
 
     def arguments(self) -> dict[str, Any]:
         given = self.cleaned_data

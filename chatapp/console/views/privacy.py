@@ -10,6 +10,7 @@ from chatapp.accounts.selectors import get_user_by_name
 from chatapp.console.access import ConsoleRequest, console_page, tabs_for
 from chatapp.console.read_models.privacy import rule_rows
 from chatapp.errors import ChatappError
+from chatapp.forms import style_inputs
 from chatapp.privacy.models import HoldScope, Kind
 from chatapp.privacy.selectors.erasures import get_erasure_for, is_genuine, list_erasures_for
 from chatapp.privacy.selectors.holds import list_holds_for
@@ -28,8 +29,7 @@ class RuleForm(forms.Form):
 class _Styled(forms.Form):
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        for field in self.fields.values():
-            field.widget.attrs.update({"class": "input", "autocomplete": "off"})
+        style_inputs(self)
 
 
 class HoldForm(_Styled):

@@ -19,6 +19,7 @@ from chatapp.accounts.services import change_custom_role, create_custom_role, de
 from chatapp.console.access import ConsoleRequest, console_page, tabs_for
 from chatapp.console.read_models.roles import permission_choices, role_choices, role_matrix
 from chatapp.errors import ChatappError
+from chatapp.forms import style_inputs
 
 SHOWN_GROUPS = 200
 
@@ -37,8 +38,7 @@ class RoleForm(forms.Form):
         if role is not None:
             del self.fields["slug"]
             self.initial = {"name": role.name, "permissions": role.permissions}
-        for name in self.fields.keys() - {"permissions"}:
-            self.fields[name].widget.attrs.update({"class": "input", "autocomplete": "off"})
+        style_inputs(self, leave=["permissions"])
 
 
 @require_GET

@@ -19,6 +19,7 @@ from chatapp.accounts.selectors.roles import list_custom_roles_for
 from chatapp.accounts.services import service_accounts as services
 from chatapp.console.access import ConsoleRequest, console_page, tabs_for
 from chatapp.errors import ChatappError
+from chatapp.forms import style_inputs
 
 MANAGE = "accounts.manage_service_accounts"
 LISTED = 500
@@ -31,8 +32,7 @@ class OwnerForm(forms.Form):
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        for name in self.fields.keys() - {"roles"}:
-            self.fields[name].widget.attrs.update({"class": "input", "autocomplete": "off"})
+        style_inputs(self, leave=["roles"])
 
 
 class AccountForm(OwnerForm):
