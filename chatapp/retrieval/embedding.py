@@ -11,12 +11,12 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from chatapp.retrieval.metrics import QUERY_CACHE
-from chatapp.retrieval.models import EMBEDDING_DIMENSIONS
 
 if TYPE_CHECKING:
     from sentence_transformers import SentenceTransformer
 
 EMBEDDING_MODEL = "all-MiniLM-L6-v2"
+EMBEDDING_DIMENSIONS = 384
 BATCH = 32
 _lock = threading.Lock()
 

@@ -15,7 +15,8 @@ from chatapp.api.tests.test_every_route import ROUTES as API_ROUTES
 from chatapp.conversations.models import Conversation, Generation, Message, Source
 from chatapp.inference.models import ModelVersion, Provider, Route
 from chatapp.retrieval import services
-from chatapp.retrieval.models import EMBEDDING_DIMENSIONS, Chunk, Collection, Document, DocumentVersion
+from chatapp.retrieval.embedding import EMBEDDING_DIMENSIONS
+from chatapp.retrieval.models import Chunk, Collection, Document, DocumentVersion
 from chatapp.retrieval.services import processing
 from tests.architecture.test_access import ROUTES as PAGE_ROUTES
 

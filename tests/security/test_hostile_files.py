@@ -11,8 +11,9 @@ import pytest
 from chatapp.accounts.models import User
 from chatapp.errors import ChatappError
 from chatapp.retrieval import services
+from chatapp.retrieval.embedding import EMBEDDING_DIMENSIONS
 from chatapp.retrieval.formats import Format
-from chatapp.retrieval.models import EMBEDDING_DIMENSIONS, Collection, DocumentStatus
+from chatapp.retrieval.models import Collection, DocumentStatus
 from chatapp.retrieval.parsing import ParsingError, Reason
 from chatapp.retrieval.parsing.child import parse_file
 from chatapp.retrieval.services import processing

@@ -27,7 +27,7 @@ from chatapp.privacy.sql import find_mentions
 from chatapp.retrieval.models import Collection, Document
 
 # Passages of company documents are no data of one person; reading all of them would take hours.
-NOT_SCANNED = frozenset({"retrieval_chunk"})
+NOT_SCANNED = frozenset({"retrieval_chunk", "retrieval_searchentry", "retrieval_termstatistics"})
 KEPT = (
     "Audit events stay, under the id that this receipt names; the name has left them.",
     "Documents of company collections stay, without the name of who uploaded them.",

@@ -14,12 +14,18 @@ from django.db.models import F, Q, QuerySet
 from django.db.models.functions import Now
 
 from chatapp.retrieval.chunking import MAX_PASSAGES, Passage, split_document
-from chatapp.retrieval.embedding import BATCH, EMBEDDING_MODEL, EmbeddingError, embed_texts
+from chatapp.retrieval.embedding import BATCH, EmbeddingError, embed_texts
 from chatapp.retrieval.formats import format_of_media_type
 from chatapp.retrieval.metrics import INGESTION_DOCUMENTS
 from chatapp.retrieval.models import Chunk, Document, DocumentStatus, DocumentVersion
 from chatapp.retrieval.parsing import Parsed, ParsingError, Reason
 from chatapp.retrieval.parsing.child import parse_file
+from chatapp.retrieval.services.indexing import (
+    ensure_serving_index,
+    publish_passages,
+    stage_embeddings,
+    withdraw_passages,
+)
 
 log = structlog.get_logger(__name__)
 
@@ -146,7 +152,8 @@ def _publish(run: Run, parsed: Parsed, passages: Sequence[Passage], vectors: Seq
         document = run.rows().select_for_update().first()
         if document is None:
             raise LeaseLostError
-        Chunk.objects.bulk_create(
+        old = list(Chunk.objects.filter(version=document.current_id).values_list("pk", flat=True))
+        chunks = Chunk.objects.bulk_create(
             (
                 Chunk(
                     version=version,
@@ -155,13 +162,16 @@ def _publish(run: Run, parsed: Parsed, passages: Sequence[Passage], vectors: Seq
                     page=passage.page,
                     heading=passage.heading,
                     text=passage.text,
-                    embedding=vector,
                 )
-                for passage, vector in zip(passages, vectors, strict=True)
+                for passage in passages
             ),
             batch_size=500,
         )
-        DocumentVersion.objects.filter(pk=version.pk).update(pages=parsed.pages, embedding_model=EMBEDDING_MODEL)
+        ids = [chunk.pk for chunk in chunks]
+        stage_embeddings(index_id=ensure_serving_index().pk, vectors=list(zip(ids, vectors, strict=True)))
+        withdraw_passages(old)
+        publish_passages(ids)
+        DocumentVersion.objects.filter(pk=version.pk).update(pages=parsed.pages)
         run.rows().update(
             current=version, status=DocumentStatus.READY, progress=100, error="", lease=None, lease_until=None
         )

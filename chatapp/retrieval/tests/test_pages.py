@@ -12,8 +12,8 @@ from django.urls import reverse
 
 from chatapp.accounts.models import User
 from chatapp.retrieval import selectors, services
-from chatapp.retrieval.embedding import EmbeddingError
-from chatapp.retrieval.models import EMBEDDING_DIMENSIONS, Collection, Document
+from chatapp.retrieval.embedding import EMBEDDING_DIMENSIONS, EmbeddingError
+from chatapp.retrieval.models import Collection, Document
 from chatapp.retrieval.rendering import TextBlock, text_blocks
 from chatapp.retrieval.services import processing
 from chatapp.retrieval.tests.conftest import People, Upload

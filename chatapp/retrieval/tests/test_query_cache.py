@@ -6,8 +6,7 @@ import pytest
 from prometheus_client import REGISTRY
 
 from chatapp.retrieval import embedding
-from chatapp.retrieval.embedding import EmbeddingError, QueryCache, embed_query
-from chatapp.retrieval.models import EMBEDDING_DIMENSIONS
+from chatapp.retrieval.embedding import EMBEDDING_DIMENSIONS, EmbeddingError, QueryCache, embed_query
 from chatapp.retrieval.search import find_passages
 from chatapp.retrieval.tests.conftest import People, Upload
 

@@ -11,19 +11,21 @@ from django.db import connection
 
 from chatapp.celery import LOOKUP_QUEUE, app
 from chatapp.errors import ChatappError
-from chatapp.retrieval import client, search, services
-from chatapp.retrieval.embedding import embed_query
+from chatapp.retrieval import client, services
+from chatapp.retrieval.embedding import EMBEDDING_DIMENSIONS, embed_query
 from chatapp.retrieval.models import (
-    EMBEDDING_DIMENSIONS,
     AccessRole,
     Chunk,
     Collection,
     CollectionAccess,
     Document,
     DocumentVersion,
+    Embedding,
 )
-from chatapp.retrieval.search import Passage, any_of, find_passages
-from chatapp.retrieval.sql import EXACT
+from chatapp.retrieval.search import Passage, find, find_passages
+from chatapp.retrieval.search.find import any_of
+from chatapp.retrieval.search.sql import EXACT
+from chatapp.retrieval.services.indexing import ensure_serving_index, publish_passages, stage_embeddings
 from chatapp.retrieval.tests.conftest import People, Upload
 
 HANDBOOK = {
@@ -96,10 +98,10 @@ def test_neighbours_that_the_index_does_not_give_are_found_without_it(
     people: People, notes: Collection, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     mine = fill(people, notes, count=40)
-    monkeypatch.setattr(search, "EXACT_SCAN_LIMIT", 0)
-    monkeypatch.setattr(search, "INDEXED", f"{EXACT} LIMIT 0")
-    monkeypatch.setattr(search, "is_relevant", lambda _: True)
-    monkeypatch.setattr(search, "embed_query", lambda _, scope: [1.0] * EMBEDDING_DIMENSIONS)
+    monkeypatch.setattr(find, "EXACT_SCAN_LIMIT", 0)
+    monkeypatch.setattr(find, "INDEXED", f"{EXACT} LIMIT 0")
+    monkeypatch.setattr(find, "is_relevant", lambda _: True)
+    monkeypatch.setattr(find, "embed_query", lambda _, scope: [1.0] * EMBEDDING_DIMENSIONS)
     found = find_passages(user=people.bob, query="nothing", collections=None, k=40)
     assert {passage.chunk_id for passage in found} == set(mine)
 
@@ -133,12 +135,11 @@ def fill(people: People, collection: Collection, *, count: int, seed: int = 0) -
     version = DocumentVersion.objects.create(document=document, number=1, file="none", size=1, sha256="0" * 64)
     Document.objects.filter(pk=document.pk).update(current=version)
     vectors = np.random.default_rng(seed).normal(size=(count, EMBEDDING_DIMENSIONS))
-    chunks = [
-        Chunk(version=version, collection=collection, ordinal=number, text=f"word{number}", embedding=list(vector))
-        for number, vector in enumerate(vectors)
-    ]
-    Chunk.objects.bulk_create(chunks, batch_size=500)
-    return [chunk.pk for chunk in chunks]
+    chunks = [Chunk(version=version, collection=collection, ordinal=n, text=f"word{n}") for n in range(count)]
+    ids = [chunk.pk for chunk in Chunk.objects.bulk_create(chunks, batch_size=500)]
+    stage_embeddings(index_id=ensure_serving_index().pk, vectors=list(zip(ids, vectors.tolist(), strict=True)))
+    publish_passages(ids)
+    return ids
 
 
 @pytest.mark.parametrize("exact_limit", [0, 10_000], ids=["indexed", "exact"])
@@ -149,16 +150,16 @@ def test_filtered_search_finds_the_true_neighbours(
     others = Collection.objects.create(slug="others", name="Others")
     fill(people, others, count=1_960, seed=1)
     mine = fill(people, notes, count=40, seed=2)
-    monkeypatch.setattr(search, "EXACT_SCAN_LIMIT", exact_limit)
-    monkeypatch.setattr(search, "CANDIDATES", 20)
-    monkeypatch.setattr(search, "is_relevant", lambda _: True)
+    monkeypatch.setattr(find, "EXACT_SCAN_LIMIT", exact_limit)
+    monkeypatch.setattr(find, "CANDIDATES", 20)
+    monkeypatch.setattr(find, "is_relevant", lambda _: True)
     query = np.random.default_rng(3).normal(size=EMBEDDING_DIMENSIONS)
-    monkeypatch.setattr(search, "embed_query", lambda _, scope: query.tolist())
+    monkeypatch.setattr(find, "embed_query", lambda _, scope: query.tolist())
     with connection.cursor() as cursor:
-        cursor.execute("ANALYZE retrieval_chunk")
+        cursor.execute("ANALYZE retrieval_embedding")
     found = [p.chunk_id for p in find_passages(user=people.bob, query="nothing", collections=None, k=20)]
     vectors = np.array(
-        list(Chunk.objects.filter(collection=notes).order_by("ordinal").values_list("embedding", flat=True))
+        list(Embedding.objects.filter(collection=notes).order_by("chunk__ordinal").values_list("vector", flat=True))
     )
     similarity = vectors @ query / np.linalg.norm(vectors, axis=1)
     true = {mine[index] for index in np.argsort(-similarity)[:20]}
@@ -205,8 +206,8 @@ def test_two_grants_do_not_double_a_passage(people: People, notes: Collection, m
     )
     people.bob.groups.add(*people.mallory.groups.all())
     fill(people, notes, count=3)
-    monkeypatch.setattr(search, "is_relevant", lambda _: True)
-    monkeypatch.setattr(search, "embed_query", lambda _, scope: [1.0] * EMBEDDING_DIMENSIONS)
+    monkeypatch.setattr(find, "is_relevant", lambda _: True)
+    monkeypatch.setattr(find, "embed_query", lambda _, scope: [1.0] * EMBEDDING_DIMENSIONS)
     found = find_passages(user=people.bob, query="word1", collections=None, k=10)
     assert len(found) == len({passage.chunk_id for passage in found}) == 3
     assert found[0].text == "word1"

@@ -1,41 +1,10 @@
 import uuid
 
 from django.conf import settings
-from django.contrib.auth.models import Group
-from django.contrib.postgres.indexes import GinIndex
-from django.contrib.postgres.search import SearchVector, SearchVectorField
 from django.db import models
 from django.db.models import Q
-from pgvector.django import HalfVectorField, HnswIndex
 
-EMBEDDING_DIMENSIONS = 384
-
-
-class AccessRole(models.TextChoices):
-    READER = "reader"
-    EDITOR = "editor"
-    OWNER = "owner"
-
-
-class Collection(models.Model):
-    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
-    slug = models.SlugField(max_length=64, unique=True)
-    name = models.CharField(max_length=120)
-    groups = models.ManyToManyField(Group, through="CollectionAccess", related_name="collections")
-    created_by = models.ForeignKey(settings.AUTH_USER_MODEL, null=True, on_delete=models.SET_NULL, related_name="+")
-    created_at = models.DateTimeField(auto_now_add=True)
-
-    def __str__(self) -> str:
-        return self.name
-
-
-class CollectionAccess(models.Model):
-    collection = models.ForeignKey(Collection, on_delete=models.CASCADE, related_name="access")
-    group = models.ForeignKey(Group, on_delete=models.CASCADE, related_name="+")
-    role = models.CharField(max_length=16, choices=AccessRole)
-
-    class Meta:
-        constraints = [models.UniqueConstraint(fields=["collection", "group"], name="one_role_per_group")]
+from chatapp.retrieval.models.collections import Collection
 
 
 class DocumentStatus(models.TextChoices):
@@ -91,7 +60,10 @@ class DocumentVersion(models.Model):
     size = models.PositiveBigIntegerField()
     sha256 = models.CharField(max_length=64)
     pages = models.PositiveIntegerField(null=True)
-    embedding_model = models.CharField(max_length=100, blank=True)
+    notes = models.JSONField(
+        default=list, blank=True, help_text="Sentences about what could not be read, or was left out."
+    )
+    restored_from = models.ForeignKey("self", null=True, on_delete=models.SET_NULL, related_name="+")
     created_at = models.DateTimeField(auto_now_add=True)
 
     class Meta:
@@ -99,32 +71,26 @@ class DocumentVersion(models.Model):
 
 
 class Chunk(models.Model):
-    """A passage of one document version; `collection` repeats the document's: the rights filter needs no join."""
+    """A passage of one document version, as it was read. Whether search may find it is said by its `SearchEntry`.
+
+    `collection` repeats the document's: the rights filter needs no join.
+    """
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
     version = models.ForeignKey(DocumentVersion, on_delete=models.CASCADE, related_name="chunks")
     collection = models.ForeignKey(Collection, on_delete=models.CASCADE, related_name="+")
     ordinal = models.PositiveIntegerField()
+    section = models.PositiveIntegerField(default=0, help_text="Passages of one section stand under the same headings.")
+    overlap = models.PositiveIntegerField(default=0, help_text="Characters at the start that the one before ends with.")
     page = models.PositiveIntegerField(null=True)
+    boxes = models.JSONField(
+        default=list, blank=True, help_text="[page, left, top, right, bottom] of each line, in 1/10000 of the page."
+    )
     heading = models.CharField(max_length=300, blank=True)
     text = models.TextField()
-    embedding = HalfVectorField(dimensions=EMBEDDING_DIMENSIONS)
-    search = models.GeneratedField(
-        expression=SearchVector("heading", weight="A", config="english")
-        + SearchVector("text", weight="B", config="english"),
-        output_field=SearchVectorField(),
-        db_persist=True,
-    )
+    original_text = models.TextField(blank=True, help_text="What the file said, where somebody has edited the text.")
+    is_disabled = models.BooleanField(default=False, help_text="An editor took it out of search.")
+    quarantine = models.CharField(max_length=200, blank=True, help_text="Why it waits for release by an owner.")
 
     class Meta:
         constraints = [models.UniqueConstraint(fields=["version", "ordinal"], name="one_ordinal_per_version")]
-        indexes = [
-            HnswIndex(
-                name="chunk_embedding_hnsw",
-                fields=["embedding"],
-                m=16,
-                ef_construction=64,
-                opclasses=["halfvec_cosine_ops"],
-            ),
-            GinIndex(name="chunk_search_gin", fields=["search"]),
-        ]

@@ -1,9 +1,7 @@
 """Hybrid search in one SQL statement: vectors and full text, fused by reciprocal rank, rights inside."""
 
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
 from typing import Any
-from uuid import UUID
 
 from django.db import connection, transaction
 from django.db.backends.utils import CursorWrapper
@@ -11,7 +9,10 @@ from django.db.backends.utils import CursorWrapper
 from chatapp.accounts.models import User
 from chatapp.retrieval.embedding import embed_query
 from chatapp.retrieval.metrics import RETRIEVAL_SECONDS
-from chatapp.retrieval.sql import EXACT, INDEXED, PLAN
+from chatapp.retrieval.models import EmbeddingIndex
+from chatapp.retrieval.search.passages import Candidate, Passage, is_relevant
+from chatapp.retrieval.search.sql import EXACT, INDEXED, PLAN, statement_for
+from chatapp.retrieval.selectors import get_serving_index
 
 # Below this many readable passages an exact scan is faster than the index and finds every neighbour.
 EXACT_SCAN_LIMIT = 8_000
@@ -22,60 +23,6 @@ EF_SEARCH = 200
 # Ranking every match of common words costs more than all the rest of a search.
 MAX_RANKED = 2_000
 RANK_SMOOTHING = 60
-
-
-@dataclass(frozen=True, slots=True)
-class Passage:
-    """`similarity` is the cosine to the query, `score` the fused rank score (only its order means something)."""
-
-    chunk_id: UUID
-    document_id: UUID
-    document_version_id: UUID
-    document_name: str
-    collection: str
-    page: int | None
-    heading: str
-    text: str
-    score: float
-    similarity: float
-
-    def as_dict(self) -> dict[str, Any]:
-        """JSON for Celery."""
-        ids = {key: str(getattr(self, key)) for key in ("chunk_id", "document_id", "document_version_id")}
-        return {**asdict(self), **ids}
-
-    @classmethod
-    def from_dict(cls, data: dict[str, Any]) -> "Passage":
-        ids = {key: UUID(data[key]) for key in ("chunk_id", "document_id", "document_version_id")}
-        return cls(**{**data, **ids})
-
-
-@dataclass(frozen=True, slots=True)
-class Candidate:
-    """A passage with the evidence for it: the query's words that it holds, of how many."""
-
-    passage: Passage
-    shared: frozenset[str]
-    asked: int
-
-
-# Measured on the demo company's handbook (docs/retrieval.md has the figures).
-SIMILAR = 0.40
-RELATED = 0.25
-SHARED_WORDS = 0.5
-# A name or a code that stands in the text counts although its vector says little.
-NAMED = 0.20
-
-
-def is_relevant(found: Candidate) -> bool:
-    """Whether a passage may be given as an answer at all: much alike, or alike and with the query's words."""
-    similarity = found.passage.similarity
-    words = len(found.shared) / found.asked if found.asked else 0.0
-    return (
-        similarity >= SIMILAR
-        or (similarity >= RELATED and words >= SHARED_WORDS)
-        or (similarity >= NAMED and words == 1.0)
-    )
 
 
 def find_passages(*, user: User, query: str, collections: Sequence[str] | None, k: int) -> list[Passage]:
@@ -89,26 +36,33 @@ def find_passages(*, user: User, query: str, collections: Sequence[str] | None, 
         return []
     slugs = None if collections is None else [slug for slug in collections if "\x00" not in slug]
     reader: dict[str, Any] = {"user": user.pk, "slugs": slugs}
+    index = get_serving_index()
     readable, lexemes = _plan(reader, query)
-    if not readable:
+    if not readable or index is None:
         return []  # Nothing to compare with: making the vector is the dearest part of a search.
     with RETRIEVAL_SECONDS.labels(stage="embed").time():
         vector = embed_query(query, scope=str(user.pk))
     with RETRIEVAL_SECONDS.labels(stage="search").time(), transaction.atomic(), connection.cursor() as cursor:
-        candidates = _candidates(cursor, reader=reader, lexemes=lexemes, readable=readable, vector=vector)
+        candidates = _candidates(cursor, index=index, reader=reader, lexemes=lexemes, readable=readable, vector=vector)
     return [found.passage for found in candidates if is_relevant(found)][: min(k, MAX_RESULTS)]
 
 
 def _plan(reader: dict[str, Any], query: str) -> tuple[int, list[str]]:
-    """How many passages may be read, counted no further than to the limit, and the query's words."""
+    """How many passages may be found, and the query's words."""
     with connection.cursor() as cursor:
-        cursor.execute(PLAN, {**reader, "query": query, "limit": EXACT_SCAN_LIMIT + 1})
+        cursor.execute(PLAN, {**reader, "query": query})
         readable, lexemes = cursor.fetchone()
     return readable, lexemes
 
 
 def _candidates(
-    cursor: CursorWrapper, *, reader: dict[str, Any], lexemes: list[str], readable: int, vector: list[float]
+    cursor: CursorWrapper,
+    *,
+    index: EmbeddingIndex,
+    reader: dict[str, Any],
+    lexemes: list[str],
+    readable: int,
+    vector: list[float],
 ) -> list[Candidate]:
     parameters = {
         **reader,
@@ -123,11 +77,11 @@ def _candidates(
     if readable > EXACT_SCAN_LIMIT:
         cursor.execute("SET LOCAL hnsw.iterative_scan = 'relaxed_order'")
         cursor.execute(f"SET LOCAL hnsw.ef_search = {EF_SEARCH:d}")
-        cursor.execute(INDEXED, parameters)
+        cursor.execute(statement_for(INDEXED, index), parameters)
         found = cursor.fetchall()
     # A scan of the index also ends when it has met too many rows that may not be read, or that are dead.
     if len(found) < min(CANDIDATES, readable):
-        cursor.execute(EXACT, parameters)
+        cursor.execute(statement_for(EXACT, index), parameters)
         found = cursor.fetchall()
     return [Candidate(Passage(*columns), frozenset(shared), len(lexemes)) for *columns, shared in found]
 

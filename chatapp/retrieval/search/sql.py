@@ -1,5 +1,7 @@
 """The statements of search. Rights are part of each of them, never a filter over what came back."""
 
+from chatapp.retrieval.models import EmbeddingIndex
+
 # Which collections this user reads now. Deactivated accounts read none.
 ALLOWED = """
 allowed AS MATERIALIZED (
@@ -17,17 +19,14 @@ allowed AS MATERIALIZED (
     AND (%(slugs)s::text[] IS NULL OR col.slug = ANY(%(slugs)s::text[]))
 )"""
 
-# How much there is to scan, counted no further than to the limit, and the query's words as the index has them.
+# How much there is to scan, and the query's words as the index has them.
 PLAN = f"""
 WITH {ALLOWED}
 SELECT
     (
-        SELECT count(*) FROM (
-            SELECT FROM retrieval_chunk c
-            JOIN retrieval_document d ON d.current_id = c.version_id
-            WHERE c.collection_id IN (SELECT id FROM allowed)
-            LIMIT %(limit)s
-        ) AS counted
+        SELECT coalesce(sum(counted.passages), 0)
+        FROM retrieval_collectionstatistics counted
+        WHERE counted.collection_id IN (SELECT id FROM allowed)
     ),
     tsvector_to_array(to_tsvector('english', %(query)s))
 """  # noqa: S608 (built from constants of this file; values travel as parameters)
@@ -36,39 +35,31 @@ SELECT
 # 0.17 of the neighbours when the filter lets one per cent through.
 _NEAR_EXACT = """
 readable AS MATERIALIZED (
-    SELECT c.id, c.embedding <=> %(vector)s::halfvec AS distance, c.search
-    FROM retrieval_chunk c
-    JOIN retrieval_document d ON d.current_id = c.version_id
-    WHERE c.collection_id IN (SELECT id FROM allowed)
+    SELECT v.chunk_id AS id, v.vector::halfvec(__dimensions__) <=> %(vector)s::halfvec(__dimensions__) AS distance
+    FROM retrieval_embedding v
+    WHERE v.index_id = __index__ AND v.collection_id IN (SELECT id FROM allowed)
 ),
-near AS (SELECT id, distance FROM readable ORDER BY distance, id LIMIT %(candidates)s),
-worded AS (
-    SELECT id, ts_rank(search, %(words)s::tsquery) AS weight
-    FROM readable
-    WHERE search @@ %(words)s::tsquery
-    ORDER BY weight DESC, id
+near AS (SELECT id, distance FROM readable ORDER BY distance, id LIMIT %(candidates)s)"""
+
+# A large set: the HNSW index. `relaxed_order` (set for the transaction) keeps looking until enough rows pass.
+_NEAR_INDEXED = """
+near AS MATERIALIZED (
+    SELECT v.chunk_id AS id, v.vector::halfvec(__dimensions__) <=> %(vector)s::halfvec(__dimensions__) AS distance
+    FROM retrieval_embedding v
+    WHERE v.index_id = __index__ AND v.collection_id = ANY(ARRAY(SELECT id FROM allowed))
+    ORDER BY v.vector::halfvec(__dimensions__) <=> %(vector)s::halfvec(__dimensions__)
     LIMIT %(candidates)s
 )"""
 
-# A large set: both indexes. `relaxed_order` (set for the transaction) keeps looking until enough rows pass.
-_NEAR_INDEXED = """
-near AS MATERIALIZED (
-    SELECT c.id, c.embedding <=> %(vector)s::halfvec AS distance
-    FROM retrieval_chunk c
-    WHERE c.collection_id = ANY(ARRAY(SELECT id FROM allowed))
-    AND EXISTS (SELECT FROM retrieval_document d WHERE d.current_id = c.version_id)
-    ORDER BY c.embedding <=> %(vector)s::halfvec
-    LIMIT %(candidates)s
-),
+_WORDED = """
 matching AS MATERIALIZED (
-    SELECT c.id, c.search
-    FROM retrieval_chunk c
-    JOIN retrieval_document d ON d.current_id = c.version_id
-    WHERE c.search @@ %(words)s::tsquery AND c.collection_id = ANY(ARRAY(SELECT id FROM allowed))
+    SELECT e.chunk_id AS id, e.terms
+    FROM retrieval_searchentry e
+    WHERE e.terms @@ %(words)s::tsquery AND e.collection_id = ANY(ARRAY(SELECT id FROM allowed))
     LIMIT %(ranked)s
 ),
 worded AS (
-    SELECT id, ts_rank(search, %(words)s::tsquery) AS weight
+    SELECT id, ts_rank(terms, %(words)s::tsquery) AS weight
     FROM matching
     ORDER BY weight DESC, id
     LIMIT %(candidates)s
@@ -91,14 +82,22 @@ fused AS (
 SELECT
     c.id, d.id, c.version_id, d.name, allowed.slug, c.page, c.heading, c.text,
     fused.score::float8,
-    1 - (c.embedding <=> %(vector)s::halfvec),
-    ARRAY(SELECT unnest(tsvector_to_array(c.search)) INTERSECT SELECT unnest(%(lexemes)s::text[]))
+    1 - (v.vector::halfvec(__dimensions__) <=> %(vector)s::halfvec(__dimensions__)),
+    c.ordinal, c.section, '',
+    ARRAY(SELECT unnest(tsvector_to_array(e.terms)) INTERSECT SELECT unnest(%(lexemes)s::text[]))
 FROM fused
+JOIN retrieval_searchentry e ON e.chunk_id = fused.id
+JOIN retrieval_embedding v ON v.chunk_id = fused.id AND v.index_id = __index__
 JOIN retrieval_chunk c ON c.id = fused.id
 JOIN retrieval_document d ON d.current_id = c.version_id
 JOIN allowed ON allowed.id = c.collection_id
 ORDER BY fused.score DESC, c.id
 """
 
-EXACT = f"WITH {ALLOWED}, {_NEAR_EXACT}, {_FUSED}"
-INDEXED = f"WITH {ALLOWED}, {_NEAR_INDEXED}, {_FUSED}"
+EXACT = f"WITH {ALLOWED}, {_NEAR_EXACT}, {_WORDED}, {_FUSED}"
+INDEXED = f"WITH {ALLOWED}, {_NEAR_INDEXED}, {_WORDED}, {_FUSED}"
+
+
+def statement_for(statement: str, index: EmbeddingIndex) -> str:
+    """Numbers of our own tables that cannot be parameters, or the planner would not see which HNSW index fits."""
+    return statement.replace("__dimensions__", f"{index.dimensions:d}").replace("__index__", f"{index.pk:d}")

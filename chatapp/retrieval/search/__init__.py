@@ -1,0 +1,6 @@
+"""Hybrid search: vectors and full text in one SQL statement, rights inside; read `find.py` first."""
+
+from chatapp.retrieval.search.find import MAX_QUERY_CHARACTERS, MAX_RESULTS, find_passages
+from chatapp.retrieval.search.passages import Passage
+
+__all__ = ["MAX_QUERY_CHARACTERS", "MAX_RESULTS", "Passage", "find_passages"]

@@ -1,0 +1,46 @@
+"""Passages of a document version, for one user."""
+
+from uuid import UUID
+
+from django.contrib.auth.models import AnonymousUser
+from django.db.models import QuerySet
+from django.urls import reverse
+
+from chatapp.accounts.models import User
+from chatapp.errors import ChatappError
+from chatapp.retrieval.models import Chunk, DocumentVersion
+from chatapp.retrieval.selectors.collections import list_collections_for
+
+PASSAGES_PER_PAGE = 500
+
+
+def list_passages_for(user: User | AnonymousUser, version: DocumentVersion) -> QuerySet[Chunk]:
+    visible = list_collections_for(user)
+    return Chunk.objects.filter(version=version, collection__in=visible).order_by("ordinal")
+
+
+def get_passage_for(user: User | AnonymousUser, chunk_id: UUID) -> Chunk:
+    """Raises ChatappError("not_found")."""
+    chunks = Chunk.objects.filter(collection__in=list_collections_for(user))
+    chunk = chunks.select_related("version__document").filter(pk=chunk_id).first()
+    if chunk is None:
+        raise ChatappError("not_found")
+    return chunk
+
+
+def page_of_passages_for(
+    user: User | AnonymousUser, version: DocumentVersion | None, *, start: int
+) -> tuple[list[Chunk], int | None]:
+    """Passages from the ordinal `start` on, and the ordinal after them if there are more."""
+    if version is None:
+        return [], None
+    found = list(list_passages_for(user, version).filter(ordinal__gte=start)[: PASSAGES_PER_PAGE + 1])
+    following = found[PASSAGES_PER_PAGE].ordinal if len(found) > PASSAGES_PER_PAGE else None
+    return found[:PASSAGES_PER_PAGE], following
+
+
+def passage_url(*, document_id: UUID, version: int, ordinal: int) -> str:
+    """Opens the document's text at the passage, also when that is too long for one page."""
+    start = ordinal - ordinal % PASSAGES_PER_PAGE
+    part = f"&from={start}" if start else ""
+    return f"{reverse('document', args=[document_id])}?version={version}{part}#passage-{ordinal}"
