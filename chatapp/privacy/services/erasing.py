@@ -24,7 +24,7 @@ from chatapp.moderation.models import Exchange, Flag, Verdict
 from chatapp.privacy.models import DataExport
 from chatapp.privacy.services.exports import remove_export
 from chatapp.privacy.sql import find_mentions
-from chatapp.retrieval.models import Collection, Document
+from chatapp.retrieval.models import Collection, Document, Evaluation, GoldenQuestion
 
 # Passages of company documents are no data of one person; reading all of them would take hours.
 NOT_SCANNED = frozenset({"retrieval_chunk", "retrieval_searchentry", "retrieval_termstatistics"})
@@ -104,6 +104,8 @@ def _detach(person: User) -> dict[str, int]:
         "usage_rows_without_person": AnswerOutcome.objects.filter(user=person).update(user=None)
         + SideWork.objects.filter(user=person).update(user=None),
         "documents_without_uploader": Document.objects.filter(created_by=person).update(created_by=None),
+        "golden_questions_without_author": GoldenQuestion.objects.filter(created_by=person).update(created_by=None),
+        "evaluations_without_starter": Evaluation.objects.filter(started_by=person).update(started_by=None),
         "collections_without_maker": Collection.objects.filter(created_by=person).update(created_by=None),
         "service_accounts_without_owner": ServiceAccount.objects.filter(owner=person).update(owner=None),
     }

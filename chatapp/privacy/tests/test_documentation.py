@@ -35,6 +35,7 @@ OF_NOBODY = {
     "moderation_policyversion",
     "privacy_datakey",
     "privacy_retentionrule",
+    "retrieval_citationsupport",
     "retrieval_collectionaccess",
     "retrieval_collectionstatistics",
     "retrieval_embeddingindex",

@@ -2,6 +2,15 @@
 
 from chatapp.retrieval.models.collections import AccessRole, Collection, CollectionAccess
 from chatapp.retrieval.models.documents import Chunk, Document, DocumentStatus, DocumentVersion, storage_key
+from chatapp.retrieval.models.evaluation import (
+    QUESTION_MAX_CHARACTERS,
+    CitationSupport,
+    Evaluation,
+    EvaluationResult,
+    EvaluationState,
+    GoldenQuestion,
+    QuestionOrigin,
+)
 from chatapp.retrieval.models.search_index import (
     CollectionStatistics,
     Embedding,
@@ -13,8 +22,10 @@ from chatapp.retrieval.models.search_index import (
 )
 
 __all__ = [
+    "QUESTION_MAX_CHARACTERS",
     "AccessRole",
     "Chunk",
+    "CitationSupport",
     "Collection",
     "CollectionAccess",
     "CollectionStatistics",
@@ -23,7 +34,12 @@ __all__ = [
     "DocumentVersion",
     "Embedding",
     "EmbeddingIndex",
+    "Evaluation",
+    "EvaluationResult",
+    "EvaluationState",
+    "GoldenQuestion",
     "IndexState",
+    "QuestionOrigin",
     "SearchEntry",
     "StagedEmbedding",
     "TermStatistics",
