@@ -1,6 +1,7 @@
 """Collections and their documents, and what search reads of them."""
 
 from chatapp.retrieval.models.collections import AccessRole, Collection, CollectionAccess
+from chatapp.retrieval.models.connectors import OPEN_STATUSES, Connector, ConnectorKind, SyncedItem, SyncRun, SyncStatus
 from chatapp.retrieval.models.documents import Chunk, Document, DocumentStatus, DocumentVersion, storage_key
 from chatapp.retrieval.models.evaluation import (
     QUESTION_MAX_CHARACTERS,
@@ -22,6 +23,7 @@ from chatapp.retrieval.models.search_index import (
 )
 
 __all__ = [
+    "OPEN_STATUSES",
     "QUESTION_MAX_CHARACTERS",
     "AccessRole",
     "Chunk",
@@ -29,6 +31,8 @@ __all__ = [
     "Collection",
     "CollectionAccess",
     "CollectionStatistics",
+    "Connector",
+    "ConnectorKind",
     "Document",
     "DocumentStatus",
     "DocumentVersion",
@@ -42,6 +46,9 @@ __all__ = [
     "QuestionOrigin",
     "SearchEntry",
     "StagedEmbedding",
+    "SyncRun",
+    "SyncStatus",
+    "SyncedItem",
     "TermStatistics",
     "storage_key",
 ]

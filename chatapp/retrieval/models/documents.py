@@ -27,6 +27,9 @@ class Document(models.Model):
     lease = models.UUIDField(null=True, help_text="The processing run that may write; any other one stops.")
     lease_until = models.DateTimeField(null=True, help_text="Nobody else starts before (database time).")
     current = models.OneToOneField("DocumentVersion", null=True, on_delete=models.SET_NULL, related_name="+")
+    connector = models.ForeignKey(
+        "Connector", null=True, on_delete=models.SET_NULL, related_name="documents", help_text="Null: uploaded by hand."
+    )
     created_by = models.ForeignKey(settings.AUTH_USER_MODEL, null=True, on_delete=models.SET_NULL, related_name="+")
     created_at = models.DateTimeField(auto_now_add=True)
     updated_at = models.DateTimeField(auto_now=True)
