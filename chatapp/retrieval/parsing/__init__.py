@@ -12,21 +12,33 @@ class BlockKind(StrEnum):
     CODE = "code"
 
 
+# Of one line: page, left, top, right, bottom (in 1/10000 of the page, from its upper left corner), and how many
+# characters of the block's text the line covers, what separates it from the next one included.
+Box = list[int]
+
+
 @dataclass(frozen=True, slots=True)
 class Block:
-    """A piece of a document in reading order. Tables are Markdown pipe tables with a header row."""
+    """A piece of a document in reading order. Tables are Markdown pipe tables with a header row.
+
+    `boxes` say where its lines stand on the page, in the order of the text, where the format has pages with places.
+    """
 
     kind: BlockKind
     text: str
     level: int = 0
     page: int | None = None
+    boxes: list[Box] = field(default_factory=list)
 
 
 @dataclass(frozen=True, slots=True)
 class Parsed:
+    """`notes` are sentences for the uploader about what was left out or could not be read."""
+
     blocks: list[Block] = field(default_factory=list)
     title: str = ""
     pages: int | None = None
+    notes: list[str] = field(default_factory=list)
 
     def as_dict(self) -> dict[str, Any]:
         return asdict(self)
@@ -34,7 +46,7 @@ class Parsed:
     @classmethod
     def from_dict(cls, data: dict[str, Any]) -> "Parsed":
         blocks = [Block(**{**block, "kind": BlockKind(block["kind"])}) for block in data["blocks"]]
-        return cls(blocks=blocks, title=data["title"], pages=data["pages"])
+        return cls(blocks=blocks, title=data["title"], pages=data["pages"], notes=data["notes"])
 
 
 class Reason(StrEnum):
