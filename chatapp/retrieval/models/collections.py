@@ -20,6 +20,7 @@ class Collection(models.Model):
     created_at = models.DateTimeField(auto_now_add=True)
     chunk_characters = models.PositiveIntegerField(default=700, help_text="The longest passage.")
     chunk_overlap = models.PositiveIntegerField(default=0, help_text="Characters that neighbours share.")
+    deleted_at = models.DateTimeField(null=True, help_text="Nobody sees it any more; what it held is being removed.")
 
     def __str__(self) -> str:
         return self.name

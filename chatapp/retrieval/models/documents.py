@@ -41,6 +41,7 @@ class Document(models.Model):
             models.Index(
                 fields=["created_at"], condition=Q(status__in=["waiting", "processing"]), name="document_queue"
             ),
+            models.Index(fields=["collection", "status"], name="document_status"),
         ]
 
     def __str__(self) -> str:
@@ -67,6 +68,7 @@ class DocumentVersion(models.Model):
         default=list, blank=True, help_text="Sentences about what could not be read, or was left out."
     )
     restored_from = models.ForeignKey("self", null=True, on_delete=models.SET_NULL, related_name="+")
+    created_by = models.ForeignKey(settings.AUTH_USER_MODEL, null=True, on_delete=models.SET_NULL, related_name="+")
     created_at = models.DateTimeField(auto_now_add=True)
 
     class Meta:
@@ -97,3 +99,4 @@ class Chunk(models.Model):
 
     class Meta:
         constraints = [models.UniqueConstraint(fields=["version", "ordinal"], name="one_ordinal_per_version")]
+        indexes = [models.Index(fields=["collection"], condition=~Q(quarantine=""), name="chunk_quarantined")]
