@@ -328,6 +328,10 @@ PROVIDER_PROXY = env.str("PROVIDER_PROXY", default="")
 # A 1.5B model on two CPU cores reads about 80 tokens a second: few short passages keep the first token near.
 PROMPT_MAX_TOKENS = env.int("PROMPT_MAX_TOKENS", default=1600)
 RETRIEVED_PASSAGES = env.int("RETRIEVED_PASSAGES", default=3)
+EMBEDDING_MODELS_PATH = env.str("EMBEDDING_MODELS_PATH", default="")
+INDEX_KEPT_DAYS = env.int("INDEX_KEPT_DAYS", default=14)
+if INDEX_KEPT_DAYS < 1:
+    raise ImproperlyConfigured("INDEX_KEPT_DAYS is 1 or more.")
 TITLES = env.bool("CHATAPP_TITLES", default=True)
 SUMMARIES = env.bool("CHATAPP_SUMMARIES", default=True)
 ANSWER_CACHE_HOURS = env.int("ANSWER_CACHE_HOURS", default=24)
