@@ -4,7 +4,6 @@ from collections.abc import Sequence
 from functools import partial
 from typing import Any
 
-from django.core.files.storage import default_storage
 from django.db import transaction
 from django.utils import timezone
 
@@ -18,6 +17,7 @@ from chatapp.privacy.models import DataExport, Kind, RetentionRule, RetentionRun
 from chatapp.privacy.selectors.retention import due_now, list_released, list_rules
 from chatapp.privacy.services.exports import remove_export
 from chatapp.retrieval.models import DocumentVersion
+from chatapp.retrieval.services import delete_file_on_commit
 
 BATCH = 200
 MOST_BATCHES = 50  # Of one kind in one run; the next run goes on.
@@ -83,5 +83,5 @@ def _delete(rows: Sequence[Any]) -> None:
             remove_export(row)
         else:
             if isinstance(row, DocumentVersion):
-                transaction.on_commit(partial(default_storage.delete, str(row.file.name)), robust=True)
+                delete_file_on_commit(str(row.file.name))
             row.delete()

@@ -9,6 +9,7 @@ from chatapp.accounts.models import User
 from chatapp.accounts.permissions import require
 from chatapp.accounts.services import record_event
 from chatapp.errors import ChatappError
+from chatapp.invisible import without_invisible
 from chatapp.retrieval.models import AccessRole, Collection, CollectionAccess
 
 _SLUG_MAX = 64
@@ -21,9 +22,10 @@ def create_collection(*, user: User, slug: str, name: str, groups: Mapping[str, 
     Raises ChatappError: "forbidden", "invalid" (slug, name, group or role), "exists".
     """
     require(user, "retrieval.create_collection")
-    name = " ".join(name.replace("\x00", "").split()) or slug
-    _check(slug=slug, name=name)
-    grants = _resolve(groups)
+    name = clean_title(name) or slug
+    _check(slug=slug)
+    check_title(name)
+    grants = resolve_groups(groups)
     try:
         with transaction.atomic():
             collection = Collection.objects.create(slug=slug, name=name, created_by=user)
@@ -36,20 +38,29 @@ def create_collection(*, user: User, slug: str, name: str, groups: Mapping[str, 
     return collection
 
 
-def _check(*, slug: str, name: str) -> None:
+def clean_title(name: str) -> str:
+    return " ".join(without_invisible(name.replace("\x00", "")).split())
+
+
+def check_title(name: str) -> None:
+    """Raises ChatappError("invalid")."""
+    if not name or len(name) > _NAME_MAX:
+        raise ChatappError("invalid", detail=f"a collection's name has 1 to {_NAME_MAX} characters.")
+
+
+def _check(*, slug: str) -> None:
     try:
         validate_slug(slug)
     except ValidationError:
         raise ChatappError(
             "invalid", detail="a collection's slug has only letters, digits, hyphens and underscores."
         ) from None
-    if len(slug) > _SLUG_MAX or len(name) > _NAME_MAX:
-        raise ChatappError(
-            "invalid", detail=f"a slug has at most {_SLUG_MAX} characters and a name at most {_NAME_MAX}."
-        )
+    if len(slug) > _SLUG_MAX:
+        raise ChatappError("invalid", detail=f"a slug has at most {_SLUG_MAX} characters.")
 
 
-def _resolve(groups: Mapping[str, str]) -> dict[Group, AccessRole]:
+def resolve_groups(groups: Mapping[str, str]) -> dict[Group, AccessRole]:
+    """Groups by their names. Raises ChatappError("invalid") for a name or a role that does not exist."""
     unknown_roles = sorted(set(groups.values()) - set(AccessRole.values))
     if unknown_roles:
         raise ChatappError("invalid", detail=f"a role is one of {', '.join(AccessRole.values)}.")

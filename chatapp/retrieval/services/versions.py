@@ -1,0 +1,110 @@
+"""Versions of a document: a changed file makes the next one, and what an old one said can be brought back."""
+
+import hashlib
+from functools import partial
+from uuid import UUID
+
+from django.conf import settings
+from django.core.files.base import File
+from django.core.files.storage import default_storage
+from django.db import transaction
+from django.template.defaultfilters import filesizeformat
+
+from chatapp.accounts.models import User
+from chatapp.accounts.services import record_event
+from chatapp.errors import ChatappError
+from chatapp.retrieval.formats import HEAD_BYTES, MEDIA_TYPES, detect_format
+from chatapp.retrieval.models import Collection, Document, DocumentStatus, DocumentVersion
+from chatapp.retrieval.names import clean_path
+from chatapp.retrieval.services.queue import queue_document
+
+
+def add_version(
+    *,
+    collection: Collection,
+    name: str,
+    file: "File[bytes]",
+    media_type: str,
+    actor: User | None,
+    connector_id: UUID | None = None,
+) -> tuple[Document, bool]:
+    """Store a file and queue its processing; the same name in the same collection becomes the next version.
+
+    Asks no right: that is the caller's part. The same bytes as the newest version change nothing (False), except
+    that a failed document is tried again. Raises ChatappError: "file_type", "file_too_large", "collection_full",
+    "storage_unavailable".
+    """
+    if (file.size or 0) > settings.UPLOAD_MAX_BYTES:
+        raise ChatappError("file_too_large", limit=filesizeformat(settings.UPLOAD_MAX_BYTES))
+    name = clean_path(name)
+    file.seek(0)
+    kind = detect_format(name=name, media_type=media_type, head=file.read(HEAD_BYTES))
+    version = DocumentVersion(media_type=MEDIA_TYPES[kind], size=file.size or 0, sha256=_digest(file))
+    try:
+        with transaction.atomic():
+            return _store(version, file, collection=collection, name=name, actor=actor, connector_id=connector_id)
+    except OSError as error:
+        _discard(version)
+        raise ChatappError("storage_unavailable") from error
+    except BaseException:
+        _discard(version)
+        raise
+
+
+def delete_unused_file(key: str) -> None:
+    """To be called after the commit that removed a version: versions that were restored share a file."""
+    if not DocumentVersion.objects.filter(file=key).exists():
+        default_storage.delete(key)
+
+
+def delete_file_on_commit(key: str) -> None:
+    transaction.on_commit(partial(delete_unused_file, key), robust=True)
+
+
+def _store(
+    version: DocumentVersion,
+    file: "File[bytes]",
+    *,
+    collection: Collection,
+    name: str,
+    actor: User | None,
+    connector_id: UUID | None,
+) -> tuple[Document, bool]:
+    # The lock makes uploads into one collection take turns: the count and the version numbers stay true.
+    Collection.objects.select_for_update().get(pk=collection.pk)
+    document = Document.objects.select_for_update().filter(collection=collection, name=name).first()
+    newest = document.versions.order_by("-number").first() if document else None
+    if document and newest and newest.sha256 == version.sha256:
+        failed = document.status == DocumentStatus.FAILED
+        if failed:
+            queue_document(document)
+        return document, failed
+    if document is None:
+        if collection.documents.count() >= settings.COLLECTION_MAX_DOCUMENTS:
+            raise ChatappError("collection_full", limit=settings.COLLECTION_MAX_DOCUMENTS)
+        document = Document.objects.create(collection=collection, name=name, created_by=actor)
+    version.document = document
+    version.number = newest.number + 1 if newest else 1
+    version.file.save(name, file, save=False)
+    version.save()
+    queue_document(document)
+    detail: dict[str, object] = {"name": name, "version": version.number}
+    if connector_id:
+        detail["connector"] = str(connector_id)
+    record_event(actor=actor, action="document.uploaded", obj=document, detail=detail)
+    return document, True
+
+
+def _digest(file: "File[bytes]") -> str:
+    file.seek(0)
+    digest = hashlib.sha256()
+    for chunk in file.chunks():
+        digest.update(chunk)
+    file.seek(0)
+    return digest.hexdigest()
+
+
+def _discard(version: DocumentVersion) -> None:
+    """After a failed upload: the row was rolled back, the file must go too."""
+    if version.file.name:
+        default_storage.delete(version.file.name)
