@@ -1,13 +1,15 @@
 """What search reads: an entry and a vector for each passage that may be found now, and the statistics that rank them.
 
 Only passages of current versions have entries: neither an old version nor half a document can be found. All writes go
-through `chatapp.retrieval.search_index`.
+through `services/indexing.py` and `services/filling.py`.
 """
 
+from django.conf import settings
 from django.contrib.postgres.indexes import GinIndex
 from django.contrib.postgres.search import SearchVectorField
 from django.db import models
 from django.db.models import Q
+from django.db.models.functions import Now
 from pgvector.django import HalfVectorField
 
 from chatapp.retrieval.models.collections import Collection
@@ -20,16 +22,28 @@ class IndexState(models.TextChoices):
     READY = "ready"
     SERVING = "serving"
     RETIRED = "retired"
+    DROPPED = "dropped"
 
 
 class EmbeddingIndex(models.Model):
-    """All searchable passages embedded by one model; one index serves. Its HNSW index is `embedding_hnsw_<id>`."""
+    """All searchable passages embedded by one model; one index serves. Its HNSW index is `embedding_hnsw_<id>`.
+
+    `filling` (or `paused`) until every passage has a vector and the HNSW index is built, then `ready`; `serving`;
+    then `retired`, complete and kept to go back to; `dropped` until its vectors are gone, and the row with them.
+    """
 
     id = models.SmallAutoField(primary_key=True)
     model = models.CharField(max_length=100)
-    dimensions = models.PositiveSmallIntegerField()
+    dimensions = models.PositiveSmallIntegerField(default=0, help_text="0 until a worker has loaded the model.")
     state = models.CharField(max_length=16, choices=IndexState, default=IndexState.FILLING)
+    error = models.CharField(max_length=300, blank=True, help_text="Why it does not go on, as operators read it.")
+    position = models.UUIDField(null=True, help_text="The passage that the fill has come to.")
+    pace = models.FloatField(null=True, help_text="Passages a second, lately.")
+    lease = models.UUIDField(null=True, help_text="The slice that may write; any other one stops.")
+    lease_until = models.DateTimeField(null=True, help_text="Nobody else goes on before (database time).")
+    started_by = models.ForeignKey(settings.AUTH_USER_MODEL, null=True, on_delete=models.SET_NULL, related_name="+")
     created_at = models.DateTimeField(auto_now_add=True)
+    state_at = models.DateTimeField(db_default=Now(), help_text="When it came into this state.")
 
     class Meta:
         constraints = [
