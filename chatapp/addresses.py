@@ -2,6 +2,9 @@
 
 import ipaddress
 import re
+from urllib.parse import urlsplit
+
+MAX_URL = 500
 
 # Other ways to write an IPv4 address: 2130706433, 0x7f.1, 0177.0.0.1.
 _NUMERIC_HOST = re.compile(r"(?:0x[0-9a-f]*|[0-9]+)(?:\.(?:0x[0-9a-f]*|[0-9]+))*\.?", re.IGNORECASE)
@@ -10,6 +13,8 @@ _HOST = re.compile(r"[a-z0-9_]([a-z0-9_-]*[a-z0-9_])?(\.[a-z0-9_]([a-z0-9_-]*[a-
 _NAT64 = ipaddress.ip_network("64:ff9b::/96")
 # Machines' own secrets are served there to whoever asks from inside: clouds' metadata, link-local ones aside.
 _METADATA = {ipaddress.ip_address("100.100.100.200"), ipaddress.ip_address("fd00:ec2::254")}
+
+_LOOPBACK_NAMES = {"localhost", "localhost."}
 
 Address = ipaddress.IPv4Address | ipaddress.IPv6Address
 
@@ -38,3 +43,21 @@ def is_never_allowed(address: Address) -> bool:
 
 def is_inside(address: Address) -> bool:
     return address.is_private or address.is_loopback
+
+
+def is_loopback_name(host: str) -> bool:
+    return host.lower() in _LOOPBACK_NAMES
+
+
+def complain_of_url(url: str, *, max_characters: int = MAX_URL) -> str:
+    """What is wrong with a URL as it is written, wherever it leads; "" when nothing is."""
+    if not 0 < len(url) <= max_characters or not url.isascii() or not url.isprintable() or set(url) & set(" \\"):
+        return f"It is a text of at most {max_characters} plain characters."
+    try:
+        parts = urlsplit(url)
+        _ = parts.port  # A property that raises.
+    except ValueError:
+        return "It cannot be read."
+    if parts.username is not None or parts.password is not None or parts.fragment:
+        return "It has no user, password or fragment."
+    return ""

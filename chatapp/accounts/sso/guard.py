@@ -7,18 +7,10 @@ tomorrow.
 
 from urllib.parse import SplitResult, urlsplit
 
-import requests
 from django.conf import settings
 
-from chatapp.addresses import is_host_name, is_inside, is_never_allowed, read_address
+from chatapp.addresses import complain_of_url, is_host_name, is_inside, is_loopback_name, is_never_allowed, read_address
 from chatapp.errors import ChatappError
-
-_MAX_URL = 500
-_LOOPBACK_NAMES = {"localhost", "localhost."}
-
-
-class ForbiddenAddressError(requests.RequestException):
-    """The request would have gone to a place where no identity provider may be."""
 
 
 def check_provider_url(url: str) -> str:
@@ -30,16 +22,7 @@ def check_provider_url(url: str) -> str:
 
 def complain_of(url: str) -> str:
     """What is wrong with the address as it is written; "" when nothing is."""
-    if not 0 < len(url) <= _MAX_URL or not url.isascii() or not url.isprintable() or set(url) & set(" \\"):
-        return f"It is a text of at most {_MAX_URL} plain characters."
-    try:
-        parts = urlsplit(url)
-        _ = parts.port  # A property that raises.
-    except ValueError:
-        return "It cannot be read."
-    if parts.username is not None or parts.password is not None or parts.fragment:
-        return "It has no user, password or fragment."
-    return _complain_of_place(parts)
+    return complain_of_url(url) or _complain_of_place(urlsplit(url))
 
 
 def is_allowed(host: str, ip: str) -> bool:
@@ -48,7 +31,7 @@ def is_allowed(host: str, ip: str) -> bool:
     if address is None or is_never_allowed(address):
         return False
     if address.is_global and not is_inside(address):
-        return not _is_loopback_name(host)
+        return not is_loopback_name(host)
     return (address.is_loopback and _may_be_here(host)) or host.lower().rstrip(".") in settings.SSO_PRIVATE_HOSTS
 
 
@@ -67,8 +50,4 @@ def _complain_of_place(parts: SplitResult) -> str:
 def _may_be_here(host: str) -> bool:
     """A provider on this machine, and so plain http, only where the product itself is served so (`make run`)."""
     address = read_address(host)
-    return not settings.HTTPS and (_is_loopback_name(host) or (address is not None and address.is_loopback))
-
-
-def _is_loopback_name(host: str) -> bool:
-    return host.lower() in _LOOPBACK_NAMES
+    return not settings.HTTPS and (is_loopback_name(host) or (address is not None and address.is_loopback))

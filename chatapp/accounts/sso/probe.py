@@ -4,8 +4,8 @@ from requests import RequestException
 
 from chatapp.accounts.models import IdentityProvider, ProviderKind
 from chatapp.accounts.sso.documents import NotAProviderError, discover, fetch_keys
-from chatapp.accounts.sso.guard import ForbiddenAddressError
 from chatapp.errors import ChatappError
+from chatapp.guarded import ForbiddenAddressError
 
 
 def describe_provider(provider: IdentityProvider) -> list[tuple[str, str]]:
