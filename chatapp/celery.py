@@ -29,6 +29,7 @@ TASKS = {
         "chatapp.privacy.tasks.run_retention",
         "chatapp.privacy.tasks.sweep_exports",
         "chatapp.retrieval.tasks.process_document",
+        "chatapp.retrieval.tasks.purge_collections",
         "chatapp.retrieval.tasks.sweep_documents",
     ),
 }
@@ -130,6 +131,11 @@ def configure() -> None:
                 "task": "chatapp.privacy.tasks.run_erasures",
                 "schedule": 300.0,
                 "options": {"expires": 240},
+            },
+            "purge-collections": {
+                "task": "chatapp.retrieval.tasks.purge_collections",
+                "schedule": 60.0,
+                "options": {"expires": 50},
             },
             "sweep-documents": {
                 "task": "chatapp.retrieval.tasks.sweep_documents",

@@ -41,6 +41,7 @@ PROBLEMS: dict[str, Problem] = {
     "file_too_large": Problem(413, "The file is larger than the limit of {limit}."),
     "file_type": Problem(415, "{name} is not a .txt, .md, .pdf or .docx file. Convert it and upload it again."),
     "collection_full": Problem(409, "The collection holds {limit:,} documents, which is the limit. Delete some first."),
+    "last_owner": Problem(409, "Nobody would own this collection any more. Give a group the role of owner first."),
     "storage_unavailable": Problem(503, "The file could not be stored. Try again later or tell your administrator."),
     "scope_missing": Problem(403, "This API key does not have the scope {scope}. Use a key that has it."),
     "too_many_keys": Problem(409, "There are {limit} keys already. Revoke those that are not needed first."),

@@ -21,6 +21,7 @@ def _holds(least: AccessRole) -> rules.Predicate:
 
 
 grant("retrieval.create_collection", "Make collections", Role.KNOWLEDGE_EDITOR, Role.ADMINISTRATOR)
+rules.add_perm("retrieval.manage_collection", _holds(AccessRole.OWNER))
 rules.add_perm("retrieval.view_collection", _holds(AccessRole.READER))
 rules.add_perm("retrieval.upload_document", _holds(AccessRole.EDITOR))
 rules.add_perm("retrieval.retry_document", _holds(AccessRole.EDITOR))

@@ -21,6 +21,11 @@ def sweep_documents() -> None:
         process_document.apply_async((str(document_id),), expires=10)
 
 
+@app.task(expires=50)
+def purge_collections() -> None:
+    services.purge_collections()
+
+
 @app.task(expires=LOOKUP_SECONDS, ignore_result=False)
 def search_passages(user_id: str, query: str, collections: list[str] | None, k: int) -> list[dict[str, object]]:
     user = selectors.get_reader(UUID(user_id))

@@ -49,6 +49,7 @@ FOR_NOBODY = {
     "chatapp.privacy.tasks.sweep_exports": "Says which archives wait; making one looks at the account.",
     "chatapp.retrieval.tasks.embed": "Makes vectors of the text that it is given and reads nothing.",
     "chatapp.retrieval.tasks.process_document": "Reads a file that its collection has taken; each search asks rights.",
+    "chatapp.retrieval.tasks.purge_collections": "Removes what an owner deleted, which nobody sees any more.",
     "chatapp.retrieval.tasks.sweep_documents": "Says which documents wait.",
 }
 

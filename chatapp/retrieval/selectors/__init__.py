@@ -15,6 +15,7 @@ from chatapp.retrieval.selectors.documents import (
     list_documents_for,
     page_of_documents_for,
 )
+from chatapp.retrieval.selectors.overviews import Overview, extent_of, overview_of, page_of_overviews_for
 from chatapp.retrieval.selectors.passages import (
     PASSAGES_PER_PAGE,
     get_passage_for,
@@ -27,6 +28,8 @@ from chatapp.retrieval.selectors.searching import get_reader, get_serving_index
 __all__ = [
     "DOCUMENTS_PER_PAGE",
     "PASSAGES_PER_PAGE",
+    "Overview",
+    "extent_of",
     "get_collection_for",
     "get_document_for",
     "get_passage_for",
@@ -38,7 +41,9 @@ __all__ = [
     "list_documents_for",
     "list_groups",
     "list_passages_for",
+    "overview_of",
     "page_of_documents_for",
+    "page_of_overviews_for",
     "page_of_passages_for",
     "passage_url",
     "require_collections",
