@@ -24,7 +24,14 @@ from chatapp.moderation.models import Exchange, Flag, Verdict
 from chatapp.privacy.models import DataExport
 from chatapp.privacy.services.exports import remove_export
 from chatapp.privacy.sql import find_mentions
-from chatapp.retrieval.models import Collection, Document, Evaluation, GoldenQuestion
+from chatapp.retrieval.models import (
+    Collection,
+    Document,
+    DocumentVersion,
+    Evaluation,
+    GoldenQuestion,
+    IngestionParty,
+)
 
 # Passages of company documents are no data of one person; reading all of them would take hours.
 NOT_SCANNED = frozenset({"retrieval_chunk", "retrieval_searchentry", "retrieval_termstatistics"})
@@ -104,6 +111,8 @@ def _detach(person: User) -> dict[str, int]:
         "usage_rows_without_person": AnswerOutcome.objects.filter(user=person).update(user=None)
         + SideWork.objects.filter(user=person).update(user=None),
         "documents_without_uploader": Document.objects.filter(created_by=person).update(created_by=None),
+        "versions_without_uploader": DocumentVersion.objects.filter(created_by=person).update(created_by=None),
+        "documents_that_nobody_waits_for": Document.objects.filter(queued_for=person.pk).update(queued_for=None),
         "golden_questions_without_author": GoldenQuestion.objects.filter(created_by=person).update(created_by=None),
         "evaluations_without_starter": Evaluation.objects.filter(started_by=person).update(started_by=None),
         "collections_without_maker": Collection.objects.filter(created_by=person).update(created_by=None),
@@ -120,6 +129,7 @@ def _erase_access(person: User) -> dict[str, int]:
         "identities": SocialAccount.objects.filter(user=person),
         "e_mail_addresses": EmailAddress.objects.filter(user=person),
         "limits": RateLimit.objects.filter(user=person),
+        "turns_of_ingestion": IngestionParty.objects.filter(pk=person.pk),
         "failed_sign_ins": AccessAttempt.objects.filter(**names),
         "sign_in_log": AccessLog.objects.filter(**names),
         "failure_log": AccessFailureLog.objects.filter(**names),

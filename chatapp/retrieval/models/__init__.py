@@ -2,7 +2,14 @@
 
 from chatapp.retrieval.models.collections import AccessRole, Collection, CollectionAccess
 from chatapp.retrieval.models.connectors import OPEN_STATUSES, Connector, ConnectorKind, SyncedItem, SyncRun, SyncStatus
-from chatapp.retrieval.models.documents import Chunk, Document, DocumentStatus, DocumentVersion, storage_key
+from chatapp.retrieval.models.documents import (
+    Chunk,
+    Document,
+    DocumentStatus,
+    DocumentVersion,
+    IngestionParty,
+    storage_key,
+)
 from chatapp.retrieval.models.evaluation import (
     QUESTION_MAX_CHARACTERS,
     CitationSupport,
@@ -43,6 +50,7 @@ __all__ = [
     "EvaluationState",
     "GoldenQuestion",
     "IndexState",
+    "IngestionParty",
     "QuestionOrigin",
     "SearchEntry",
     "StagedEmbedding",

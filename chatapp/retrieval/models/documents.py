@@ -26,6 +26,10 @@ class Document(models.Model):
     attempts = models.PositiveSmallIntegerField(default=0)
     lease = models.UUIDField(null=True, help_text="The processing run that may write; any other one stops.")
     lease_until = models.DateTimeField(null=True, help_text="Nobody else starts before (database time).")
+    queued_for = models.UUIDField(null=True, help_text="The party that waits: a connector, else a person.")
+    queued_at = models.DateTimeField(null=True)
+    passages_total = models.PositiveIntegerField(default=0, help_text="Of the current processing; 0 until it is read.")
+    passages_done = models.PositiveIntegerField(default=0)
     current = models.OneToOneField("DocumentVersion", null=True, on_delete=models.SET_NULL, related_name="+")
     connector = models.ForeignKey(
         "Connector", null=True, on_delete=models.SET_NULL, related_name="documents", help_text="Null: uploaded by hand."
@@ -53,6 +57,14 @@ def storage_key(_version: "DocumentVersion", _filename: str) -> str:
     return f"documents/{uuid.uuid4().hex}"
 
 
+class IngestionParty(models.Model):
+    """Whose documents wait or waited lately: workers serve those first who were served least recently."""
+
+    id = models.UUIDField(primary_key=True, help_text="Of a connector, else of a person.")
+    served_at = models.DateTimeField(null=True)
+    rate = models.FloatField(null=True, help_text="Passages a second lately, waiting for others included.")
+
+
 class DocumentVersion(models.Model):
     """The bytes of one upload and what was read from them. Old citations keep pointing here."""
 
@@ -64,6 +76,7 @@ class DocumentVersion(models.Model):
     size = models.PositiveBigIntegerField()
     sha256 = models.CharField(max_length=64)
     pages = models.PositiveIntegerField(null=True)
+    passages = models.PositiveIntegerField(null=True, help_text="How many were read; null until all are stored.")
     notes = models.JSONField(
         default=list, blank=True, help_text="Sentences about what could not be read, or was left out."
     )

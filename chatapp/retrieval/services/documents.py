@@ -54,7 +54,7 @@ def retry_document(*, user: User, document: Document) -> Document:
         if locked is None:
             raise ChatappError("not_found")
         if locked.status == DocumentStatus.FAILED:
-            queue_document(locked)
+            queue_document(locked, party=user.pk)
             record_event(actor=user, action="document.retried", obj=locked)
     return locked
 

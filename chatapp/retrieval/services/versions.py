@@ -71,23 +71,26 @@ def _store(
     connector_id: UUID | None,
 ) -> tuple[Document, bool]:
     # The lock makes uploads into one collection take turns: the count and the version numbers stay true.
-    Collection.objects.select_for_update().get(pk=collection.pk)
+    if Collection.objects.select_for_update().filter(pk=collection.pk, deleted_at=None).first() is None:
+        raise ChatappError("not_found")
     document = Document.objects.select_for_update().filter(collection=collection, name=name).first()
     newest = document.versions.order_by("-number").first() if document else None
     if document and newest and newest.sha256 == version.sha256:
         failed = document.status == DocumentStatus.FAILED
         if failed:
-            queue_document(document)
+            queue_document(document, party=connector_id or (actor and actor.pk))
         return document, failed
     if document is None:
         if collection.documents.count() >= settings.COLLECTION_MAX_DOCUMENTS:
             raise ChatappError("collection_full", limit=settings.COLLECTION_MAX_DOCUMENTS)
-        document = Document.objects.create(collection=collection, name=name, created_by=actor)
-    version.document = document
+        document = Document.objects.create(
+            collection=collection, name=name, created_by=actor, connector_id=connector_id
+        )
+    version.document, version.created_by = document, actor
     version.number = newest.number + 1 if newest else 1
     version.file.save(name, file, save=False)
     version.save()
-    queue_document(document)
+    queue_document(document, party=connector_id or (actor and actor.pk))
     detail: dict[str, object] = {"name": name, "version": version.number}
     if connector_id:
         detail["connector"] = str(connector_id)
