@@ -4,6 +4,7 @@ Every variable read here is described in docs/configuration.md (a test compares 
 """
 
 import re
+from ipaddress import ip_network
 from pathlib import Path
 from typing import Any
 
@@ -332,6 +333,17 @@ EMBEDDING_MODELS_PATH = env.str("EMBEDDING_MODELS_PATH", default="")
 INDEX_KEPT_DAYS = env.int("INDEX_KEPT_DAYS", default=14)
 if INDEX_KEPT_DAYS < 1:
     raise ImproperlyConfigured("INDEX_KEPT_DAYS is 1 or more.")
+# Where connectors read: folders of this machine, and hosts or networks inside the company's network.
+CONNECTOR_FOLDERS = [Path(folder) for folder in env.list("CONNECTOR_FOLDERS", default=[])]
+CONNECTOR_ALLOWED_HOSTS = {host.lower() for host in env.list("CONNECTOR_ALLOWED_HOSTS", default=[])}
+CONNECTOR_MIN_MINUTES = env.int("CONNECTOR_MIN_MINUTES", default=15)
+try:
+    for entry in CONNECTOR_ALLOWED_HOSTS:
+        _ = ip_network(entry) if "/" in entry else None
+except ValueError:
+    raise ImproperlyConfigured("CONNECTOR_ALLOWED_HOSTS lists hosts, addresses and networks.") from None
+if not all(folder.is_absolute() for folder in CONNECTOR_FOLDERS):
+    raise ImproperlyConfigured("CONNECTOR_FOLDERS lists absolute paths.")
 TITLES = env.bool("CHATAPP_TITLES", default=True)
 SUMMARIES = env.bool("CHATAPP_SUMMARIES", default=True)
 ANSWER_CACHE_HOURS = env.int("ANSWER_CACHE_HOURS", default=24)

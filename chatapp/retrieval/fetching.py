@@ -1,0 +1,153 @@
+"""What is fetched from URLs that users give: websites, buckets, repositories.
+
+Public addresses are open to all. One inside the network is reached only if the operator lists its host, its address or
+its network in CONNECTOR_ALLOWED_HOSTS; link-local and metadata addresses never are. Redirects are followed here, one by
+one, each judged like the first address, and credentials stay with the place they were given for.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from ipaddress import IPv4Network, IPv6Network, ip_network
+from typing import BinaryIO
+from urllib.parse import SplitResult, urljoin, urlsplit
+
+import requests
+from django.conf import settings
+
+from chatapp import guarded
+from chatapp.addresses import complain_of_url, is_host_name, is_inside, is_loopback_name, is_never_allowed, read_address
+
+MAX_URL = 2000
+_STEP_SECONDS = 10
+_SECONDS = 60
+_MAX_HOPS = 5
+_DEFAULT_PORTS = {"http": 80, "https": 443}
+_AGENT = "Chatapp"
+
+
+class FetchError(Exception):
+    """Its text is a sentence for whoever looks after the connector. `status` is what the server said, if it did."""
+
+    def __init__(self, text: str, *, status: int | None = None) -> None:
+        super().__init__(text)
+        self.status = status
+
+
+@dataclass(frozen=True, slots=True)
+class Fetched:
+    """`url` is where the answer came from in the end."""
+
+    status: int
+    url: str
+    headers: Mapping[str, str]
+
+
+class _ConnectorGuard:
+    def complain_of(self, url: str) -> str:
+        return complain_of(url)
+
+    def is_allowed(self, host: str, ip: str) -> bool:
+        return is_allowed(host, ip)
+
+
+GUARD = _ConnectorGuard()
+
+
+def fetch(
+    url: str,
+    *,
+    into: BinaryIO,
+    max_bytes: int,
+    headers: Mapping[str, str] | None = None,
+    credentials: Mapping[str, str] | None = None,
+    hops: int = _MAX_HOPS,
+    seconds: float = _SECONDS,
+) -> Fetched:
+    """GET, with the body of a good answer (2xx) in `into`; 304 is an answer, too.
+
+    `credentials` are headers that are sent to the first origin only. Raises FetchError.
+    """
+    bounds = guarded.Bounds(max_bytes, _STEP_SECONDS, seconds)
+    origin = origin_of(url)
+    for _ in range(hops + 1):
+        secret = credentials if credentials and origin_of(url) == origin else {}
+        try:
+            answer = _get(url, into, bounds, {"User-Agent": _AGENT, **(headers or {}), **(secret or {})})
+        except requests.RequestException as error:
+            raise _told(error) from error
+        if "Location" not in answer.headers or not 300 < answer.status < 309 or answer.status == 304:
+            return _checked(answer)
+        url = urljoin(url, answer.headers["Location"]).partition("#")[0]
+    raise FetchError("The address leads elsewhere too often." if hops else "The address leads elsewhere.")
+
+
+def _get(url: str, into: BinaryIO, bounds: guarded.Bounds, headers: Mapping[str, str]) -> Fetched:
+    with guarded.GuardedSession(GUARD, bounds) as session, session.open("GET", url, headers=dict(headers)) as response:
+        if response.ok and not response.is_redirect:
+            into.seek(0)
+            into.truncate()
+            into.writelines(session.pieces(response))
+        return Fetched(response.status_code, url, response.headers)
+
+
+def _told(error: requests.RequestException) -> FetchError:
+    if isinstance(error, guarded.ForbiddenAddressError):
+        return FetchError(f"The address is not allowed. {error}")
+    if isinstance(error, guarded.TooLongError):
+        return FetchError("It is larger than the limit.")
+    if isinstance(error, requests.Timeout):
+        return FetchError("The server takes too long.")
+    if isinstance(error, requests.exceptions.SSLError):
+        return FetchError("The server's certificate is not valid for this address.")
+    return FetchError("The server cannot be reached.")
+
+
+def _checked(answer: Fetched) -> Fetched:
+    if answer.status == 304 or 200 <= answer.status < 300:
+        return answer
+    raise FetchError(f"The server answered with status {answer.status}.", status=answer.status)
+
+
+def complain_of(url: str) -> str:
+    """What is wrong with the address as it is written; "" when nothing is."""
+    return complain_of_url(url, max_characters=MAX_URL) or _complain_of_place(urlsplit(url))
+
+
+def is_allowed(host: str, ip: str) -> bool:
+    """Whether a connection that is meant for `host` may go to the address `ip`."""
+    address = read_address(ip)
+    if address is None or is_never_allowed(address):
+        return False
+    if address.is_global and not is_inside(address):
+        return not is_loopback_name(host)
+    return is_listed(host) or is_listed(str(address)) or any(address in network for network in _listed_networks())
+
+
+def is_listed(host: str) -> bool:
+    """Whether the operator names this very host, which may have an address inside the network then."""
+    return host.lower().rstrip(".") in settings.CONNECTOR_ALLOWED_HOSTS
+
+
+def origin_of(url: str) -> tuple[str, str, int | None]:
+    """Scheme, host and port (RFC 6454); an address that cannot be read has none that equals another."""
+    try:
+        parts = urlsplit(url)
+        return parts.scheme, (parts.hostname or "").lower(), parts.port or _DEFAULT_PORTS.get(parts.scheme)
+    except ValueError:
+        return "", url, None
+
+
+def _complain_of_place(parts: SplitResult) -> str:
+    host = parts.hostname or ""
+    address = read_address(host)
+    if parts.scheme not in _DEFAULT_PORTS:
+        return "It starts with https:// or http://."
+    if address is None and not is_host_name(host):
+        return "It names a host or a whole IP address."
+    if (address is not None and not is_allowed(host, host)) or (is_loopback_name(host) and not is_listed(host)):
+        return "It is an address inside the network, which CONNECTOR_ALLOWED_HOSTS does not list."
+    return ""
+
+
+def _listed_networks() -> list[IPv4Network | IPv6Network]:
+    return [ip_network(entry) for entry in settings.CONNECTOR_ALLOWED_HOSTS if "/" in entry]
