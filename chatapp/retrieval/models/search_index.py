@@ -38,6 +38,7 @@ class EmbeddingIndex(models.Model):
     state = models.CharField(max_length=16, choices=IndexState, default=IndexState.FILLING)
     error = models.CharField(max_length=300, blank=True, help_text="Why it does not go on, as operators read it.")
     position = models.UUIDField(null=True, help_text="The passage that the fill has come to.")
+    filled_at = models.DateTimeField(null=True, help_text="When a slice of it last ended (database time).")
     pace = models.FloatField(null=True, help_text="Passages a second, lately.")
     lease = models.UUIDField(null=True, help_text="The slice that may write; any other one stops.")
     lease_until = models.DateTimeField(null=True, help_text="Nobody else goes on before (database time).")
@@ -67,7 +68,10 @@ class SearchEntry(models.Model):
 
 
 class Embedding(models.Model):
-    """The vector of a passage that may be found, in one index."""
+    """The vector of a passage that may be found, in one index.
+
+    Postgres itself deletes it with its passage or collection: a fill may add one while that transaction runs.
+    """
 
     index = models.ForeignKey(EmbeddingIndex, on_delete=models.CASCADE, related_name="embeddings")
     chunk = models.ForeignKey(Chunk, on_delete=models.CASCADE, related_name="embeddings")
