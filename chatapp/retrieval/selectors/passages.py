@@ -1,9 +1,10 @@
 """Passages of a document version, for one user."""
 
+from collections.abc import Sequence
 from uuid import UUID
 
 from django.contrib.auth.models import AnonymousUser
-from django.db.models import QuerySet
+from django.db.models import Q, QuerySet
 from django.urls import reverse
 
 from chatapp.accounts.models import User
@@ -44,3 +45,17 @@ def passage_url(*, document_id: UUID, version: int, ordinal: int) -> str:
     start = ordinal - ordinal % PASSAGES_PER_PAGE
     part = f"&from={start}" if start else ""
     return f"{reverse('document', args=[document_id])}?version={version}{part}#passage-{ordinal}"
+
+
+def list_neighbours_for(
+    user: User | AnonymousUser, places: Sequence[tuple[UUID, int]], *, reach: int
+) -> QuerySet[Chunk]:
+    """What search may find now of the passages up to `reach` before and behind (version, ordinal), those included."""
+    near = Q()
+    for version_id, ordinal in places:
+        near |= Q(version=version_id, ordinal__range=(ordinal - reach, ordinal + reach))
+    if not places:
+        return Chunk.objects.none()
+    return Chunk.objects.filter(near, entry__isnull=False, collection__in=list_collections_for(user)).order_by(
+        "ordinal"
+    )
