@@ -25,23 +25,25 @@ MAX_RANKED = 2_000
 RANK_SMOOTHING = 60
 
 
-def find_passages(*, user: User, query: str, collections: Sequence[str] | None, k: int) -> list[Passage]:
+def find_passages(
+    *, user: User, query: str, collections: Sequence[str] | None, k: int, index: EmbeddingIndex | None = None
+) -> list[Passage]:
     """The best `k` passages that the user may read now, best first; [] when nothing readable is about the query.
 
     `collections` are slugs, None means all; a slug that the user may not see finds nothing. Runs in workers
-    only. Raises EmbeddingError.
+    only, on `index` or else the one that serves. Raises EmbeddingError.
     """
     query = " ".join(query.replace("\x00", " ").split())[:MAX_QUERY_CHARACTERS]
     if not query or k < 1 or collections == []:
         return []
     slugs = None if collections is None else [slug for slug in collections if "\x00" not in slug]
     reader: dict[str, Any] = {"user": user.pk, "slugs": slugs}
-    index = get_serving_index()
+    index = index or get_serving_index()
     readable, lexemes = _plan(reader, query)
     if not readable or index is None:
         return []  # Nothing to compare with: making the vector is the dearest part of a search.
     with RETRIEVAL_SECONDS.labels(stage="embed").time():
-        vector = embed_query(query, scope=str(user.pk))
+        vector = embed_query(query, scope=str(user.pk), model=index.model)
     with RETRIEVAL_SECONDS.labels(stage="search").time(), transaction.atomic(), connection.cursor() as cursor:
         candidates = _candidates(cursor, index=index, reader=reader, lexemes=lexemes, readable=readable, vector=vector)
     return [found.passage for found in candidates if is_relevant(found)][: min(k, MAX_RESULTS)]
