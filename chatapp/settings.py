@@ -292,6 +292,7 @@ METRICS_TOKEN = env.str("METRICS_TOKEN", default="")
 MESSAGE_MAX_CHARACTERS = env.int("MESSAGE_MAX_CHARACTERS", default=32_000)
 UPLOAD_MAX_BYTES = env.int("UPLOAD_MAX_BYTES", default=25 * 1024 * 1024)
 COLLECTION_MAX_DOCUMENTS = env.int("COLLECTION_MAX_DOCUMENTS", default=10_000)
+UPLOAD_MAX_FILES = DATA_UPLOAD_MAX_NUMBER_FILES = env.int("UPLOAD_MAX_FILES", default=100)
 DATA_UPLOAD_MAX_MEMORY_SIZE = 4 * 1024 * 1024
 QUEUE_MAX_GENERATIONS = env.int("QUEUE_MAX_GENERATIONS", default=500)
 USER_MAX_QUEUED = env.int("USER_MAX_QUEUED", default=20)
@@ -329,6 +330,8 @@ PROVIDER_PROXY = env.str("PROVIDER_PROXY", default="")
 # A 1.5B model on two CPU cores reads about 80 tokens a second: few short passages keep the first token near.
 PROMPT_MAX_TOKENS = env.int("PROMPT_MAX_TOKENS", default=1600)
 RETRIEVED_PASSAGES = env.int("RETRIEVED_PASSAGES", default=3)
+# As much as three passages of the longest kind: shorter ones are given with what stands around them.
+CONTEXT_CHARACTERS = env.int("CONTEXT_CHARACTERS", default=2100)
 EMBEDDING_MODELS_PATH = env.str("EMBEDDING_MODELS_PATH", default="")
 INDEX_KEPT_DAYS = env.int("INDEX_KEPT_DAYS", default=14)
 if INDEX_KEPT_DAYS < 1:
@@ -336,6 +339,7 @@ if INDEX_KEPT_DAYS < 1:
 # Where connectors read: folders of this machine, and hosts or networks inside the company's network.
 CONNECTOR_FOLDERS = [Path(folder) for folder in env.list("CONNECTOR_FOLDERS", default=[])]
 CONNECTOR_ALLOWED_HOSTS = {host.lower() for host in env.list("CONNECTOR_ALLOWED_HOSTS", default=[])}
+CONNECTOR_CACHE_DIR = Path(env.str("CONNECTOR_CACHE_DIR", default=str(HOME / "connectors")))
 CONNECTOR_MIN_MINUTES = env.int("CONNECTOR_MIN_MINUTES", default=15)
 try:
     for entry in CONNECTOR_ALLOWED_HOSTS:

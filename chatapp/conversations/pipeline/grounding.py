@@ -1,12 +1,15 @@
 """Finds the passages that an answer may rest on, with the rights of the one who asked."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 from django.conf import settings
 
 from chatapp.conversations.models import Generation, Message, MessageRole
 from chatapp.moderation.models import Action
 from chatapp.moderation.policy import PolicySet
+from chatapp.retrieval.context import widen
+from chatapp.retrieval.rewriting import rewrite_query
 from chatapp.retrieval.search import Passage, find_passages
 
 
@@ -14,21 +17,20 @@ def ground(generation: Generation, history: Sequence[Message], policies: PolicyS
     """The best passages, without those that the context policy blocks. [] when nothing relevant may be seen."""
     if generation.collections == []:
         return []
-    question = history[-1].text
-    for query in _queries(question, history):
-        passages = find_passages(
-            user=generation.user, query=query, collections=generation.collections, k=settings.RETRIEVED_PASSAGES
-        )
+    *earlier, question = (message.text for message in history if message.role == MessageRole.USER)
+    user, wanted = generation.user, settings.RETRIEVED_PASSAGES
+    for query in rewrite_query(question, earlier):
+        passages = find_passages(user=user, query=query, collections=generation.collections, k=wanted)
         if passages:
-            return _cleared(passages, policies)
+            return _cleared(widen(passages, user=user, characters=settings.CONTEXT_CHARACTERS), policies)
     return []
 
 
-def _queries(question: str, history: Sequence[Message]) -> list[str]:
-    """The question alone; then, for a follow-up such as "and for part-timers?", with the question before it."""
-    before = [message.text for message in history[:-1] if message.role == MessageRole.USER]
-    return [question, f"{before[-1]} {question}"] if before else [question]
-
-
 def _cleared(passages: Sequence[Passage], policies: PolicySet) -> list[Passage]:
-    return [p for p in passages if policies.check_passage(p.text).action != Action.BLOCK]
+    """Where only what stands around a passage is blocked, the passage itself is given."""
+    narrow = (p if _is_clear(p.given, policies) else replace(p, context="") for p in passages)
+    return [p for p in narrow if _is_clear(p.given, policies)]
+
+
+def _is_clear(text: str, policies: PolicySet) -> bool:
+    return policies.check_passage(text).action != Action.BLOCK

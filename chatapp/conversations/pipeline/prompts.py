@@ -1,5 +1,6 @@
 """Builds the prompt: the stable part first, so that the engine's prefix cache is hit, then history, then passages."""
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import cast
@@ -14,6 +15,12 @@ NOT_FOUND = (
     "or nowhere yet: ask the owner of the topic, or try other words."
 )
 TURN_TOKENS = 8  # What a chat template sets round one message, at most.
+# What begins a line of the prompt's frame or of a chat, whatever decorates it.
+_FRAME = re.compile(
+    r"\s*>|[\W_]*\[\s*\d|[\W_]*(?:documents?|question|answer|system|user|assistant|instructions?|employee)[\s*_`]*"
+    r"(?:[:\uff1a]|$|\bend\b)",
+    re.IGNORECASE,
+)
 SEARCH_DOWN = "Search is not available now, so this answer does not rest on the company's documents.\n\n"
 
 
@@ -118,14 +125,15 @@ def _chat_message(role: str, content: str) -> ChatMessage:
 
 
 def format_question(question: str, passages: Sequence[Passage]) -> str:
-    """The passages, numbered from 1, each line of them quoted, then the bare question.
+    """The passages, numbered from 1, then the bare question.
 
-    Nothing that a document says, is named or is headed can begin a line of its own: not as the question, not as
-    another passage, not as the end of the documents.
+    Nothing that a document says, is named or is headed can pass for a line of this frame: not as the question, not as
+    another passage, not as somebody's turn. Lines that look like one are quoted; all others stay as they are, because
+    small models understand them better so (docs/retrieval.md has the figures).
     """
     if not passages:
         return question
-    blocks = [f"[{n}] {_label(p)}\n{_quote(p.text)}" for n, p in enumerate(passages, start=1)]
+    blocks = [f"[{n}] {_label(p)}\n{_quote(p.given)}" for n, p in enumerate(passages, start=1)]
     return "Documents:\n" + "\n\n".join(blocks) + f"\n\nQuestion: {question}"
 
 
@@ -136,4 +144,5 @@ def _label(passage: Passage) -> str:
 
 
 def _quote(text: str) -> str:
-    return "\n".join(f"> {line}".rstrip() for line in text.strip().splitlines())
+    lines = (line.rstrip() for line in text.strip().splitlines())
+    return "\n".join(f"> {line}".rstrip() if _FRAME.match(line) else line for line in lines)

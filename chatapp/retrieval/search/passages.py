@@ -26,6 +26,11 @@ class Passage:
     section: int = 0
     context: str = ""
 
+    @property
+    def given(self) -> str:
+        """The text that the model is given."""
+        return self.context or self.text
+
     def as_dict(self) -> dict[str, Any]:
         """JSON for Celery."""
         ids = {key: str(getattr(self, key)) for key in ("chunk_id", "document_id", "document_version_id")}
