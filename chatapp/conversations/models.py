@@ -65,6 +65,9 @@ class Message(models.Model):
     parent = models.ForeignKey("self", null=True, on_delete=models.CASCADE, related_name="children")
     role = models.CharField(max_length=16, choices=MessageRole)
     text = ConfidentialTextField(blank=True)
+    weak_citations = models.JSONField(
+        default=list, blank=True, help_text="Offsets in the text of citations that their source does not bear out."
+    )
     created_at = models.DateTimeField(db_default=Now(), help_text="By the database's clock: it orders the branches.")
 
     class Meta:
