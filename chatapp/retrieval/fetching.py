@@ -22,7 +22,7 @@ _STEP_SECONDS = 10
 _SECONDS = 60
 _MAX_HOPS = 5
 _DEFAULT_PORTS = {"http": 80, "https": 443}
-_AGENT = "Chatapp"
+AGENT = "Chatapp"
 
 
 class FetchError(Exception):
@@ -72,7 +72,7 @@ def fetch(
     for _ in range(hops + 1):
         secret = credentials if credentials and origin_of(url) == origin else {}
         try:
-            answer = _get(url, into, bounds, {"User-Agent": _AGENT, **(headers or {}), **(secret or {})})
+            answer = _get(url, into, bounds, {"User-Agent": AGENT, **(headers or {}), **(secret or {})})
         except requests.RequestException as error:
             raise _told(error) from error
         if "Location" not in answer.headers or not 300 < answer.status < 309 or answer.status == 304:
