@@ -293,6 +293,9 @@ MESSAGE_MAX_CHARACTERS = env.int("MESSAGE_MAX_CHARACTERS", default=32_000)
 UPLOAD_MAX_BYTES = env.int("UPLOAD_MAX_BYTES", default=25 * 1024 * 1024)
 COLLECTION_MAX_DOCUMENTS = env.int("COLLECTION_MAX_DOCUMENTS", default=10_000)
 UPLOAD_MAX_FILES = DATA_UPLOAD_MAX_NUMBER_FILES = env.int("UPLOAD_MAX_FILES", default=100)
+# Text recognition is on where the `tesseract` binary is found, unless this says off.
+OCR = env.str("OCR", default="auto").lower()
+OCR_LANGUAGES = env.list("OCR_LANGUAGES", default=["eng"])
 DATA_UPLOAD_MAX_MEMORY_SIZE = 4 * 1024 * 1024
 QUEUE_MAX_GENERATIONS = env.int("QUEUE_MAX_GENERATIONS", default=500)
 USER_MAX_QUEUED = env.int("USER_MAX_QUEUED", default=20)
