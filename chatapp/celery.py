@@ -28,9 +28,13 @@ TASKS = {
         "chatapp.privacy.tasks.run_erasures",
         "chatapp.privacy.tasks.run_retention",
         "chatapp.privacy.tasks.sweep_exports",
-        "chatapp.retrieval.tasks.process_document",
+        "chatapp.retrieval.tasks.evaluate",
+        "chatapp.retrieval.tasks.process_documents",
         "chatapp.retrieval.tasks.purge_collections",
         "chatapp.retrieval.tasks.sweep_documents",
+        "chatapp.retrieval.tasks.sweep_evaluations",
+        "chatapp.retrieval.tasks.tend_index",
+        "chatapp.retrieval.tasks.tend_indexes",
     ),
 }
 
@@ -136,6 +140,16 @@ def configure() -> None:
                 "task": "chatapp.retrieval.tasks.purge_collections",
                 "schedule": 60.0,
                 "options": {"expires": 50},
+            },
+            "sweep-evaluations": {
+                "task": "chatapp.retrieval.tasks.sweep_evaluations",
+                "schedule": 20.0,
+                "options": {"expires": 20},
+            },
+            "tend-indexes": {
+                "task": "chatapp.retrieval.tasks.tend_indexes",
+                "schedule": 10.0,
+                "options": {"expires": 9},
             },
             "sweep-documents": {
                 "task": "chatapp.retrieval.tasks.sweep_documents",

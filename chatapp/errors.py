@@ -20,6 +20,12 @@ PROBLEMS: dict[str, Problem] = {
         413, "The message has {length:,} characters; the limit is {limit:,}. Shorten it or upload it as a document."
     ),
     "conversation_busy": Problem(409, "This conversation is still being answered. Wait for the answer or stop it."),
+    "embedding_model": Problem(400, "{problem}"),
+    "index_busy": Problem(409, "An index with {model} is being made already. Swap to it, or abort it first."),
+    "index_state": Problem(409, "This index is {state} now, so that cannot be done with it. Look at it again."),
+    "index_incomplete": Problem(
+        409, "{missing:,} passages have no vector in this index yet. They are being added: try again in a minute."
+    ),
     "exists": Problem(409, "{what} already exists. Choose another name."),
     "queue_full": Problem(503, "All workers are busy. Try again in {seconds} seconds."),
     "user_queue_full": Problem(
@@ -39,9 +45,24 @@ PROBLEMS: dict[str, Problem] = {
     "rate_limited": Problem(429, "Too many requests. Try again in {seconds} seconds."),
     "tokens_used_up": Problem(429, "Your tokens are used up for now. Try again in {wait}."),
     "file_too_large": Problem(413, "The file is larger than the limit of {limit}."),
-    "file_type": Problem(415, "{name} is not a .txt, .md, .pdf or .docx file. Convert it and upload it again."),
+    "file_type": Problem(
+        415,
+        "{name} is not a file that can be read here: text, Markdown, HTML, CSV, PDF, Word, PowerPoint, Excel, e-mail "
+        "(.eml), a picture (PNG, JPEG, TIFF) or a .zip of these. Convert it and upload it again.",
+    ),
     "collection_full": Problem(409, "The collection holds {limit:,} documents, which is the limit. Delete some first."),
+    "not_current": Problem(
+        409, "This is not the newest version of the document, or that one is being read. Open the newest, or wait."
+    ),
+    "name_taken": Problem(409, "A document named {name} is in the collection already, and not from this connector."),
+    "document_synced": Problem(
+        409, "{name} comes from a connector. Change it at its source, or upload the file by another name."
+    ),
+    "sync_running": Problem(409, "This connector is being synced already. Wait for the end, or cancel it."),
+    "connector_paused": Problem(409, "This connector is paused. Resume it first."),
     "last_owner": Problem(409, "Nobody would own this collection any more. Give a group the role of owner first."),
+    "evaluation_running": Problem(409, "This index is being evaluated already. Wait for the end, or cancel it."),
+    "evaluation_over": Problem(409, "This evaluation is over already."),
     "storage_unavailable": Problem(503, "The file could not be stored. Try again later or tell your administrator."),
     "scope_missing": Problem(403, "This API key does not have the scope {scope}. Use a key that has it."),
     "too_many_keys": Problem(409, "There are {limit} keys already. Revoke those that are not needed first."),

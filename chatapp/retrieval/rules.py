@@ -4,25 +4,31 @@ import rules
 
 from chatapp.accounts.models import Role, User
 from chatapp.accounts.permissions import grant
-from chatapp.retrieval.models import AccessRole, Collection, Document
+from chatapp.retrieval.models import AccessRole, Chunk, Collection, Document
 from chatapp.retrieval.selectors import role_of
 
 _ORDER = (AccessRole.READER, AccessRole.EDITOR, AccessRole.OWNER)
 
 
 def _holds(least: AccessRole) -> rules.Predicate:
-    def holds(user: User, obj: Collection | Document | None) -> bool:
+    def holds(user: User, obj: Collection | Document | Chunk | None) -> bool:
         if obj is None:
             return False
-        role = role_of(user, obj.collection if isinstance(obj, Document) else obj)
+        role = role_of(user, obj if isinstance(obj, Collection) else obj.collection)
         return role is not None and _ORDER.index(role) >= _ORDER.index(least)
 
     return rules.predicate(holds, name=f"holds:{least}")
 
 
 grant("retrieval.create_collection", "Make collections", Role.KNOWLEDGE_EDITOR, Role.ADMINISTRATOR)
+grant("retrieval.debug_search", "See how much rights take from a search", Role.KNOWLEDGE_EDITOR, Role.ADMINISTRATOR)
 rules.add_perm("retrieval.manage_collection", _holds(AccessRole.OWNER))
+grant("retrieval.manage_indexes", "Change the embedding model", Role.MODEL_OPERATOR, Role.ADMINISTRATOR)
 rules.add_perm("retrieval.view_collection", _holds(AccessRole.READER))
+rules.add_perm("retrieval.evaluate_collection", _holds(AccessRole.EDITOR))
 rules.add_perm("retrieval.upload_document", _holds(AccessRole.EDITOR))
 rules.add_perm("retrieval.retry_document", _holds(AccessRole.EDITOR))
 rules.add_perm("retrieval.delete_document", _holds(AccessRole.EDITOR))
+rules.add_perm("retrieval.restore_version", _holds(AccessRole.EDITOR))
+rules.add_perm("retrieval.edit_passage", _holds(AccessRole.EDITOR))
+rules.add_perm("retrieval.release_passage", _holds(AccessRole.OWNER))

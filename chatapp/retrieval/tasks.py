@@ -5,25 +5,40 @@ from uuid import UUID
 from chatapp.celery import app
 from chatapp.retrieval import selectors, services
 from chatapp.retrieval.embedding import embed_texts
+from chatapp.retrieval.low_priority import SLOTS, run_aside
 from chatapp.retrieval.search import find_passages
 
 LOOKUP_SECONDS = 10
 
 
 @app.task(expires=3600)
-def process_document(document_id: str) -> None:
-    services.process_document(document_id=UUID(document_id))
+def process_documents() -> None:
+    """One turn; the next message is the next turn, so that other work comes between."""
+    if run_aside(services.process_next):
+        process_documents.delay()
 
 
 @app.task(expires=20)
 def sweep_documents() -> None:
-    for document_id in services.sweep_documents():
-        process_document.apply_async((str(document_id),), expires=10)
+    for _ in range(min(services.sweep_documents(), SLOTS)):
+        process_documents.apply_async(expires=10)
 
 
 @app.task(expires=50)
 def purge_collections() -> None:
     services.purge_collections()
+
+
+@app.task(expires=3600)
+def evaluate(evaluation_id: str) -> None:
+    if services.continue_evaluation(evaluation_id=UUID(evaluation_id)):
+        evaluate.delay(evaluation_id)
+
+
+@app.task(expires=20)
+def sweep_evaluations() -> None:
+    for evaluation_id in services.sweep_evaluations():
+        evaluate.apply_async((str(evaluation_id),), expires=15)
 
 
 @app.task(expires=LOOKUP_SECONDS, ignore_result=False)
@@ -36,3 +51,16 @@ def search_passages(user_id: str, query: str, collections: list[str] | None, k: 
 @app.task(expires=LOOKUP_SECONDS, ignore_result=False)
 def embed(texts: list[str]) -> list[list[float]]:
     return embed_texts(texts)
+
+
+@app.task(expires=30)
+def tend_index(index_id: int) -> None:
+    if services.tend_index(index_id=index_id):
+        tend_index.apply_async((index_id,), expires=30)
+
+
+@app.task(expires=20)
+def tend_indexes() -> None:
+    services.drop_expired_indexes()
+    for index_id in services.list_index_work():
+        tend_index.apply_async((index_id,), expires=10)

@@ -23,8 +23,15 @@ from chatapp.privacy.models import DataExport, ExportStatus
 from chatapp.privacy.services import exports
 from chatapp.privacy.tasks import make_export
 from chatapp.retrieval.models import Collection
-from chatapp.retrieval.services import create_collection, process_document, upload_document
-from chatapp.retrieval.tasks import search_passages
+from chatapp.retrieval.selectors import get_serving_index
+from chatapp.retrieval.services import (
+    add_golden_question,
+    create_collection,
+    process_document,
+    run_evaluation,
+    upload_document,
+)
+from chatapp.retrieval.tasks import evaluate, search_passages
 
 __all__ = ["answer", "scripted", "scripted_worker", "version", "worker"]
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -36,6 +43,7 @@ FOR_A_PERSON = {
     "chatapp.conversations.tasks.answer_queued": "test_b09_an_answer_rests_on_nothing_that_was_taken_away_meanwhile",
     "chatapp.conversations.tasks.do_side_work": "test_b09_no_title_is_written_for_a_closed_account",
     "chatapp.privacy.tasks.make_export": "test_b09_no_archive_is_made_for_a_closed_account",
+    "chatapp.retrieval.tasks.evaluate": "test_b09_an_evaluation_ends_with_the_right_to_read",
     "chatapp.retrieval.tasks.search_passages": "test_b09_a_search_ends_with_the_right_and_with_the_account",
 }
 FOR_NOBODY = {
@@ -48,9 +56,10 @@ FOR_NOBODY = {
     "chatapp.privacy.tasks.run_retention": "Follows the rules of the company.",
     "chatapp.privacy.tasks.sweep_exports": "Says which archives wait; making one looks at the account.",
     "chatapp.retrieval.tasks.embed": "Makes vectors of the text that it is given and reads nothing.",
-    "chatapp.retrieval.tasks.process_document": "Reads a file that its collection has taken; each search asks rights.",
+    "chatapp.retrieval.tasks.process_documents": "Reads files that their collections have taken; each search asks rights.",
     "chatapp.retrieval.tasks.purge_collections": "Removes what an owner deleted, which nobody sees any more.",
     "chatapp.retrieval.tasks.sweep_documents": "Says which documents wait.",
+    "chatapp.retrieval.tasks.sweep_evaluations": "Says which runs wait; each slice looks at who began it.",
 }
 
 
@@ -166,3 +175,20 @@ def test_b09_no_archive_is_made_for_a_closed_account(
     statuses = [DataExport.objects.get(pk=export.pk).status for export in (hers, his)]
     assert statuses == [ExportStatus.WAITING, ExportStatus.READY]
     assert len(list(tmp_path.rglob("exports/*"))) == 1
+
+
+@pytest.mark.model
+def test_b09_an_evaluation_ends_with_the_right_to_read(plans: Collection, alice: User) -> None:
+    plans.access.update(role="editor")
+    index = get_serving_index()
+    assert index is not None
+    add_golden_question(user=alice, collection=plans, text=QUESTION, sources=[])
+    before = run_evaluation(collection=plans, index=index, actor=alice)
+    evaluate(str(before.pk))
+    after = run_evaluation(collection=plans, index=index, actor=alice)
+    leave_the_board(alice)
+    evaluate(str(after.pk))
+    assert [(run.state, [len(result.found) for result in run.results.all()]) for run in plans.evaluations.all()] == [
+        ("failed", [0]),
+        ("complete", [1]),
+    ]

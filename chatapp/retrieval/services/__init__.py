@@ -10,22 +10,70 @@ from chatapp.retrieval.services.documents import (
     upload_document,
     upload_documents,
 )
-from chatapp.retrieval.services.processing import process_document, sweep_documents
-from chatapp.retrieval.services.versions import add_version, delete_file_on_commit
+from chatapp.retrieval.services.evaluation import (
+    cancel_evaluation,
+    continue_evaluation,
+    run_evaluation,
+    sweep_evaluations,
+)
+from chatapp.retrieval.services.filling import list_index_work, tend_index
+from chatapp.retrieval.services.golden import (
+    add_golden_question,
+    change_golden_question,
+    delete_golden_question,
+    import_golden_questions,
+)
+from chatapp.retrieval.services.indexes import (
+    abort_index,
+    drop_expired_indexes,
+    pause_index,
+    resume_index,
+    roll_back_index,
+    start_index,
+    swap_index,
+)
+from chatapp.retrieval.services.passages import disable_passage, edit_passage, enable_passage, release_passage
+from chatapp.retrieval.services.processing import process_document, process_next, sweep_documents
+from chatapp.retrieval.services.support import record_support
+from chatapp.retrieval.services.versions import add_version, delete_file_on_commit, restore_version
 
 __all__ = [
     "PASSAGE_CHARACTERS",
     "Refusal",
+    "abort_index",
+    "add_golden_question",
     "add_version",
+    "cancel_evaluation",
+    "change_golden_question",
+    "continue_evaluation",
     "create_collection",
     "delete_collection",
     "delete_document",
     "delete_file_on_commit",
+    "delete_golden_question",
+    "disable_passage",
+    "drop_expired_indexes",
+    "edit_passage",
+    "enable_passage",
+    "import_golden_questions",
+    "list_index_work",
+    "pause_index",
     "process_document",
+    "process_next",
     "purge_collections",
+    "record_support",
+    "release_passage",
+    "restore_version",
+    "resume_index",
     "retry_document",
+    "roll_back_index",
+    "run_evaluation",
     "set_access",
+    "start_index",
+    "swap_index",
     "sweep_documents",
+    "sweep_evaluations",
+    "tend_index",
     "update_collection",
     "upload_document",
     "upload_documents",

@@ -101,7 +101,7 @@ def test_neighbours_that_the_index_does_not_give_are_found_without_it(
     monkeypatch.setattr(find, "EXACT_SCAN_LIMIT", 0)
     monkeypatch.setattr(find, "INDEXED", f"{EXACT} LIMIT 0")
     monkeypatch.setattr(find, "is_relevant", lambda _: True)
-    monkeypatch.setattr(find, "embed_query", lambda _, scope: [1.0] * EMBEDDING_DIMENSIONS)
+    monkeypatch.setattr(find, "embed_query", lambda _, **__: [1.0] * EMBEDDING_DIMENSIONS)
     found = find_passages(user=people.bob, query="nothing", collections=None, k=40)
     assert {passage.chunk_id for passage in found} == set(mine)
 
@@ -154,7 +154,7 @@ def test_filtered_search_finds_the_true_neighbours(
     monkeypatch.setattr(find, "CANDIDATES", 20)
     monkeypatch.setattr(find, "is_relevant", lambda _: True)
     query = np.random.default_rng(3).normal(size=EMBEDDING_DIMENSIONS)
-    monkeypatch.setattr(find, "embed_query", lambda _, scope: query.tolist())
+    monkeypatch.setattr(find, "embed_query", lambda _, **__: query.tolist())
     with connection.cursor() as cursor:
         cursor.execute("ANALYZE retrieval_embedding")
     found = [p.chunk_id for p in find_passages(user=people.bob, query="nothing", collections=None, k=20)]
@@ -207,7 +207,7 @@ def test_two_grants_do_not_double_a_passage(people: People, notes: Collection, m
     people.bob.groups.add(*people.mallory.groups.all())
     fill(people, notes, count=3)
     monkeypatch.setattr(find, "is_relevant", lambda _: True)
-    monkeypatch.setattr(find, "embed_query", lambda _, scope: [1.0] * EMBEDDING_DIMENSIONS)
+    monkeypatch.setattr(find, "embed_query", lambda _, **__: [1.0] * EMBEDDING_DIMENSIONS)
     found = find_passages(user=people.bob, query="word1", collections=None, k=10)
     assert len(found) == len({passage.chunk_id for passage in found}) == 3
     assert found[0].text == "word1"
