@@ -1,32 +1,14 @@
-"""What the knowledge templates show. Text of documents is only ever escaped, never rendered as HTML of its own."""
+"""What the pages show of a document. Text of documents is only ever escaped, never rendered as HTML of its own."""
 
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from django.core.paginator import Page
-
-from chatapp.accounts.models import User
-from chatapp.accounts.permissions import can
-from chatapp.errors import ChatappError
-from chatapp.retrieval import selectors
-from chatapp.retrieval.models import AccessRole, Chunk, Collection, Document
+from chatapp.retrieval.models import Chunk
 
 _ROW = re.compile(r"\s*\|.*\|\s*")
 _RULE = re.compile(r"\s*\|(?:\s*:?-+:?\s*\|)+\s*")
 _CELL_END = re.compile(r"(?<!\\)\|")
-
-
-@dataclass(frozen=True, slots=True)
-class Shelf:
-    """A collection as one user sees it, with one page of its documents."""
-
-    collection: Collection
-    role: AccessRole
-    documents: Page[Document]
-    may_upload: bool
-    is_busy: bool
-    may_delete: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,21 +17,6 @@ class TextBlock:
 
     text: str = ""
     rows: list[list[str]] = field(default_factory=list)
-
-
-def shelf_of(user: User, collection: Collection, *, page: int = 1) -> Shelf:
-    """Raises ChatappError("not_found") when the user may not read the collection."""
-    role = selectors.role_of(user, collection)
-    if role is None:
-        raise ChatappError("not_found")
-    return Shelf(
-        collection=collection,
-        role=role,
-        documents=selectors.page_of_documents_for(user, collection, page=page),
-        may_upload=can(user, "retrieval.upload_document", collection),
-        is_busy=selectors.has_unfinished_documents(user, collection),
-        may_delete=can(user, "retrieval.delete_document", collection),
-    )
 
 
 def passages_of(chunks: Sequence[Chunk]) -> list[tuple[Chunk, list[TextBlock]]]:

@@ -1,4 +1,8 @@
-// Dropping files on a collection does what its upload button does.
+// The pages below /knowledge/: what is dropped or chosen is sent, and new collections get a short name.
+import "./polling.js";
+import { chosenFiles, droppedFiles } from "./folders.js";
+import { toast } from "./toast.js";
+import { upload } from "./uploads.js";
 
 /** @param {EventTarget | null} target @returns {HTMLFormElement | null} */
 function zoneOf(target) {
@@ -17,20 +21,24 @@ document.addEventListener("dragleave", (event) => {
   if (zone && zoneOf(event.relatedTarget) !== zone) zone.removeAttribute("data-over");
 });
 
-document.addEventListener("drop", (event) => {
+document.addEventListener("drop", async (event) => {
   const zone = zoneOf(event.target);
-  if (!zone || !event.dataTransfer?.files.length) return;
+  if (!zone || !event.dataTransfer?.types.includes("Files")) return;
   event.preventDefault();
   zone.removeAttribute("data-over");
-  const input = zone.querySelector("input[type=file]");
-  input.files = event.dataTransfer.files;
-  input.dispatchEvent(new Event("change", { bubbles: true }));
+  try {
+    upload(zone, await droppedFiles(event.dataTransfer));
+  } catch {
+    toast("What was dropped could not be read. Choose it with the button instead.");
+  }
 });
 
-// The same file can be chosen twice in a row only if the field is empty in between.
-document.addEventListener("htmx:after:request", (event) => {
+document.addEventListener("change", (event) => {
   const zone = zoneOf(event.target);
-  if (zone) zone.reset();
+  if (!zone || event.target.type !== "file") return;
+  upload(zone, chosenFiles(event.target.files));
+  // The same file can be chosen twice in a row only if the field is empty in between.
+  zone.reset();
 });
 
 // The short name follows the name until it is written by hand.

@@ -3,12 +3,11 @@
 from uuid import UUID
 
 from django.contrib.auth.models import AnonymousUser
-from django.core.paginator import Page, Paginator
 from django.db.models import Count, OuterRef, QuerySet, Subquery
 
 from chatapp.accounts.models import User
 from chatapp.errors import ChatappError
-from chatapp.retrieval.models import Chunk, Collection, Document, DocumentStatus, DocumentVersion
+from chatapp.retrieval.models import Chunk, Collection, Document, DocumentVersion
 from chatapp.retrieval.selectors.collections import list_collections_for
 
 DOCUMENTS_PER_PAGE = 50
@@ -42,13 +41,3 @@ def get_version_for(user: User | AnonymousUser, document_id: UUID, number: int |
     if version is None:
         raise ChatappError("not_found")
     return version
-
-
-def page_of_documents_for(user: User | AnonymousUser, collection: Collection, *, page: int) -> Page[Document]:
-    """A page past the end is the last one."""
-    return Paginator(list_documents_for(user, collection), DOCUMENTS_PER_PAGE).get_page(page)
-
-
-def has_unfinished_documents(user: User | AnonymousUser, collection: Collection) -> bool:
-    unfinished = [DocumentStatus.WAITING, DocumentStatus.PROCESSING]
-    return list_documents_for(user, collection).filter(status__in=unfinished).exists()

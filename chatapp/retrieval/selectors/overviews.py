@@ -5,7 +5,7 @@ from typing import Any
 
 from django.contrib.auth.models import AnonymousUser
 from django.core.paginator import Page, Paginator
-from django.db.models import Case, Count, F, IntegerField, Max, Model, OuterRef, Q, QuerySet, Subquery, Value, When
+from django.db.models import Case, Count, F, IntegerField, Max, Model, OuterRef, Q, QuerySet, Subquery, Sum, Value, When
 from django.db.models.functions import Coalesce
 
 from chatapp.accounts.models import User
@@ -36,6 +36,11 @@ class Overview:
     unfinished: int
     failed: int
     quarantined: int
+
+    @property
+    def read(self) -> int:
+        """Documents whose reading has ended, well or not."""
+        return self.documents - self.unfinished
 
     @property
     def may_edit(self) -> bool:
@@ -72,6 +77,11 @@ def overview_of(user: User | AnonymousUser, collection: Collection) -> Overview 
     return _overview(found) if found else None
 
 
+def grants_of(collection: Collection) -> dict[str, str]:
+    """For its owner: roles by the names of groups."""
+    return dict(collection.access.values_list("group__name", "role"))
+
+
 def extent_of(collection: Collection) -> Extent:
     """For its owner, who is asked before it is deleted."""
     versions = DocumentVersion.objects.filter(document__collection=collection)
@@ -79,7 +89,7 @@ def extent_of(collection: Collection) -> Extent:
         documents=collection.documents.count(),
         versions=versions.count(),
         passages=Chunk.objects.filter(collection=collection).count(),
-        size=sum(versions.values_list("size", flat=True)),
+        size=versions.aggregate(total=Coalesce(Sum("size"), Value(0)))["total"],
     )
 
 

@@ -1,6 +1,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
+from uuid import UUID
 
 from django.core.files.base import ContentFile, File
 from django.core.files.uploadedfile import UploadedFile
@@ -34,11 +35,12 @@ def upload_document(
     return add_version(collection=collection, name=name, file=file, media_type=media_type, actor=user)[0]
 
 
-def upload_documents(*, user: User, collection: Collection, files: "Sequence[UploadedFile[Any]]") -> list[Refusal]:
-    """Each file for itself: one that is refused does not hold up the others."""
+def upload_documents(
+    *, user: User, collection: Collection, files: "Sequence[tuple[str, UploadedFile[Any]]]"
+) -> list[Refusal]:
+    """Files with their names or paths, each for itself: one that is refused does not hold up the others."""
     refused = []
-    for file in files:
-        name = file.name or ""
+    for name, file in files:
         try:
             upload_document(user=user, collection=collection, name=name, data=file, media_type=file.content_type or "")
         except ChatappError as error:
@@ -65,13 +67,23 @@ def delete_document(*, user: User, document: Document) -> None:
     Raises ChatappError: forbidden, under_hold.
     """
     require(user, "retrieval.delete_document", document)
+    remove_document(document=document, actor=user)
+
+
+def remove_document(*, document: Document, actor: User | None, connector_id: UUID | None = None) -> None:
+    """`delete_document` without a question for rights: a connector's source may be who deletes (`connector_id`).
+
+    Raises ChatappError: under_hold.
+    """
     if covers_collection(document.collection_id):
         raise ChatappError("under_hold")
     with transaction.atomic():
         Document.objects.select_for_update().filter(pk=document.pk).first()
         keys = list(DocumentVersion.objects.filter(document=document).values_list("file", flat=True))
         detail: dict[str, object] = {"name": document.name, "collection": document.collection.slug}
-        record_event(actor=user, action="document.deleted", obj=document, detail=detail)
+        if connector_id:
+            detail["connector"] = str(connector_id)
+        record_event(actor=actor, action="document.deleted", obj=document, detail=detail)
         Document.objects.filter(pk=document.pk).delete()
         for key in set(keys):
             delete_file_on_commit(key)

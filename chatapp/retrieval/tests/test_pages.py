@@ -13,7 +13,7 @@ from django.urls import reverse
 from chatapp.accounts.models import User
 from chatapp.retrieval import selectors, services
 from chatapp.retrieval.embedding import EMBEDDING_DIMENSIONS, EmbeddingError
-from chatapp.retrieval.models import Collection, Document
+from chatapp.retrieval.models import Chunk, Collection, Document
 from chatapp.retrieval.rendering import TextBlock, text_blocks
 from chatapp.retrieval.services import processing
 from chatapp.retrieval.tests.conftest import People, Upload
@@ -30,7 +30,7 @@ SignIn = Callable[[User], Client]
 @pytest.fixture(autouse=True)
 def quick_embedder(monkeypatch: pytest.MonkeyPatch) -> None:
     vector = [1.0] + [0.0] * (EMBEDDING_DIMENSIONS - 1)
-    monkeypatch.setattr(processing, "embed_texts", lambda texts: [vector] * len(texts))
+    monkeypatch.setattr(processing, "embed_texts", lambda texts, **_: [vector] * len(texts))
 
 
 @pytest.fixture
@@ -70,8 +70,8 @@ def test_many_files_are_taken_each_for_itself(people: People, notes: Collection,
     assert sorted(Document.objects.values_list("name", flat=True)) == ["a.txt", "b.md"]
     assert page.count('data-testid="document-row"') == 2
     assert page.count('data-testid="refused"') == 1
-    assert "bad.exe is not a .txt, .md, .pdf or .docx file" in page
-    assert 'hx-trigger="every 2s"' in page
+    assert "bad.exe" in page.partition('data-testid="refused"')[2]
+    assert "every 2s" in page
 
 
 def test_the_list_asks_again_only_while_something_is_read(
@@ -91,7 +91,7 @@ def test_the_list_asks_again_only_while_something_is_read(
 def test_waiting_for_the_embedder_is_said(
     people: People, upload: Upload, sign_in: SignIn, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def down(_: Any) -> Any:
+    def down(*_: Any, **__: Any) -> Any:
         raise EmbeddingError
 
     monkeypatch.setattr(processing, "embed_texts", down)
@@ -161,11 +161,13 @@ def test_a13_no_url_gives_a_stranger_more_than_one_that_never_existed(
 ) -> None:
     """Walks every URL of this app: a new one that forgets the rights fails here."""
     document, mallory = upload("secret.md", b"# Secret\n\nxyzzy"), sign_in(people.mallory)
-    known = {"document_id": document.pk, "slug": "notes"}
-    unknown = {"document_id": uuid4(), "slug": "never"}
+    known = {"document_id": document.pk, "slug": "notes", "number": 1, "chunk_id": Chunk.objects.get().pk}
+    unknown = {"document_id": uuid4(), "slug": "never", "number": 1, "chunk_id": uuid4()}
     walked = 0
     for pattern in urlpatterns:
         names = list(pattern.pattern.converters)
+        if set(names) - set(known):
+            continue  # below a collection; the tests of that part try its ids
         for method in (mallory.get, mallory.post):
             mine = method(reverse(str(pattern.name), kwargs={name: known[name] for name in names}))
             assert "xyzzy" not in mine.content.decode()
@@ -174,14 +176,15 @@ def test_a13_no_url_gives_a_stranger_more_than_one_that_never_existed(
                 never = method(reverse(str(pattern.name), kwargs={name: unknown[name] for name in names}))
                 assert mine.status_code == never.status_code in {404, 405}
                 walked += mine.status_code == 404
-    assert walked == 6
+    assert walked >= 11
     assert Document.objects.filter(pk=document.pk, status="ready").exists()
 
 
 def test_every_page_asks_to_sign_in(people: People, upload: Upload) -> None:
-    known = {"document_id": upload("a.md", GUIDE).pk, "slug": "notes"}
+    known = {"document_id": upload("a.md", GUIDE).pk, "slug": "notes", "number": 1}
     for pattern in urlpatterns:
-        url = reverse(str(pattern.name), kwargs={name: known[name] for name in pattern.pattern.converters})
+        kwargs = {name: known.get(name) or uuid4() for name in pattern.pattern.converters}
+        url = reverse(str(pattern.name), kwargs=kwargs)
         for method in (Client().get, Client().post):
             assert method(url).status_code in {302, 405}
 
