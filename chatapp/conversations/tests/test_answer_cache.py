@@ -250,7 +250,7 @@ class TestWithDocuments:
     ) -> None:
         answer(alice, collections=None)
         assert is_hit(answer(alice, collections=None))
-        monkeypatch.setattr("chatapp.conversations.pipeline.prompts._quote", lambda text: text)
+        monkeypatch.setattr("chatapp.conversations.pipeline.prompts._quote", lambda text: f"> {text}")
         assert not is_hit(answer(alice, collections=None))
 
     def test_a19_a_new_version_of_the_document_is_read(
