@@ -6,8 +6,6 @@ from pathlib import PurePosixPath
 from chatapp.errors import ChatappError
 
 HEAD_BYTES = 1024
-PDF_MAGIC = b"%PDF-"
-ZIP_MAGIC = b"PK\x03\x04"
 # An Office file with a password is an OLE container, not a zip; the parser says so in a sentence.
 OLE_MAGIC = b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"
 
@@ -15,33 +13,84 @@ OLE_MAGIC = b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"
 class Format(StrEnum):
     TXT = "txt"
     MD = "md"
+    HTML = "html"
+    CSV = "csv"
+    EML = "eml"
     PDF = "pdf"
     DOCX = "docx"
+    PPTX = "pptx"
+    XLSX = "xlsx"
+    ZIP = "zip"
+    PNG = "png"
+    JPEG = "jpeg"
+    TIFF = "tiff"
 
 
+_OFFICE = "application/vnd.openxmlformats-officedocument"
 MEDIA_TYPES = {
     Format.TXT: "text/plain",
     Format.MD: "text/markdown",
+    Format.HTML: "text/html",
+    Format.CSV: "text/csv",
+    Format.EML: "message/rfc822",
     Format.PDF: "application/pdf",
-    Format.DOCX: "application/vnd.openxmlformats-officedocument.wordprocessingml.document",
+    Format.DOCX: f"{_OFFICE}.wordprocessingml.document",
+    Format.PPTX: f"{_OFFICE}.presentationml.presentation",
+    Format.XLSX: f"{_OFFICE}.spreadsheetml.sheet",
+    Format.ZIP: "application/zip",
+    Format.PNG: "image/png",
+    Format.JPEG: "image/jpeg",
+    Format.TIFF: "image/tiff",
 }
 _EXTENSIONS = {
     ".txt": Format.TXT,
     ".text": Format.TXT,
     ".md": Format.MD,
     ".markdown": Format.MD,
+    ".html": Format.HTML,
+    ".htm": Format.HTML,
+    ".xhtml": Format.HTML,
+    ".csv": Format.CSV,
+    ".tsv": Format.CSV,
+    ".eml": Format.EML,
     ".pdf": Format.PDF,
     ".docx": Format.DOCX,
+    ".pptx": Format.PPTX,
+    ".xlsx": Format.XLSX,
+    ".zip": Format.ZIP,
+    ".png": Format.PNG,
+    ".jpg": Format.JPEG,
+    ".jpeg": Format.JPEG,
+    ".tif": Format.TIFF,
+    ".tiff": Format.TIFF,
 }
-_TEXT = frozenset({Format.TXT, Format.MD})
+# For the `accept` of a file input.
+ACCEPTED_EXTENSIONS = ",".join(_EXTENSIONS)
+_TEXT = frozenset({Format.TXT, Format.MD, Format.HTML, Format.CSV, Format.EML})
+_OFFICE_ZIPS = frozenset({Format.DOCX, Format.PPTX, Format.XLSX})
+_ZIPS = _OFFICE_ZIPS | {Format.ZIP}
 _UNDECLARED = frozenset({"", "application/octet-stream", "binary/octet-stream"})
 _DECLARED = {
-    "application/pdf": frozenset({Format.PDF}),
-    MEDIA_TYPES[Format.DOCX]: frozenset({Format.DOCX}),
+    **{media_type: frozenset({kind}) for kind, media_type in MEDIA_TYPES.items() if kind not in _TEXT},
+    "text/html": frozenset({Format.HTML}),
+    "application/xhtml+xml": frozenset({Format.HTML}),
+    "message/rfc822": frozenset({Format.EML}),
+    # What browsers declare on machines with Excel.
+    "application/vnd.ms-excel": frozenset({Format.CSV}),
     # What browsers without an Office installation declare.
-    "application/zip": frozenset({Format.DOCX}),
-    "application/x-zip-compressed": frozenset({Format.DOCX}),
+    "application/zip": _ZIPS,
+    "application/x-zip-compressed": _ZIPS,
+    "image/jpg": frozenset({Format.JPEG}),
 }
+_MAGIC = (
+    (b"PK\x03\x04", _ZIPS),
+    (b"PK\x05\x06", frozenset({Format.ZIP})),  # an empty one
+    (OLE_MAGIC, _OFFICE_ZIPS),
+    (b"\x89PNG\r\n\x1a\n", frozenset({Format.PNG})),
+    (b"\xff\xd8\xff", frozenset({Format.JPEG})),
+    (b"II*\x00", frozenset({Format.TIFF})),
+    (b"MM\x00*", frozenset({Format.TIFF})),
+)
 
 
 def detect_format(*, name: str, media_type: str, head: bytes) -> Format:
@@ -69,14 +118,13 @@ def format_of_media_type(media_type: str) -> Format:
 def _formats_of_declaration(declared: str) -> frozenset[Format]:
     if declared in _UNDECLARED:
         return frozenset(Format)
-    if declared.startswith("text/"):
+    known = _DECLARED.get(declared)
+    if known is None and declared.startswith("text/"):
         return _TEXT
-    return _DECLARED.get(declared, frozenset())
+    return known or frozenset()
 
 
 def _formats_of_content(head: bytes) -> frozenset[Format]:
-    if PDF_MAGIC in head:
+    if b"%PDF-" in head:
         return frozenset({Format.PDF})
-    if head.startswith((ZIP_MAGIC, OLE_MAGIC)):
-        return frozenset({Format.DOCX})
-    return _TEXT
+    return next((kinds for magic, kinds in _MAGIC if head.startswith(magic)), _TEXT)

@@ -27,6 +27,9 @@ HEAVY = (
     "transformers",
     "pypdfium2",
     "docx",
+    "pptx",
+    "openpyxl",
+    "PIL",
     "openai",
 )
 

@@ -79,7 +79,7 @@ def test_d02_a_part_that_stands_twice_is_refused(tmp_path: Path) -> None:
 
 def test_d03_a_zip_in_a_zip_and_a_million_members_are_refused(tmp_path: Path) -> None:
     inner = zip_of(word__document_xml=b"0" * 1_000_000)
-    assert parse(tmp_path, Format.DOCX, zip_of(**{f"inner{n}.zip": inner for n in range(20)})) == Reason.NOT_DOCX.name
+    assert parse(tmp_path, Format.DOCX, zip_of(**{f"inner{n}.zip": inner for n in range(20)})) == Reason.NOT_OFFICE.name
     members = zip_of(**{f"p{n}": b"" for n in range(20_000)})
     assert parse(tmp_path, Format.DOCX, members) == Reason.TOO_LARGE.name
 
@@ -154,7 +154,7 @@ def test_d06_a_text_or_pdf_that_names_addresses_reaches_no_network(listener: Lis
 @pytest.fixture
 def notes(alice: User, ada: User, monkeypatch: pytest.MonkeyPatch) -> Collection:
     vector = [1.0] + [0.0] * (EMBEDDING_DIMENSIONS - 1)
-    monkeypatch.setattr(processing, "embed_texts", lambda texts: [vector] * len(texts))
+    monkeypatch.setattr(processing, "embed_texts", lambda texts, **_: [vector] * len(texts))
     return services.create_collection(user=ada, slug="notes", name="Notes", groups={"engineering": "editor"})
 
 

@@ -1,4 +1,7 @@
-"""Reading files: one module per format, each with `parse(path) -> Parsed`, run in a child process by `child.py`."""
+"""Reading files: one module per format, each with `parse(path) -> Parsed`, run in a child process by `child.py`.
+
+`reading.py` picks the module, also for files inside files.
+"""
 
 from dataclasses import asdict, dataclass, field
 from enum import StrEnum
@@ -53,14 +56,19 @@ class Reason(StrEnum):
     """Why a file could not be read: the sentence that the uploader reads."""
 
     EMPTY = "The file is empty."
-    NO_TEXT = "No text was found in the file. If it is a scan, run text recognition on it and upload the result."
+    NO_TEXT = "No text was found in the file. If it is a scan, make a sharper one and upload it."
+    OCR_OFF = (
+        "No text was found, and text recognition (OCR) is off here. Run text recognition on the file and upload the "
+        "result, or ask your administrator to install Tesseract."
+    )
     ENCRYPTED = "The file is protected by a password. Remove the password and upload it again."
     DAMAGED = "The file is damaged or incomplete. Open it, save it again and upload the copy."
     NOT_TEXT = "The file does not contain text, although its name says so."
-    NOT_DOCX = (
-        "The file is not a Word document (.docx), although its name says so. Save it as .docx and upload it again."
-    )
-    ENTITIES = "The file declares XML entities, which are not allowed. Save it with a current word processor."
+    NOT_OFFICE = "The file is not the Office document that its name says. Save it as one and upload it again."
+    NO_MEMBERS = "No file in the archive could be read. Upload the files one by one to see why."
+    NESTED = "Archives inside other files are not opened. Unpack it and upload its files."
+    UNKNOWN_TYPE = "Files of this type cannot be read here. Convert it and upload it again."
+    ENTITIES = "The file declares XML entities, which are not allowed. Save it with a current Office program."
     TOO_LARGE = "The file holds more than can be read. Split it into smaller files."
     TOO_SLOW = "Reading the file took too long. Split it into smaller files, or upload it as plain text."
     UNREADABLE = "The file could not be read. Save it again, or as another format, and upload the copy."

@@ -1,6 +1,10 @@
 """Runs a parser in a process of its own: a crash, a bomb or a hang costs one document, not the worker."""
 
+import contextlib
 import json
+import os
+import shutil
+import signal
 import subprocess
 import sys
 import tempfile
@@ -8,10 +12,11 @@ from pathlib import Path
 from typing import Any
 
 import structlog
+from django.conf import settings
 
 from chatapp.retrieval.formats import Format
 from chatapp.retrieval.parsing import Parsed, ParsingError, Reason
-from chatapp.retrieval.parsing.limits import WALL_SECONDS
+from chatapp.retrieval.parsing.limits import OCR_LANGUAGES, TESSERACT, WALL_SECONDS
 
 log = structlog.get_logger(__name__)
 _CHECKOUT = Path(__file__).resolve().parents[3]
@@ -19,26 +24,56 @@ _CHECKOUT = Path(__file__).resolve().parents[3]
 
 def parse_file(path: Path, kind: Format, *, wall_seconds: float = WALL_SECONDS) -> Parsed:
     """`path` is a generated name, never the uploader's. Raises ParsingError."""
-    with tempfile.TemporaryFile() as output, tempfile.TemporaryFile() as errors:
-        try:
-            finished = subprocess.run(
-                [sys.executable, "-m", "chatapp.retrieval.parsing", kind.value, str(path)],
-                stdin=subprocess.DEVNULL,
-                stdout=output,
-                stderr=errors,
-                cwd=_CHECKOUT,
-                env={"PYTHONDONTWRITEBYTECODE": "1", "PYTHONUTF8": "1"},  # no secret of ours reaches a parser
-                timeout=wall_seconds,
-                check=False,
-            )
-        except subprocess.TimeoutExpired:
-            raise ParsingError(Reason.TOO_SLOW) from None
+    with (
+        tempfile.TemporaryFile() as output,
+        tempfile.TemporaryFile() as errors,
+        tempfile.TemporaryDirectory() as scratch,
+    ):
+        code = _run(
+            [sys.executable, "-m", "chatapp.retrieval.parsing", kind.value, str(path)],
+            environment=_environment(scratch),
+            output=output,
+            errors=errors,
+            seconds=wall_seconds,
+        )
         output.seek(0)
-        if finished.returncode == 0:
-            return _result(json.load(output))
         errors.seek(0)
-        log.warning("parser_failed", code=finished.returncode, error=errors.read()[-300:].decode(errors="replace"))
-        raise ParsingError(_reason_of_death(finished.returncode))
+        if error := errors.read()[-300:].decode(errors="replace"):
+            log.warning("parser_failed", code=code, error=error)
+        if code == 0:
+            return _result(json.load(output))
+        raise ParsingError(_reason_of_death(code))
+
+
+def _run(command: list[str], *, environment: dict[str, str], output: Any, errors: Any, seconds: float) -> int:
+    """The exit code. The child leads a group of its own, so that what it started ends with it."""
+    child = subprocess.Popen(
+        command,
+        stdin=subprocess.DEVNULL,
+        stdout=output,
+        stderr=errors,
+        cwd=_CHECKOUT,
+        env=environment,
+        start_new_session=True,
+    )
+    try:
+        return child.wait(seconds)
+    except subprocess.TimeoutExpired:
+        raise ParsingError(Reason.TOO_SLOW) from None
+    finally:
+        with contextlib.suppress(ProcessLookupError, PermissionError):
+            os.killpg(child.pid, signal.SIGKILL)
+        child.wait()
+
+
+def _environment(scratch: str) -> dict[str, str]:
+    """No secret of ours reaches a parser. What it unpacks lies in a folder that goes with it, however it ends."""
+    own = {"PYTHONDONTWRITEBYTECODE": "1", "PYTHONUTF8": "1", "TMPDIR": scratch}
+    tesseract = shutil.which("tesseract") if settings.OCR != "off" else None
+    if tesseract is None:
+        return own
+    data = {name: os.environ[name] for name in ("TESSDATA_PREFIX",) if name in os.environ}
+    return {**own, **data, TESSERACT: tesseract, OCR_LANGUAGES: "+".join(settings.OCR_LANGUAGES)}
 
 
 def _result(answer: dict[str, Any]) -> Parsed:
@@ -49,8 +84,6 @@ def _result(answer: dict[str, Any]) -> Parsed:
 
 def _reason_of_death(code: int) -> Reason:
     """A negative code is the signal that ended the child: the limits on CPU time and output end it by theirs."""
-    import signal
-
     if code in {-signal.SIGXCPU, -signal.SIGKILL, -signal.SIGALRM}:
         return Reason.TOO_SLOW
     return Reason.TOO_LARGE if code == -signal.SIGXFSZ else Reason.UNREADABLE

@@ -12,6 +12,18 @@ MAX_PAGES = 5_000
 # A .docx is a zip: what its directory declares is checked before anything is unpacked.
 ARCHIVE_BYTES = 200 * 1024 * 1024
 ARCHIVE_ENTRIES = 5_000
+MEMBER_BYTES = 48 * 1024 * 1024
+MEMBERS = 500
+MEMBER_DEPTH = 3
+TABLE_COLUMNS = 1_000
+# Text recognition takes a second or two a page; what is left over is said in a note.
+OCR_PAGES = 200
+OCR_SECONDS = 60
+OCR_PAGE_SECONDS = 20
+PICTURE_PIXELS = 100_000_000
+OCR_PIXELS = 25_000_000
+# Variables of the child's environment: the binary, where recognition is on, and its languages.
+TESSERACT, OCR_LANGUAGES = "TESSERACT", "OCR_LANGUAGES"
 
 
 def apply_limits() -> None:

@@ -2,16 +2,18 @@
 
 import re
 from collections import Counter
-from dataclasses import dataclass
 from itertools import groupby
 from pathlib import Path
 
 import pypdfium2
 import pypdfium2.raw as pdfium
 
-from chatapp.retrieval.parsing import Block, BlockKind, Parsed, ParsingError, Reason
+from chatapp.retrieval.parsing import Block, BlockKind, Box, Parsed, ParsingError, Reason, ocr
+from chatapp.retrieval.parsing.budget import current_budget
 from chatapp.retrieval.parsing.cleaning import clean
-from chatapp.retrieval.parsing.limits import MAX_CHARACTERS, MAX_PAGES
+from chatapp.retrieval.parsing.hidden import LeftOut
+from chatapp.retrieval.parsing.pdf_lines import Line, read_lines
+from chatapp.retrieval.parsing.pdf_scans import Scans
 
 _HEADING_SCALE = 1.15
 _HEADING_MAX_CHARACTERS = 120
@@ -21,12 +23,6 @@ _DIGITS = re.compile(r"\d+")
 _SHORT_LINE = 0.7
 
 
-@dataclass(frozen=True, slots=True)
-class _Line:
-    text: str
-    size: float
-
-
 def parse(path: Path) -> Parsed:
     try:
         document = pypdfium2.PdfDocument(path)
@@ -34,16 +30,37 @@ def parse(path: Path) -> Parsed:
         protected = getattr(error, "err_code", None) in {pdfium.FPDF_ERR_PASSWORD, pdfium.FPDF_ERR_SECURITY}
         raise ParsingError(Reason.ENCRYPTED if protected else Reason.DAMAGED) from None
     with document:
-        if len(document) > MAX_PAGES:
-            raise ParsingError(Reason.TOO_LARGE)
+        current_budget().spend_pages(len(document))
         if not _ends_properly(path):
             raise ParsingError(Reason.DAMAGED)
-        pages = _read_pages(document)
+        left_out = LeftOut()
+        pages = _read_pages(document, left_out)
+        scans = Scans(document)
+        blocks = _blocks(pages, scans)
         title = clean(document.get_metadata_value("Title"))
+    if not blocks and not ocr.is_on():
+        raise ParsingError(Reason.OCR_OFF)
+    return Parsed(blocks=blocks, title=title, pages=len(pages), notes=[*left_out.notes(), *scans.notes()])
+
+
+def _read_pages(document: pypdfium2.PdfDocument, left_out: LeftOut) -> list[list[Line]]:
+    pages, length = [], 0
+    for index in range(len(document)):
+        lines = _read_page(document, index, left_out)
+        pages.append(lines)
+        length += sum(len(line.text) for line in lines)
+        if length > current_budget().characters:
+            raise ParsingError(Reason.TOO_LARGE)
+    return pages
+
+
+def _blocks(pages: list[list[Line]], scans: Scans) -> list[Block]:
     body = _body_size(pages)
-    pages = _without_running_lines(pages, body)
-    blocks = [block for number, lines in enumerate(pages, start=1) for block in _page_blocks(lines, number, body)]
-    return Parsed(blocks=blocks, title=title, pages=len(pages))
+    blocks: list[Block] = []
+    for number, lines in enumerate(_without_running_lines(pages, body), start=1):
+        # Judged with headers and footers: a page that has nothing else is no scan.
+        blocks += _page_blocks(lines, number, body) if pages[number - 1] else scans.read(number)
+    return blocks
 
 
 def _ends_properly(path: Path) -> bool:
@@ -53,40 +70,18 @@ def _ends_properly(path: Path) -> bool:
         return b"%%EOF" in file.read()
 
 
-def _read_pages(document: pypdfium2.PdfDocument) -> list[list[_Line]]:
-    pages, length = [], 0
-    for index in range(len(document)):
-        try:
-            page = document[index]
-        except pypdfium2.PdfiumError:
-            raise ParsingError(Reason.DAMAGED) from None
-        lines = _lines(page)
-        page.close()
-        pages.append(lines)
-        length += sum(len(line.text) for line in lines)
-        if length > MAX_CHARACTERS:
-            raise ParsingError(Reason.TOO_LARGE)
-    return pages
-
-
-def _lines(page: pypdfium2.PdfPage) -> list[_Line]:
-    textpage = page.get_textpage()
+def _read_page(document: pypdfium2.PdfDocument, index: int, left_out: LeftOut) -> list[Line]:
     try:
-        # pdfium marks a hyphen at a line's end by U+0002 or U+FFFE: the word goes on.
-        raw = re.sub("[\x02\ufffe]\r?\n?", "", textpage.get_text_range())
-        lines, start = [], 0
-        for line in raw.splitlines(keepends=True):
-            text = clean(line).strip()
-            if text:
-                indent = len(line) - len(line.lstrip())
-                lines.append(_Line(text, round(pdfium.FPDFText_GetFontSize(textpage, start + indent), 1)))
-            start += len(line)
-        return lines
+        page = document[index]
+    except pypdfium2.PdfiumError:
+        raise ParsingError(Reason.DAMAGED) from None
+    try:
+        return read_lines(page, index + 1, left_out)
     finally:
-        textpage.close()
+        page.close()
 
 
-def _body_size(pages: list[list[_Line]]) -> float:
+def _body_size(pages: list[list[Line]]) -> float:
     sizes: Counter[float] = Counter()
     for lines in pages:
         for line in lines:
@@ -94,21 +89,22 @@ def _body_size(pages: list[list[_Line]]) -> float:
     return sizes.most_common(1)[0][0] if sizes else 0.0
 
 
-def _page_blocks(lines: list[_Line], page: int, body: float) -> list[Block]:
-    def heading_size(line: _Line) -> float:
+def _page_blocks(lines: list[Line], page: int, body: float) -> list[Block]:
+    def heading_size(line: Line) -> float:
         return line.size if _is_large(line, body) and len(line.text) <= _HEADING_MAX_CHARACTERS else 0.0
 
     blocks = []
     for size, group in groupby(lines, key=heading_size):
-        texts = [line.text for line in group]
         if size:
-            blocks.append(Block(BlockKind.HEADING, " ".join(texts), level=_level(size / body), page=page))
+            text, boxes = _flow(list(group), " ")
+            blocks.append(Block(BlockKind.HEADING, text, level=_level(size / body), page=page, boxes=boxes))
         else:
-            blocks.extend(Block(BlockKind.TEXT, text, page=page) for text in _paragraphs(texts))
+            for text, boxes in _paragraphs(list(group)):
+                blocks.append(Block(BlockKind.TEXT, text, page=page, boxes=boxes))
     return blocks
 
 
-def _is_large(line: _Line, body: float) -> bool:
+def _is_large(line: Line, body: float) -> bool:
     return body > 0 and line.size >= body * _HEADING_SCALE
 
 
@@ -116,33 +112,45 @@ def _level(scale: float) -> int:
     return 1 if scale >= 1.6 else 2 if scale >= 1.3 else 3
 
 
-def _paragraphs(lines: list[str]) -> list[str]:
+def _paragraphs(lines: list[Line]) -> list[tuple[str, list[Box]]]:
     """Full lines flow together; rows of a table, which are short lines after short lines, stay lines."""
-    widest = max(map(len, lines))
-    paragraphs: list[str] = []
+    widest = max(len(line.text) for line in lines)
+    paragraphs: list[tuple[list[Line], str]] = []
     held = ""
     for line in lines:
-        is_short = len(line) < _SHORT_LINE * widest
-        if not held or _BULLET.match(line):
-            paragraphs.append(line)
+        is_short = len(line.text) < _SHORT_LINE * widest
+        group, separator = paragraphs[-1] if paragraphs else ([], "")
+        if not held or _BULLET.match(line.text):
+            paragraphs.append(([line], " "))
         elif len(held) >= _SHORT_LINE * widest:
-            paragraphs[-1] += " " + line
-        elif is_short and paragraphs[-1].rpartition("\n")[2] == held and not held.endswith((".", "!", "?")):
-            paragraphs[-1] += "\n" + line
+            group.append(line)
+        elif is_short and (len(group) == 1 or separator == "\n") and not held.endswith((".", "!", "?")):
+            paragraphs[-1] = ([*group, line], "\n")
         else:
-            paragraphs.append(line)
-        held = line
-    return paragraphs
+            paragraphs.append(([line], " "))
+        held = line.text
+    return [_flow(group, separator) for group, separator in paragraphs]
 
 
-def _without_running_lines(pages: list[list[_Line]], body: float) -> list[list[_Line]]:
+def _flow(lines: list[Line], separator: str) -> tuple[str, list[Box]]:
+    """One text; what separates two lines counts with the first."""
+    boxes = [box for line in lines for box in [*map(list, line.boxes[:-1]), _widened(line.boxes[-1], len(separator))]]
+    boxes[-1][-1] -= len(separator)
+    return separator.join(line.text for line in lines), boxes
+
+
+def _widened(box: Box, by: int) -> Box:
+    return [*box[:-1], box[-1] + by]
+
+
+def _without_running_lines(pages: list[list[Line]], body: float) -> list[list[Line]]:
     """Without headers and footers: small first or last lines that most pages share but for their numbers."""
     edges: Counter[str] = Counter()
     for lines in pages:
         edges.update({_DIGITS.sub("#", line.text) for line in (*lines[:1], *lines[-1:]) if not _is_large(line, body)})
     running = {text for text, count in edges.items() if count > max(1, len(pages) / 2)}
 
-    def strip(lines: list[_Line]) -> list[_Line]:
+    def strip(lines: list[Line]) -> list[Line]:
         first = 1 if lines and _DIGITS.sub("#", lines[0].text) in running else 0
         last = -1 if len(lines) > first and _DIGITS.sub("#", lines[-1].text) in running else None
         return lines[first:last]

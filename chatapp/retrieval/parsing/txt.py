@@ -11,7 +11,12 @@ _HEADING_MAX_CHARACTERS = 120
 
 
 def parse(path: Path) -> Parsed:
-    paragraphs = (paragraph.strip("\n") for paragraph in clean(decode(path.read_bytes())).split("\n\n"))
+    return parse_text(clean(decode(path.read_bytes())))
+
+
+def parse_text(text: str) -> Parsed:
+    """Of clean text."""
+    paragraphs = (paragraph.strip("\n") for paragraph in text.split("\n\n"))
     return Parsed(blocks=[block for paragraph in paragraphs if paragraph.strip() for block in _blocks(paragraph)])
 
 

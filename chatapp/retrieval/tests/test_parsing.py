@@ -142,7 +142,7 @@ def test_d10_c15_hidden_text_of_word_is_not_read(parse: Parse) -> None:
         (Format.PDF, b"%PDF-1.7\nnothing", Reason.DAMAGED),
         (Format.DOCX, b"PK\x03\x04 nothing", Reason.DAMAGED),
         (Format.DOCX, OLE_MAGIC + b"\x00" * 600, Reason.ENCRYPTED),
-        (Format.DOCX, zip_of(readme=b"a zip, no document"), Reason.NOT_DOCX),
+        (Format.DOCX, zip_of(readme=b"a zip, no document"), Reason.NOT_OFFICE),
     ],
 )
 def test_bad_files_fail_with_their_reason(parse: Parse, kind: Format, data: bytes, reason: Reason) -> None:
