@@ -31,8 +31,10 @@ TASKS = {
         "chatapp.retrieval.tasks.evaluate",
         "chatapp.retrieval.tasks.process_documents",
         "chatapp.retrieval.tasks.purge_collections",
+        "chatapp.retrieval.tasks.sweep_connectors",
         "chatapp.retrieval.tasks.sweep_documents",
         "chatapp.retrieval.tasks.sweep_evaluations",
+        "chatapp.retrieval.tasks.sync_connector",
         "chatapp.retrieval.tasks.tend_index",
         "chatapp.retrieval.tasks.tend_indexes",
     ),
@@ -150,6 +152,11 @@ def configure() -> None:
                 "task": "chatapp.retrieval.tasks.tend_indexes",
                 "schedule": 10.0,
                 "options": {"expires": 9},
+            },
+            "sweep-connectors": {
+                "task": "chatapp.retrieval.tasks.sweep_connectors",
+                "schedule": 10.0,
+                "options": {"expires": 20},
             },
             "sweep-documents": {
                 "task": "chatapp.retrieval.tasks.sweep_documents",

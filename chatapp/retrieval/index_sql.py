@@ -21,7 +21,24 @@ FROM (
     WHERE id = ANY(%(chunks)s)
 ) AS passages
 """
+# Before the vectors go: another index may be filling with one of these passages, which holds its entry meanwhile.
+LOCK_ENTRIES = "SELECT FROM retrieval_searchentry WHERE chunk_id = ANY(%(chunks)s) ORDER BY chunk_id FOR UPDATE"
 DELETE_ENTRIES = "DELETE FROM retrieval_searchentry WHERE chunk_id = ANY(%(chunks)s)"
+
+# What an old version said, as people have edited it, for the version that brings it back.
+COPY_PASSAGES = """
+INSERT INTO retrieval_chunk (
+    id, version_id, collection_id, ordinal, section, overlap, page, boxes, heading, text, original_text, is_disabled,
+    quarantine
+)
+SELECT
+    gen_random_uuid(), %(target)s, collection_id, ordinal, section, overlap, page, boxes, heading, text, original_text,
+    is_disabled, quarantine
+FROM retrieval_chunk
+WHERE version_id = %(source)s
+"""
+
+LOCK_SERVING = "SELECT id FROM retrieval_embeddingindex WHERE state = 'serving' FOR SHARE"
 
 PUBLISH_STAGED = """
 INSERT INTO retrieval_embedding (index_id, chunk_id, collection_id, vector)

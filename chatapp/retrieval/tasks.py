@@ -1,5 +1,6 @@
 """Celery's side: load by id, call one function. Heavy packages load in the functions that are called."""
 
+import time
 from uuid import UUID
 
 from chatapp.celery import app
@@ -39,6 +40,20 @@ def evaluate(evaluation_id: str) -> None:
 def sweep_evaluations() -> None:
     for evaluation_id in services.sweep_evaluations():
         evaluate.apply_async((str(evaluation_id),), expires=15)
+
+
+@app.task(expires=3600)
+def sync_connector(run_id: str) -> None:
+    """One slice; the next message is the next slice, so that other work comes between."""
+    if services.run_sync(run_id=UUID(run_id)):
+        sync_connector.delay(run_id)
+
+
+@app.task(expires=20)
+def sweep_connectors() -> None:
+    services.purge_connectors(until=time.monotonic() + services.SLICE_SECONDS)
+    for run_id in services.sweep_runs():
+        sync_connector.apply_async((str(run_id),), expires=10)
 
 
 @app.task(expires=LOOKUP_SECONDS, ignore_result=False)

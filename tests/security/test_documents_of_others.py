@@ -26,7 +26,11 @@ ASKED: dict[str, Any] = {"model": "scripted", "messages": [{"role": "user", "con
 # Ways that hand out what a document says, or act on it: each is walked below.
 PAGES = {
     "knowledge/collections/<slug:slug>/",
+    "knowledge/collections/<slug:slug>/access/",
+    "knowledge/collections/<slug:slug>/delete/",
     "knowledge/collections/<slug:slug>/documents/",
+    "knowledge/collections/<slug:slug>/files/",
+    "knowledge/collections/<slug:slug>/settings/",
     "knowledge/documents/<uuid:document_id>/",
     "knowledge/documents/<uuid:document_id>/retry/",
     "knowledge/documents/<uuid:document_id>/delete/",
@@ -48,7 +52,7 @@ ApiOf = Callable[[User], Client]
 @pytest.fixture(autouse=True)
 def quick_embedder(monkeypatch: pytest.MonkeyPatch) -> None:
     vector = [1.0] + [0.0] * (EMBEDDING_DIMENSIONS - 1)
-    monkeypatch.setattr(processing, "embed_texts", lambda texts: [vector] * len(texts))
+    monkeypatch.setattr(processing, "embed_texts", lambda texts, **_: [vector] * len(texts))
     monkeypatch.setattr(search, "close_old_connections", lambda: None)  # the test's own transaction is in it
 
 

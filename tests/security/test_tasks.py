@@ -56,7 +56,7 @@ FOR_NOBODY = {
     "chatapp.privacy.tasks.run_retention": "Follows the rules of the company.",
     "chatapp.privacy.tasks.sweep_exports": "Says which archives wait; making one looks at the account.",
     "chatapp.retrieval.tasks.embed": "Makes vectors of the text that it is given and reads nothing.",
-    "chatapp.retrieval.tasks.process_documents": "Reads files that their collections have taken; each search asks rights.",
+    "chatapp.retrieval.tasks.process_documents": "Reads files that collections have taken; each search asks rights.",
     "chatapp.retrieval.tasks.purge_collections": "Removes what an owner deleted, which nobody sees any more.",
     "chatapp.retrieval.tasks.sweep_documents": "Says which documents wait.",
     "chatapp.retrieval.tasks.sweep_evaluations": "Says which runs wait; each slice looks at who began it.",

@@ -3,6 +3,14 @@
 from chatapp.retrieval.services.collection_removal import delete_collection, purge_collections
 from chatapp.retrieval.services.collection_settings import PASSAGE_CHARACTERS, set_access, update_collection
 from chatapp.retrieval.services.collections import create_collection
+from chatapp.retrieval.services.connectors import (
+    cancel_sync,
+    change_connector,
+    create_connector,
+    delete_connector,
+    pause_connector,
+    start_sync,
+)
 from chatapp.retrieval.services.documents import (
     Refusal,
     delete_document,
@@ -35,19 +43,27 @@ from chatapp.retrieval.services.indexes import (
 from chatapp.retrieval.services.passages import disable_passage, edit_passage, enable_passage, release_passage
 from chatapp.retrieval.services.processing import process_document, process_next, sweep_documents
 from chatapp.retrieval.services.support import record_support
+from chatapp.retrieval.services.sync_removal import purge_connectors
+from chatapp.retrieval.services.sync_runs import sweep_runs
+from chatapp.retrieval.services.syncing import SLICE_SECONDS, run_sync
 from chatapp.retrieval.services.versions import add_version, delete_file_on_commit, restore_version
 
 __all__ = [
     "PASSAGE_CHARACTERS",
+    "SLICE_SECONDS",
     "Refusal",
     "abort_index",
     "add_golden_question",
     "add_version",
     "cancel_evaluation",
+    "cancel_sync",
+    "change_connector",
     "change_golden_question",
     "continue_evaluation",
     "create_collection",
+    "create_connector",
     "delete_collection",
+    "delete_connector",
     "delete_document",
     "delete_file_on_commit",
     "delete_golden_question",
@@ -57,10 +73,12 @@ __all__ = [
     "enable_passage",
     "import_golden_questions",
     "list_index_work",
+    "pause_connector",
     "pause_index",
     "process_document",
     "process_next",
     "purge_collections",
+    "purge_connectors",
     "record_support",
     "release_passage",
     "restore_version",
@@ -68,11 +86,14 @@ __all__ = [
     "retry_document",
     "roll_back_index",
     "run_evaluation",
+    "run_sync",
     "set_access",
     "start_index",
+    "start_sync",
     "swap_index",
     "sweep_documents",
     "sweep_evaluations",
+    "sweep_runs",
     "tend_index",
     "update_collection",
     "upload_document",

@@ -4,15 +4,19 @@ from collections.abc import Sequence
 from uuid import UUID
 
 from django.db import connection
+from django.db.models import Exists, OuterRef, QuerySet
 
 from chatapp.retrieval.index_sql import (
+    COPY_PASSAGES,
     DELETE_EMBEDDINGS,
     DELETE_ENTRIES,
     DELETE_STAGED,
     INSERT_ENTRIES,
+    LOCK_ENTRIES,
+    LOCK_SERVING,
     PUBLISH_STAGED,
 )
-from chatapp.retrieval.models import EmbeddingIndex, IndexState, StagedEmbedding
+from chatapp.retrieval.models import Chunk, DocumentVersion, Embedding, EmbeddingIndex, IndexState, StagedEmbedding
 from chatapp.retrieval.selectors import get_serving_index
 
 # Made by a migration, with its HNSW index; made again only where a database was emptied.
@@ -22,6 +26,37 @@ FIRST_INDEX = {"model": "all-MiniLM-L6-v2", "dimensions": 384, "state": IndexSta
 
 def ensure_serving_index() -> EmbeddingIndex:
     return get_serving_index() or EmbeddingIndex.objects.get_or_create(pk=FIRST_INDEX_ID, defaults=FIRST_INDEX)[0]
+
+
+def lock_serving_index() -> EmbeddingIndex | None:
+    """Another index cannot take over until the transaction ends. None when one has just done so."""
+    with connection.cursor() as cursor:
+        cursor.execute(LOCK_SERVING)
+        row = cursor.fetchone()
+    return EmbeddingIndex.objects.get(pk=row[0]) if row else None
+
+
+def list_unembedded(version: DocumentVersion, index: EmbeddingIndex) -> QuerySet[Chunk]:
+    """Passages that search is to find and that have no vector of this index, staged or published."""
+    staged = StagedEmbedding.objects.filter(chunk=OuterRef("pk"), index=index)
+    published = Embedding.objects.filter(chunk=OuterRef("pk"), index=index)
+    return _findable(version).filter(~Exists(staged), ~Exists(published))
+
+
+def list_unpublished(version: DocumentVersion) -> QuerySet[Chunk]:
+    return _findable(version).filter(entry=None)
+
+
+def _findable(version: DocumentVersion) -> QuerySet[Chunk]:
+    return Chunk.objects.filter(version=version, is_disabled=False, quarantine="")
+
+
+def copy_passages(source: DocumentVersion, target: DocumentVersion) -> None:
+    """What `source` says becomes what `target` says; nobody finds it before it is published."""
+    with connection.cursor() as cursor:
+        cursor.execute(COPY_PASSAGES, {"source": source.pk, "target": target.pk})
+    target.passages, target.pages, target.notes = source.passages, source.pages, source.notes
+    target.save(update_fields=["passages", "pages", "notes"])
 
 
 def stage_embeddings(*, index_id: int, vectors: Sequence[tuple[UUID, list[float]]]) -> None:
@@ -45,6 +80,7 @@ def publish_passages(chunks: Sequence[UUID]) -> None:
 
 def withdraw_passages(chunks: Sequence[UUID]) -> None:
     """From now on search finds none of these passages."""
+    _run(LOCK_ENTRIES, chunks)
     _run(DELETE_STAGED, chunks)
     _run(DELETE_EMBEDDINGS, chunks)
     _run(DELETE_ENTRIES, chunks)

@@ -11,11 +11,13 @@ from django.db import transaction
 from django.template.defaultfilters import filesizeformat
 
 from chatapp.accounts.models import User
+from chatapp.accounts.permissions import require
 from chatapp.accounts.services import record_event
 from chatapp.errors import ChatappError
 from chatapp.retrieval.formats import HEAD_BYTES, MEDIA_TYPES, detect_format
 from chatapp.retrieval.models import Collection, Document, DocumentStatus, DocumentVersion
 from chatapp.retrieval.names import clean_path
+from chatapp.retrieval.services.indexing import copy_passages
 from chatapp.retrieval.services.queue import queue_document
 
 
@@ -31,8 +33,9 @@ def add_version(
     """Store a file and queue its processing; the same name in the same collection becomes the next version.
 
     Asks no right: that is the caller's part. The same bytes as the newest version change nothing (False), except
-    that a failed document is tried again. Raises ChatappError: "file_type", "file_too_large", "collection_full",
-    "storage_unavailable".
+    that a failed document is tried again. A connector never replaces what was uploaded by hand or by another one,
+    nor the other way round. Raises ChatappError: "file_type", "file_too_large", "collection_full", "name_taken",
+    "document_synced", "storage_unavailable".
     """
     if (file.size or 0) > settings.UPLOAD_MAX_BYTES:
         raise ChatappError("file_too_large", limit=filesizeformat(settings.UPLOAD_MAX_BYTES))
@@ -49,6 +52,45 @@ def add_version(
     except BaseException:
         _discard(version)
         raise
+
+
+@transaction.atomic
+def restore_version(*, user: User, version: DocumentVersion) -> DocumentVersion:
+    """An old version's passages, as people have edited them, become the newest version.
+
+    It is found once a worker has embedded them. Raises ChatappError: forbidden, not_found.
+    """
+    require(user, "retrieval.restore_version", version.document)
+    document = Document.objects.select_for_update().filter(pk=version.document_id).first()
+    # Locked, so that retention does not delete its file meanwhile.
+    source = DocumentVersion.objects.select_for_update().filter(pk=version.pk).first()
+    if document is None or source is None:
+        raise ChatappError("not_found")
+    newest = document.versions.order_by("-number")[0]
+    if source == newest and document.current_id == source.pk:
+        return source
+    restored = make_next_version(document, source=source, actor=user)
+    if source.passages is not None:
+        copy_passages(source, restored)
+    queue_document(document, party=user.pk)
+    detail: dict[str, object] = {"version": restored.number, "restored": source.number}
+    record_event(actor=user, action="document.restored", obj=document, detail=detail)
+    return restored
+
+
+def make_next_version(document: Document, *, source: DocumentVersion, actor: User) -> DocumentVersion:
+    """Of the same bytes: both share the file in the storage. The caller holds the document's lock."""
+    newest = document.versions.order_by("-number")[0]
+    return DocumentVersion.objects.create(
+        document=document,
+        number=newest.number + 1,
+        file=source.file.name,
+        media_type=source.media_type,
+        size=source.size,
+        sha256=source.sha256,
+        restored_from=source,
+        created_by=actor,
+    )
 
 
 def delete_unused_file(key: str) -> None:
@@ -74,6 +116,8 @@ def _store(
     if Collection.objects.select_for_update().filter(pk=collection.pk, deleted_at=None).first() is None:
         raise ChatappError("not_found")
     document = Document.objects.select_for_update().filter(collection=collection, name=name).first()
+    if document and document.connector_id != connector_id:
+        raise ChatappError("name_taken" if connector_id else "document_synced", name=name)
     newest = document.versions.order_by("-number").first() if document else None
     if document and newest and newest.sha256 == version.sha256:
         failed = document.status == DocumentStatus.FAILED

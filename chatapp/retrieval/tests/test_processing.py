@@ -10,22 +10,27 @@ from django.db.models.functions import Now
 
 from chatapp.retrieval import services
 from chatapp.retrieval.embedding import EMBEDDING_DIMENSIONS, EmbeddingError, check_vectors
-from chatapp.retrieval.models import Chunk, Document, DocumentStatus
+from chatapp.retrieval.models import Chunk, Document, DocumentStatus, SearchEntry
 from chatapp.retrieval.parsing import Reason
-from chatapp.retrieval.services import processing
+from chatapp.retrieval.services import processing, queue
 from chatapp.retrieval.tests.conftest import People, Upload, make_pdf
 
 LONG = "\n\n".join(f"Paragraph {number}. " + "The pump keeps the pressure. " * 20 for number in range(80)).encode()
 
 
-def embedder(before: Callable[[], None] = lambda: None) -> Callable[[Sequence[str]], list[list[float]]]:
+def embedder(before: Callable[[], None] = lambda: None) -> Callable[..., list[list[float]]]:
     """An embedding model of another maker: unit vectors at once, after `before` has run."""
 
-    def embed(texts: Sequence[str]) -> list[list[float]]:
+    def embed(texts: Sequence[str], **_: str) -> list[list[float]]:
         before()
         return [[1.0] + [0.0] * (EMBEDDING_DIMENSIONS - 1)] * len(texts)
 
     return embed
+
+
+def searchable() -> list[str]:
+    found = SearchEntry.objects.order_by("chunk__version__number", "chunk__ordinal")
+    return list(found.values_list("chunk__text", flat=True))
 
 
 @pytest.mark.model
@@ -111,7 +116,7 @@ def test_a20_a_version_uploaded_meanwhile_wins(upload: Upload, monkeypatch: pyte
     document.refresh_from_db()
     assert (document.status, document.current) == (DocumentStatus.WAITING, None)
     services.process_document(document_id=document.pk)
-    assert [chunk.text for chunk in Chunk.objects.all()] == ["New."]
+    assert searchable() == ["New."]
 
 
 def test_a20_the_old_version_serves_until_the_new_one_is_whole(upload: Upload, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -122,31 +127,31 @@ def test_a20_the_old_version_serves_until_the_new_one_is_whole(upload: Upload, m
 
 
 def test_without_embedder_the_document_waits(upload: Upload, monkeypatch: pytest.MonkeyPatch) -> None:
-    def down(_: Sequence[str]) -> list[list[float]]:
+    def down(*_: object, **__: object) -> list[list[float]]:
         raise EmbeddingError
 
     monkeypatch.setattr(processing, "embed_texts", down)
     document = upload("a.txt", b"One.")
     assert (document.status, document.attempts) == (DocumentStatus.WAITING, 0)
     assert "tried again" in document.error
-    assert services.sweep_documents() == []
-    Document.objects.update(lease_until=Now() - processing.RETRY_AFTER)
-    assert services.sweep_documents() == [document.pk]
+    assert services.sweep_documents() == 0
+    Document.objects.update(lease_until=Now() - queue.RETRY_AFTER)
+    assert services.sweep_documents() == 1
 
 
 def test_d04_a_document_that_ends_its_workers_is_given_up(upload: Upload) -> None:
     document = upload("a.txt", b"One.", process=False)
-    expired = {"status": DocumentStatus.PROCESSING, "lease": uuid4(), "lease_until": Now() - processing.LEASE}
+    expired = {"status": DocumentStatus.PROCESSING, "lease": uuid4(), "lease_until": Now() - queue.LEASE}
     Document.objects.update(**expired, attempts=1)
-    assert services.sweep_documents() == [document.pk]
+    assert services.sweep_documents() == 1
     Document.objects.update(**expired, attempts=F("attempts") + 1)
-    assert services.sweep_documents() == []
+    assert services.sweep_documents() == 0
     document.refresh_from_db()
     assert (document.status, document.error) == (DocumentStatus.FAILED, Reason.UNREADABLE.value)
 
 
 def test_an_unexpected_error_is_tried_twice(upload: Upload, monkeypatch: pytest.MonkeyPatch) -> None:
-    def broken(_: Sequence[str]) -> list[list[float]]:
+    def broken(*_: object, **__: object) -> list[list[float]]:
         raise ZeroDivisionError("secret detail")
 
     monkeypatch.setattr(processing, "embed_texts", broken)
