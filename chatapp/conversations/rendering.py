@@ -84,6 +84,8 @@ def _place(place: QueuePlace) -> str:
 def is_shown(turn: Turn, *, text: str, html: str) -> bool:
     """Whether the HTML, which is the text as it was rendered while the answer ran, is the body of the ended answer."""
     as_streamed = turn.text == text and cites_only(text, {source.n for source in turn.sources})
+    if turn.message.weak_citations:  # Known at the end only.
+        return False
     return as_streamed or html == render_body(turn)
 
 
@@ -91,7 +93,8 @@ def render_body(turn: Turn) -> SafeString:
     # A live answer cites sources that are stored a moment later: link every number until the end is known.
     is_live = turn.generation is not None and turn.generation.is_live
     known = None if is_live else {source.n for source in turn.sources}
-    html = render_markdown(turn.text, message_id=turn.message.id, sources=known)
+    weak = () if is_live else turn.message.weak_citations
+    html = render_markdown(turn.text, message_id=turn.message.id, sources=known, weak=weak)
     return mark_safe(html)  # noqa: S308 -- render_markdown sanitises
 
 

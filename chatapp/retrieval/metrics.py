@@ -12,3 +12,6 @@ INGESTION_DOCUMENTS = Counter("chatapp_ingestion_documents", "Documents that end
 QUERY_CACHE = Counter(
     "chatapp_query_embeddings", "Vectors of queries: `hit` when the cache had it, `miss` when it was made.", ["result"]
 )
+CITED_SENTENCES = Counter(
+    "chatapp_cited_sentences", "Sentences that cite a passage: `supported` by it, or `weak`.", ["support"]
+)

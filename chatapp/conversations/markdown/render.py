@@ -1,6 +1,6 @@
 """Text to top-level blocks to HTML. Each block is rendered alone, so a stream can emit it once it has closed."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlsplit
@@ -13,7 +13,7 @@ from markdown_it.rules_core import StateCore
 from markdown_it.token import Token
 from markdown_it.utils import EnvType, OptionsDict
 
-from chatapp.conversations.markdown.citations import citation_plugin
+from chatapp.conversations.markdown.citations import citation_plugin, mark_weak, unmark
 from chatapp.conversations.markdown.code import render_code
 from chatapp.conversations.markdown.formulas import formula_plugin
 from chatapp.conversations.markdown.sanitize import sanitize
@@ -106,9 +106,9 @@ def _make_parser() -> MarkdownIt:
 _parser = _make_parser()
 
 
-def normalize(text: str) -> str:
+def normalize(text: str, *, weak: Iterable[int] = ()) -> str:
     """One kind of line end, so that line numbers mean the same to the parser and to the stream; nothing unseen."""
-    return without_smuggled(text.replace("\r", ""))
+    return without_smuggled(mark_weak(text, weak).replace("\r", ""))
 
 
 def make_env(message_id: UUID | str, sources: Collection[int] | None = None) -> dict[str, Any]:
@@ -135,7 +135,13 @@ def render_block(block: Block, env: dict[str, Any]) -> str:
     return sanitize(_parser.renderer.render(block.tokens, _parser.options, env))
 
 
-def render_markdown(text: str, *, message_id: UUID | str, sources: Collection[int] | None = None) -> str:
-    """Safe HTML. `[n]` links to `#source-<message_id>-<n>`: for every n, or only for those in `sources` when given."""
+def render_markdown(
+    text: str, *, message_id: UUID | str, sources: Collection[int] | None = None, weak: Iterable[int] = ()
+) -> str:
+    """Safe HTML. `[n]` links to `#source-<message_id>-<n>`: for every n, or only for those in `sources` when given.
+
+    At the offsets `weak` the text has citations that are to be told from the others.
+    """
     env = make_env(message_id, sources)
-    return "".join(render_block(block, env) for block in parse_blocks(normalize(text), env))
+    blocks = parse_blocks(normalize(text, weak=weak), env)
+    return unmark("".join(render_block(block, env) for block in blocks))

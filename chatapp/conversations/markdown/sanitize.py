@@ -26,7 +26,7 @@ _cleaner = nh3.Cleaner(
         "mspace": {"width", "linebreak"},
     },
     allowed_classes={
-        "a": {"citation"},
+        "a": {"citation", "citation-weak"},
         "div": {"code-block", "code-head", "table-box", "math", "block", "inline"},
         "pre": {"code"},
         "span": {"bracket", "math", "inline"} | {name for name in STANDARD_TYPES.values() if name},

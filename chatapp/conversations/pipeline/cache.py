@@ -27,6 +27,7 @@ class CachedText:
 
     text: str
     cited: frozenset[int]
+    weak_citations: tuple[int, ...]
     prompt_tokens: int
     completion_tokens: int
 
@@ -82,6 +83,7 @@ def find_cached(generation: Generation, key: str) -> CachedText | None:
     return CachedText(
         text=found.message.text,
         cited=frozenset(source.n for source in found.message.sources.all() if source.cited),
+        weak_citations=tuple(found.message.weak_citations),
         prompt_tokens=found.message.generation.prompt_tokens,
         completion_tokens=found.message.generation.completion_tokens,
     )

@@ -18,8 +18,9 @@ from chatapp.inference.engine import Stream
 from chatapp.inference.engine.sampling import is_constrained
 from chatapp.inference.models import Provider
 from chatapp.moderation.policy import SAFE_TEXT, OutputGuard, PolicySet
-from chatapp.retrieval.citations import cite_sentences
+from chatapp.retrieval.citations import CitationStream
 from chatapp.retrieval.embedding import EmbeddingError
+from chatapp.retrieval.support import count_support, find_weak
 
 SCRIPT_MAX_TOKENS = 100_000
 log = structlog.get_logger(__name__)
@@ -57,12 +58,14 @@ def write_answer(reply: Reply, model_for: ModelSource, *, history: History, poli
     scope = str(generation.user_id)
     stream = cached.replay() if cached else model.chat(prompt.messages, cache_scope=scope, **request)
     guard = policies.output_guard()
-    _relay(reply, stream, guard)
-    finished = _finished(reply, stream, guard)
     # The marker of a source would break JSON, and an array of numbers looks like one.
-    if finished.status != Status.COMPLETE or is_constrained(request["sampling"]):
-        return finished
-    return replace(finished, cited=cached.cited) if cached else _cited(reply, finished)
+    is_plain = cached is None and not is_constrained(request["sampling"])
+    citer = CitationStream(reply.passages, question=_question_of(generation)) if is_plain else None
+    _relay(reply, stream, guard, citer)
+    finished = _finished(reply, stream, guard)
+    if cached and finished.status == Status.COMPLETE:
+        return replace(finished, cited=cached.cited, weak_citations=cached.weak_citations)
+    return _cited(reply, citer, finished) if citer else finished
 
 
 def is_scripted(generation: Generation) -> bool:
@@ -76,15 +79,26 @@ def _token_cap(generation: Generation) -> int:
     return generation.max_tokens
 
 
-def _relay(reply: Reply, stream: Stream, guard: OutputGuard) -> None:
-    """Moves text from the engine to the page until either has had enough."""
+def _relay(reply: Reply, stream: Stream, guard: OutputGuard, citer: CitationStream | None) -> None:
+    """Moves text from the engine to the page until either has had enough; sentences get their citations on the way."""
     for piece in reply.pieces(stream):
-        reply.show(guard.feed(piece))
+        _show(reply, citer, guard.feed(piece))
         if guard.blocked:
             stream.cancel()
             return
     if not reply.stopped:
-        reply.show(guard.finish())
+        _show(reply, citer, guard.finish())
+        if citer and not guard.blocked:
+            with reply.working():
+                reply.show(citer.finish())
+
+
+def _show(reply: Reply, citer: CitationStream | None, cleared: str) -> None:
+    if citer is None or not cleared:
+        reply.show(cleared)
+        return
+    with reply.working():
+        reply.show(citer.feed(cleared))
 
 
 def _finished(reply: Reply, stream: Stream, guard: OutputGuard) -> FinishedAnswer:
@@ -108,15 +122,21 @@ def _finished(reply: Reply, stream: Stream, guard: OutputGuard) -> FinishedAnswe
     return so_far
 
 
-def _cited(reply: Reply, so_far: FinishedAnswer) -> FinishedAnswer:
+def _cited(reply: Reply, citer: CitationStream, so_far: FinishedAnswer) -> FinishedAnswer:
+    """With what the text cites, and which citations the passages do not bear out. A withheld answer cites nothing."""
+    if so_far.status not in {Status.COMPLETE, Status.STOPPED} or not citer.claims:
+        return so_far
     reply.renew()
     try:
         with reply.working():
-            answer = cite_sentences(reply.text, reply.passages, question=_question_of(reply.generation))
+            weak = find_weak(citer.claims, reply.passages, question=_question_of(reply.generation))
     except EmbeddingError as error:
-        log.warning("citing_failed", generation=str(reply.generation.id), reason=str(error))
-        return so_far
-    return replace(so_far, text=answer.text, cited=answer.cited)
+        log.warning("support_not_checked", generation=str(reply.generation.id), reason=str(error))
+        return replace(so_far, cited=citer.cited)
+    count_support(citer.claims, weak)
+    # The preface stands before what was cited.
+    offset = len(reply.text) - citer.written
+    return replace(so_far, cited=citer.cited, weak_citations=tuple(claim.at + offset for claim in weak))
 
 
 def _question_of(generation: Generation) -> str:

@@ -24,7 +24,10 @@ from chatapp.retrieval.search import Passage
 
 @dataclass(frozen=True, kw_only=True)
 class FinishedAnswer:
-    """How an answer ended. `original` is what a policy took away; `cited` are numbers of sources."""
+    """How an answer ended. `original` is what a policy took away; `cited` are numbers of sources.
+
+    `weak_citations` are the offsets in the text of those that the source does not bear out.
+    """
 
     status: Status
     text: str
@@ -33,6 +36,7 @@ class FinishedAnswer:
     original: str = ""
     findings: Sequence[Finding] = ()
     cited: frozenset[int] = frozenset()
+    weak_citations: tuple[int, ...] = ()
     prompt_tokens: int = 0
     completion_tokens: int = 0
     first_token_at: datetime | None = None
@@ -115,7 +119,9 @@ def finish_generation(generation: Generation, finished: FinishedAnswer) -> bool:
         )
         if not committed:
             return False
-        Message.objects.filter(id=generation.message_id).update(text=finished.text)
+        Message.objects.filter(id=generation.message_id).update(
+            text=finished.text, weak_citations=list(finished.weak_citations)
+        )
         Source.objects.filter(message_id=generation.message_id, n__in=finished.cited).update(cited=True)
         record_exchange(generation, answer=finished.text, original=finished.original, findings=finished.findings)
     return True

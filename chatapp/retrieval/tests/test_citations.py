@@ -114,9 +114,7 @@ def test_lists_tables_and_code_survive() -> None:
     ],
 )
 def test_own_markers_are_checked(monkeypatch: pytest.MonkeyPatch, answer: str, text: str, cited: set[int]) -> None:
-    monkeypatch.setattr(citations, "_source_of", lambda *_: None)
-    monkeypatch.setattr(citations, "_evidence", lambda _: None)
-    monkeypatch.setattr(citations, "embed_texts", lambda texts: [[0.0]] * len(texts))
+    monkeypatch.setattr(citations, "find_source", lambda *_: None)
     result = cite_sentences(answer, GIVEN)
     assert (result.text, set(result.cited)) == (text, cited)
 
