@@ -42,6 +42,7 @@ from chatapp.retrieval.services.indexes import (
 )
 from chatapp.retrieval.services.passages import disable_passage, edit_passage, enable_passage, release_passage
 from chatapp.retrieval.services.processing import process_document, process_next, sweep_documents
+from chatapp.retrieval.services.rereading import reprocess_collection, retry_failed
 from chatapp.retrieval.services.support import record_support
 from chatapp.retrieval.services.sync_removal import purge_connectors
 from chatapp.retrieval.services.sync_runs import sweep_runs
@@ -83,7 +84,9 @@ __all__ = [
     "release_passage",
     "restore_version",
     "resume_index",
+    "reprocess_collection",
     "retry_document",
+    "retry_failed",
     "roll_back_index",
     "run_evaluation",
     "run_sync",
