@@ -1,6 +1,7 @@
 """Comma-separated values and their relatives: the first line is the header."""
 
 import csv
+import io
 from collections import Counter
 from pathlib import Path
 
@@ -17,8 +18,8 @@ _SAMPLE_CHARACTERS = 20_000
 def parse(path: Path) -> Parsed:
     text = clean(decode(path.read_bytes()))
     first, _, rest = text.partition("\n")
-    if first.lower().startswith("sep=") and len(first) == 5:  # what Excel writes and reads
-        return Parsed(blocks=_blocks(rest, first[4]))
+    if first.lower().startswith("sep=") and len(first) <= 5:  # what Excel writes and reads; a tab was trimmed
+        return Parsed(blocks=_blocks(rest, first[4:] or "\t"))
     return Parsed(blocks=_blocks(text, sniff_delimiter(text)))
 
 
@@ -43,7 +44,7 @@ def _agreement(lines: list[str], delimiter: str) -> tuple[int, int]:
 def _blocks(text: str, delimiter: str) -> list[Block]:
     csv.field_size_limit(MAX_CHARACTERS)
     try:
-        rows = [list(map(str.strip, row)) for row in csv.reader(text.split("\n"), delimiter=delimiter)]
+        rows = [list(map(str.strip, row)) for row in csv.reader(io.StringIO(text), delimiter=delimiter)]
     except csv.Error:
         raise ParsingError(Reason.DAMAGED) from None
     return table_blocks(rows)

@@ -93,7 +93,7 @@ class _Reader:
         self._held.append(element.text or "")
         for child in element:
             if child.tag in _VOID:
-                self._held.append("\n" if child.tag == "br" else child.get("alt") or "")
+                self._held.append("\n" if child.tag == "br" else f" {child.get('alt') or ''} ")
             else:
                 self.walk(child, look)
             self._held.append(child.tail or "")

@@ -19,23 +19,18 @@ from chatapp.retrieval.parsing.tables import table_blocks
 
 _DAMAGED = (KeyError, ValueError, TypeError, AttributeError, IndexError, SyntaxError, zipfile.BadZipFile, OSError)
 _NO_VALUES = (
-    "{count:,} formulas have no saved value and were left out. Open the file in a spreadsheet program, save it and "
+    "Formulas without a saved value were left out: {count:,}. Open the file in a spreadsheet program, save it and "
     "upload it again."
 )
 
 
 def parse(path: Path) -> Parsed:
     check_office(path, part="xl/workbook.xml")
-    try:
-        workbook = openpyxl.load_workbook(path, read_only=True, data_only=True, keep_links=False)
-    except _DAMAGED:  # lxml's syntax errors are SyntaxErrors
-        raise ParsingError(Reason.DAMAGED) from None
-    try:
-        return _read(workbook)
-    except _DAMAGED:
-        raise ParsingError(Reason.DAMAGED) from None
-    finally:
-        workbook.close()
+    with path.open("rb") as file:  # openpyxl judges a path by its suffix
+        try:
+            return _read(openpyxl.load_workbook(file, read_only=True, data_only=True, keep_links=False))
+        except _DAMAGED:  # lxml's syntax errors are SyntaxErrors
+            raise ParsingError(Reason.DAMAGED) from None
 
 
 def _read(workbook: Workbook) -> Parsed:
