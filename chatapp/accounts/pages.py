@@ -20,6 +20,7 @@ EVERYONES_PAGES = (Page("Chat", "chat"), Page("Knowledge", "knowledge"))
 CONSOLE_PAGES = (
     Page("Models", "console_models", "inference.view_version"),
     Page("Routes", "console_routes", "inference.view_version"),
+    Page("Indexes", "console_indexes", "retrieval.manage_indexes"),
     Page("Workers", "console_workers", "inference.view_worker"),
     Page("Usage", "console_usage", "accounts.view_usage"),
     Page("Flags", "console_flags", "moderation.review_flag"),

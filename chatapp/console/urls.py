@@ -44,6 +44,7 @@ urlpatterns = [
     path("sign-in/<slug:slug>/enabled/", sign_in.set_enabled, name="console_provider_enabled"),
     path("sign-in/<slug:slug>/remove/", sign_in.remove_provider, name="console_provider_remove"),
     path("", include("chatapp.console.limits_urls")),
+    path("indexes/", include("chatapp.console.indexes_urls")),
     path("privacy/", include("chatapp.console.privacy_urls")),
     path("users/", include("chatapp.console.people_urls")),
     path("policies/", policies.list_policies, name="console_policies"),

@@ -24,6 +24,7 @@ __all__ = [
     "ModelFolderError",
     "QueryCache",
     "check_vectors",
+    "dimensions_of",
     "embed_query",
     "embed_texts",
 ]
@@ -83,6 +84,11 @@ def embed_texts(texts: Sequence[str], *, model: str = EMBEDDING_MODEL, as_querie
         raise EmbeddingError(f"The embedding model {model} could not be used.") from error
     array = np.asarray(vectors, dtype=np.float32)
     return check_vectors(array, expected=len(texts), dimensions=loaded.dimensions)
+
+
+def dimensions_of(model: str) -> int:
+    """Loads the model. Raises EmbeddingError."""
+    return load_model(model).dimensions
 
 
 def check_vectors(

@@ -34,6 +34,16 @@ def seconds(value: float | None) -> str:
 
 
 @register.filter
+def roughly(value: float) -> str:
+    """A time that is only estimated: `about 5 min`."""
+    for size, one, many in _UNITS:
+        if value >= size:
+            count = round(value / size)
+            return f"about {count} {one if count == 1 else many}"
+    return "less than a minute"
+
+
+@register.filter
 def share(part: int, whole: int) -> str:
     """A percentage with one decimal; nothing where there is no whole."""
     return f"{100 * part / whole:.1f} %" if whole else NOTHING

@@ -19,8 +19,10 @@ from chatapp.retrieval.selectors.evaluation import (
     RUNS_SHOWN,
     SUPPORT_DAYS,
     citation_support,
+    document_names,
     get_evaluation_for,
     get_golden_question_for,
+    get_whole_index,
     latest_figures,
     list_editable_collections_for,
     list_evaluations_for,
@@ -31,9 +33,11 @@ from chatapp.retrieval.selectors.evaluation import (
     page_of_golden_questions_for,
 )
 from chatapp.retrieval.selectors.indexes import get_index_for, list_indexes_for
+from chatapp.retrieval.selectors.ingestion import Estimate, estimate_for
 from chatapp.retrieval.selectors.overviews import Overview, extent_of, grants_of, overview_of, page_of_overviews_for
 from chatapp.retrieval.selectors.passages import (
     PASSAGES_PER_PAGE,
+    count_states,
     get_passage_for,
     list_neighbours_for,
     list_passages_for,
@@ -41,6 +45,7 @@ from chatapp.retrieval.selectors.passages import (
     passage_url,
 )
 from chatapp.retrieval.selectors.searching import get_reader, get_serving_index
+from chatapp.retrieval.selectors.versions import VERSIONS_SHOWN, list_versions_for
 
 __all__ = [
     "DOCUMENTS_PER_PAGE",
@@ -48,11 +53,16 @@ __all__ = [
     "QUESTIONS_PER_PAGE",
     "RUNS_SHOWN",
     "SUPPORT_DAYS",
+    "VERSIONS_SHOWN",
     "DocumentFilter",
+    "Estimate",
     "Overview",
     "Sort",
     "State",
     "citation_support",
+    "count_states",
+    "document_names",
+    "estimate_for",
     "extent_of",
     "get_collection_for",
     "get_document_for",
@@ -63,6 +73,7 @@ __all__ = [
     "get_reader",
     "get_serving_index",
     "get_version_for",
+    "get_whole_index",
     "grants_of",
     "latest_figures",
     "list_collections_for",
@@ -76,6 +87,7 @@ __all__ = [
     "list_neighbours_for",
     "list_passages_for",
     "list_results",
+    "list_versions_for",
     "missing_documents",
     "overview_of",
     "page_of_documents_for",
