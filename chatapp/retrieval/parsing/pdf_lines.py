@@ -13,9 +13,9 @@ from chatapp.retrieval.parsing.cleaning import clean
 from chatapp.retrieval.parsing.hidden import LeftOut
 from chatapp.retrieval.parsing.pdf_hidden import Rectangle, hidden_objects
 
-_END_OF_LINE = re.compile(r"[^\r\n]*(?:\r\n|\r|\n|$)")
-# pdfium marks a hyphen at a line's end by U+0002 or U+FFFE: the word goes on.
+# pdfium writes U+0002 or U+FFFE for a hyphen at a line's end, often without the line's end: the word goes on.
 _HYPHENS = "\x02\ufffe"
+_END_OF_LINE = re.compile(f"[^\r\n{_HYPHENS}]*(?:[{_HYPHENS}]?(?:\r\n|\r|\n)|[{_HYPHENS}]|$)")
 
 
 @dataclass(frozen=True, slots=True)

@@ -37,4 +37,4 @@ class Scans:
             return []
         reason = "text recognition took too long" if ocr.is_on() else "text recognition (OCR) is off here"
         pages = ", ".join(map(str, self._unread[:20])) + (" …" if len(self._unread) > 20 else "")
-        return [f"{len(self._unread)} pages without text were not read, because {reason}: {pages}."]
+        return [f"Pages without text were not read, because {reason}: {pages}."]
