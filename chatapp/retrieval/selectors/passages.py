@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from uuid import UUID
 
 from django.contrib.auth.models import AnonymousUser
-from django.db.models import Q, QuerySet
+from django.db.models import Count, Q, QuerySet
 from django.urls import reverse
 
 from chatapp.accounts.models import User
@@ -13,6 +13,13 @@ from chatapp.retrieval.models import Chunk, DocumentVersion
 from chatapp.retrieval.selectors.collections import list_collections_for
 
 PASSAGES_PER_PAGE = 500
+_STATES = {"quarantined": ~Q(quarantine=""), "disabled": Q(is_disabled=True)}
+
+
+def count_states(version: DocumentVersion | None) -> dict[str, int]:
+    """How many passages of a version that the caller may read search does not find, by why."""
+    counts = {state: Count("pk", filter=condition) for state, condition in _STATES.items()}
+    return Chunk.objects.filter(version=version).aggregate(**counts)
 
 
 def list_passages_for(user: User | AnonymousUser, version: DocumentVersion) -> QuerySet[Chunk]:
@@ -23,19 +30,20 @@ def list_passages_for(user: User | AnonymousUser, version: DocumentVersion) -> Q
 def get_passage_for(user: User | AnonymousUser, chunk_id: UUID) -> Chunk:
     """Raises ChatappError("not_found")."""
     chunks = Chunk.objects.filter(collection__in=list_collections_for(user))
-    chunk = chunks.select_related("version__document").filter(pk=chunk_id).first()
+    chunk = chunks.select_related("version__document__collection").filter(pk=chunk_id).first()
     if chunk is None:
         raise ChatappError("not_found")
     return chunk
 
 
 def page_of_passages_for(
-    user: User | AnonymousUser, version: DocumentVersion | None, *, start: int
+    user: User | AnonymousUser, version: DocumentVersion | None, *, start: int, only: str = ""
 ) -> tuple[list[Chunk], int | None]:
-    """Passages from the ordinal `start` on, and the ordinal after them if there are more."""
+    """Passages from the ordinal `start` on, and the ordinal after them if there are more; `only` those in a state."""
     if version is None:
         return [], None
-    found = list(list_passages_for(user, version).filter(ordinal__gte=start)[: PASSAGES_PER_PAGE + 1])
+    wanted = list_passages_for(user, version).filter(_STATES.get(only, Q()), ordinal__gte=start)
+    found = list(wanted[: PASSAGES_PER_PAGE + 1])
     following = found[PASSAGES_PER_PAGE].ordinal if len(found) > PASSAGES_PER_PAGE else None
     return found[:PASSAGES_PER_PAGE], following
 

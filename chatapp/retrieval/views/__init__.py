@@ -7,23 +7,54 @@ from chatapp.retrieval.views.collections import (
     knowledge,
     upload_files,
 )
+from chatapp.retrieval.views.evaluation import (
+    add_golden_question,
+    cancel_evaluation,
+    compare_evaluations,
+    delete_golden_question,
+    evaluation,
+    evaluation_run,
+    export_golden_questions,
+    golden_question,
+    import_golden_questions,
+    run_evaluation,
+)
 from chatapp.retrieval.views.owners import (
     collection_access,
     collection_settings,
     delete_collection,
 )
 from chatapp.retrieval.views.pages import delete_document, document, retry_document
+from chatapp.retrieval.views.passages import disable_passage, edit_passage, enable_passage, passage, release_passage
+from chatapp.retrieval.views.versions import download_version, restore_version
 
 __all__ = [
+    "add_golden_question",
+    "cancel_evaluation",
     "collection",
     "collection_access",
     "collection_settings",
+    "compare_evaluations",
     "create_collection",
     "delete_collection",
     "delete_document",
+    "delete_golden_question",
+    "disable_passage",
     "document",
     "documents",
+    "download_version",
+    "edit_passage",
+    "enable_passage",
+    "evaluation",
+    "evaluation_run",
+    "export_golden_questions",
+    "golden_question",
+    "import_golden_questions",
     "knowledge",
+    "passage",
+    "release_passage",
+    "restore_version",
     "retry_document",
+    "run_evaluation",
     "upload_files",
 ]

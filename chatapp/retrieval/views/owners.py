@@ -6,9 +6,7 @@ from django.contrib import messages
 from django.contrib.auth.decorators import login_required
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
-from django.urls import reverse
 from django.views.decorators.http import require_http_methods, require_POST
-from django_htmx.http import HttpResponseClientRedirect
 
 from chatapp.accounts.models import User
 from chatapp.accounts.permissions import can, require
@@ -16,6 +14,7 @@ from chatapp.retrieval import selectors, services
 from chatapp.retrieval.forms import AccessForm, SettingsForm
 from chatapp.retrieval.models import Collection
 from chatapp.retrieval.shelves import shelf_of
+from chatapp.retrieval.views.leaving import leave_for
 
 
 @login_required
@@ -38,10 +37,10 @@ def collection_access(request: HttpRequest, slug: str) -> HttpResponse:
     services.set_access(user=user, collection=found, groups=groups)
     messages.info(request, "The access is saved. It holds from the next question on.")
     if can(user, "retrieval.manage_collection", found):
-        return _leave(request, "collection_settings", found.slug)
+        return leave_for(request, "collection_settings", found.slug)
     if can(user, "retrieval.view_collection", found):
-        return _leave(request, "collection", found.slug)
-    return _leave(request, "knowledge")
+        return leave_for(request, "collection", found.slug)
+    return leave_for(request, "knowledge")
 
 
 @login_required
@@ -50,7 +49,7 @@ def reprocess_collection(request: HttpRequest, slug: str) -> HttpResponse:
     user, found = _owned(request, slug)
     services.reprocess_collection(user=user, collection=found)
     messages.info(request, "All documents are read again. Until then, answers use what was read before.")
-    return _leave(request, "collection", found.slug)
+    return leave_for(request, "collection", found.slug)
 
 
 @login_required
@@ -59,13 +58,7 @@ def delete_collection(request: HttpRequest, slug: str) -> HttpResponse:
     user, found = _owned(request, slug)
     services.delete_collection(user=user, collection=found)
     messages.info(request, f"The collection {found.name} is deleted.")
-    return _leave(request, "knowledge")
-
-
-def _leave(request: HttpRequest, page: str, *args: str) -> HttpResponse:
-    """For another page, also where htmx asked: it would put that page into this one."""
-    address = reverse(page, args=args)
-    return HttpResponseClientRedirect(address) if getattr(request, "htmx", False) else redirect(address)
+    return leave_for(request, "knowledge")
 
 
 def _owned(request: HttpRequest, slug: str) -> tuple[User, Collection]:

@@ -11,6 +11,7 @@ from django.views.decorators.http import require_GET, require_POST
 from chatapp.accounts.models import User
 from chatapp.retrieval import selectors, services
 from chatapp.retrieval.forms import parse_number
+from chatapp.retrieval.passage_pages import document_context
 from chatapp.retrieval.rendering import passages_of
 from chatapp.retrieval.views.collections import list_response
 
@@ -22,8 +23,10 @@ def document(request: HttpRequest, document_id: UUID) -> HttpResponse:
     found = selectors.get_document_for(user, document_id)
     version = selectors.get_version_for(user, document_id, parse_number(request.GET.get("version")))
     start = parse_number(request.GET.get("from")) or 0
-    chunks, following = selectors.page_of_passages_for(user, version, start=start)
+    only = request.GET.get("only", "")
+    chunks, following = selectors.page_of_passages_for(user, version, start=start, only=only)
     context = {"document": found, "version": version, "passages": passages_of(chunks), "following": following}
+    context |= {"only": only, **document_context(user, found, version)}
     return render(request, "retrieval/document.html", context)
 
 
