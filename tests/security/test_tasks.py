@@ -60,6 +60,8 @@ FOR_NOBODY = {
     "chatapp.retrieval.tasks.purge_collections": "Removes what an owner deleted, which nobody sees any more.",
     "chatapp.retrieval.tasks.sweep_documents": "Says which documents wait.",
     "chatapp.retrieval.tasks.sweep_evaluations": "Says which runs wait; each slice looks at who began it.",
+    "chatapp.retrieval.tasks.tend_index": "Embeds what is searchable by another model; each search asks rights.",
+    "chatapp.retrieval.tasks.tend_indexes": "Says which indexes lack something, and follows the clock.",
 }
 
 

@@ -9,7 +9,7 @@ from django.conf import settings
 from chatapp.accounts.models import User
 from chatapp.retrieval.embedding_models import Folder, list_folders
 from chatapp.retrieval.models import EmbeddingIndex, IndexState
-from chatapp.retrieval.selectors import latest_figures, list_editable_collections_for, list_indexes_for
+from chatapp.retrieval.selectors import latest_figures_by_index, list_editable_collections_for, list_indexes_for
 from chatapp.retrieval.selectors.indexes import IndexProgress
 
 _COLLECTIONS_OFFERED = 200
@@ -49,7 +49,8 @@ def index_rows(user: User) -> list[IndexRow]:
     """Raises ChatappError("forbidden")."""
     found = list_indexes_for(user)
     serving = next((one.index.model for one in found if one.index.state == IndexState.SERVING), "nothing")
-    return [IndexRow(one, latest_figures(one.index), _actions(one.index, serving=serving)) for one in found]
+    figures = latest_figures_by_index([one.index for one in found])
+    return [IndexRow(one, figures.get(one.index.pk), _actions(one.index, serving=serving)) for one in found]
 
 
 def folders_to_choose() -> tuple[list[Folder], list[Folder]]:

@@ -1,7 +1,9 @@
 """Golden questions and evaluations, for those who may edit the collection; to all others they do not exist."""
 
+from collections.abc import Iterable, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from datetime import timedelta
+from typing import Any
 from uuid import UUID
 
 from django.contrib.auth.models import AnonymousUser
@@ -27,6 +29,7 @@ from chatapp.retrieval.models import (
 
 QUESTIONS_PER_PAGE = 50
 RUNS_SHOWN = 50
+NAMES_OFFERED = 500
 SUPPORT_DAYS = 30
 _MEASURES = ("recall_at_3", "recall_at_10", "mrr", "ndcg_at_10")
 
@@ -84,6 +87,20 @@ def list_indexes() -> QuerySet[EmbeddingIndex]:
     return EmbeddingIndex.objects.filter(state__in=whole).order_by("-state", "-id")
 
 
+def get_whole_index(index_id: int | None) -> EmbeddingIndex:
+    """One of `list_indexes`, the serving one without an id. Raises ChatappError("not_found")."""
+    index = list_indexes().filter(pk=index_id).first() if index_id else list_indexes().first()
+    if index is None:
+        raise ChatappError("not_found")
+    return index
+
+
+def document_names(collection: Collection) -> list[str]:
+    """To choose from: at most NAMES_OFFERED, newest first."""
+    newest = Document.objects.filter(collection=collection).order_by("-created_at", "-id")
+    return list(newest.values_list("name", flat=True)[:NAMES_OFFERED])
+
+
 def missing_documents(collection: Collection, names: AbstractSet[str]) -> set[str]:
     """Those of `names` that no document of the collection has."""
     known = Document.objects.filter(collection=collection, name__in=names).values_list("name", flat=True)
@@ -102,13 +119,21 @@ def latest_figures(index: EmbeddingIndex) -> dict[str, float | int] | None:
 
     No name of a collection or question is in it, so whoever operates indexes may see it. None without evaluations.
     """
-    complete = Evaluation.objects.filter(index=index, state=EvaluationState.COMPLETE)
-    latest = (
-        complete.order_by("collection_id", "-created_at").distinct("collection_id").values_list("figures", flat=True)
-    )
-    figures = [one for one in latest if one]
-    if not figures:
-        return None
+    return latest_figures_by_index([index]).get(index.pk)
+
+
+def latest_figures_by_index(indexes: Iterable[EmbeddingIndex]) -> dict[int, dict[str, float | int]]:
+    """`latest_figures` of several, by their ids; those without evaluations are left out."""
+    complete = Evaluation.objects.filter(index__in=indexes, state=EvaluationState.COMPLETE)
+    latest = complete.order_by("index_id", "collection_id", "-created_at").distinct("index_id", "collection_id")
+    found: dict[int, list[dict[str, Any]]] = {}
+    for index_id, figures in latest.values_list("index_id", "figures"):
+        if index_id is not None and figures:
+            found.setdefault(index_id, []).append(figures)
+    return {index_id: _weighted(figures) for index_id, figures in found.items()}
+
+
+def _weighted(figures: Sequence[Mapping[str, Any]]) -> dict[str, float | int]:
     answerable = sum(one["answerable"] for one in figures)
     sums = {
         measure: sum(one[measure] * one["answerable"] for one in figures if one["answerable"]) for measure in _MEASURES
