@@ -15,6 +15,7 @@ from django.db.models.functions import Now
 
 from chatapp.announcer import announce
 from chatapp.retrieval.models import Document, DocumentStatus, DocumentVersion, IngestionParty
+from chatapp.retrieval.selectors.ingestion import NOBODY
 
 MAX_ATTEMPTS = 2
 # Longer than a parser may take; embedding renews it with every batch.
@@ -22,14 +23,17 @@ LEASE = timedelta(seconds=120)
 RETRY_AFTER = timedelta(seconds=15)
 # A party that has waited for nothing so long is as good as new.
 _FORGET_AFTER = timedelta(hours=1)
-_NOBODY = UUID(int=0)
+_FRESH: dict[str, Any] = {
+    "status": DocumentStatus.WAITING, "error": "", "progress": 0, "attempts": 0, "lease": None, "lease_until": None,
+    "passages_total": 0, "passages_done": 0,
+}  # fmt: skip
 _UNFINISHED = (DocumentStatus.WAITING, DocumentStatus.PROCESSING)
 _NEXT = """
 SELECT d.id
 FROM retrieval_document d
 JOIN retrieval_collection held ON held.id = d.collection_id AND held.deleted_at IS NULL
 LEFT JOIN retrieval_ingestionparty party ON party.id = coalesce(d.queued_for, %(nobody)s)
-WHERE d.status IN ('waiting', 'processing') AND (d.lease_until IS NULL OR d.lease_until < now())
+WHERE d.status IN ('waiting', 'processing') AND (d.lease_until IS NULL OR d.lease_until < clock_timestamp())
 AND d.attempts < %(attempts)s
 ORDER BY party.served_at NULLS FIRST, d.queued_at NULLS FIRST, d.id
 LIMIT 1
@@ -38,9 +42,9 @@ FOR UPDATE OF d SKIP LOCKED
 # The time since the party's last turn says how fast its work goes, waiting for others included.
 _SERVE = """
 WITH before AS (SELECT served_at FROM retrieval_ingestionparty WHERE id = %(party)s)
-INSERT INTO retrieval_ingestionparty (id, served_at) VALUES (%(party)s, now())
+INSERT INTO retrieval_ingestionparty (id, served_at) VALUES (%(party)s, clock_timestamp())
 ON CONFLICT (id) DO UPDATE SET served_at = excluded.served_at
-RETURNING extract(epoch FROM now() - (SELECT served_at FROM before))::float8
+RETURNING extract(epoch FROM clock_timestamp() - (SELECT served_at FROM before))::float8
 """
 
 
@@ -81,15 +85,16 @@ def queue_document(document: Document, *, party: UUID | None) -> None:
 
     `party` is who waits for it, a connector or a person.
     """
-    fresh: dict[str, Any] = {
-        "status": DocumentStatus.WAITING, "error": "", "progress": 0, "attempts": 0, "lease": None, "lease_until": None,
-        "queued_for": party, "queued_at": Now(), "passages_total": 0, "passages_done": 0,
-    }  # fmt: skip
-    for column, value in fresh.items():
-        setattr(document, column, value)
-    document.save(update_fields=[*fresh, "updated_at"])
-    document.refresh_from_db(fields=["queued_at"])
-    transaction.on_commit(wake_worker, robust=True)
+    queue_documents(Document.objects.filter(pk=document.pk), party=party)
+    document.refresh_from_db(fields=[*_FRESH, "queued_for", "queued_at", "updated_at"])
+
+
+def queue_documents(documents: QuerySet[Document], *, party: UUID | None) -> int:
+    """`queue_document` for many; returns how many."""
+    count = documents.update(**_FRESH, queued_for=party, queued_at=Now(), updated_at=Now())
+    if count:
+        transaction.on_commit(wake_worker, robust=True)
+    return count
 
 
 def wake_worker() -> None:
@@ -101,7 +106,7 @@ def wake_worker() -> None:
 def claim_next() -> Run | None:
     """The next document in turn, leased; None when none waits, or when all that wait are held."""
     with transaction.atomic(), connection.cursor() as cursor:
-        cursor.execute(_NEXT, {"nobody": _NOBODY, "attempts": MAX_ATTEMPTS})
+        cursor.execute(_NEXT, {"nobody": NOBODY, "attempts": MAX_ATTEMPTS})
         row = cursor.fetchone()
         return claim_document(row[0]) if row else None
 
@@ -118,7 +123,7 @@ def claim_document(document_id: UUID) -> Run | None:
     version = document.versions.order_by("-number").first() if document else None
     if document is None or version is None:
         return None
-    party = document.queued_for or _NOBODY
+    party = document.queued_for or NOBODY
     with connection.cursor() as cursor:
         cursor.execute(_SERVE, {"party": party})
         since_last = cursor.fetchone()[0]

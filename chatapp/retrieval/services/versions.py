@@ -69,7 +69,8 @@ def restore_version(*, user: User, version: DocumentVersion) -> DocumentVersion:
     newest = document.versions.order_by("-number")[0]
     if source == newest and document.current_id == source.pk:
         return source
-    restored = make_next_version(document, source=source, actor=user)
+    restored = next_version(newest, person=user, of=source)
+    restored.save()
     if source.passages is not None:
         copy_passages(source, restored)
     queue_document(document, party=user.pk)
@@ -78,18 +79,18 @@ def restore_version(*, user: User, version: DocumentVersion) -> DocumentVersion:
     return restored
 
 
-def make_next_version(document: Document, *, source: DocumentVersion, actor: User) -> DocumentVersion:
-    """Of the same bytes: both share the file in the storage. The caller holds the document's lock."""
-    newest = document.versions.order_by("-number")[0]
-    return DocumentVersion.objects.create(
-        document=document,
+def next_version(newest: DocumentVersion, *, person: User, of: DocumentVersion | None = None) -> DocumentVersion:
+    """Not saved yet: the version after `newest`, with the bytes of `of`. Both share the file in the storage."""
+    source = of or newest
+    return DocumentVersion(
+        document_id=newest.document_id,
         number=newest.number + 1,
         file=source.file.name,
         media_type=source.media_type,
         size=source.size,
         sha256=source.sha256,
-        restored_from=source,
-        created_by=actor,
+        restored_from=of,
+        created_by=person,
     )
 
 
