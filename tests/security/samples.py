@@ -15,8 +15,8 @@ from chatapp.inference.models import AnswerOutcome, ModelVersion, Provider, Rout
 from chatapp.moderation.checks import Finding
 from chatapp.moderation.models import Action, Flag, Severity, Stage
 from chatapp.moderation.services import create_policy_version, record_exchange
-from chatapp.retrieval.models import Collection, Document
-from chatapp.retrieval.services import create_collection
+from chatapp.retrieval.models import Collection, Document, EmbeddingIndex, IndexState
+from chatapp.retrieval.services import add_golden_question, create_collection, run_evaluation
 from tests.people import PersonFactory
 
 BLOCK = {"kind": "pattern", "stage": "output", "action": "block", "severity": "high", "patterns": ["BLOCKME"]}
@@ -72,6 +72,9 @@ class Samples:
         )
         maker = PersonFactory(username="maker", roles=["administrator"], groups=())
         collection = create_collection(user=maker, slug="plans", name="Plans", groups={"engineering": "editor"})
+        question = add_golden_question(user=self.owner, collection=collection, text="What is the plan?", sources=[])
+        index = EmbeddingIndex.objects.create(model="sample", dimensions=3, state=IndexState.READY)
+        evaluation = run_evaluation(collection=collection, index=index, actor=self.owner)
         IdentityProvider.objects.create(slug="company", kind="oidc", name="Company", url="http://127.0.0.1:9/")
         self.ids = {
             "conversation_id": generation.message.conversation_id,
@@ -83,6 +86,8 @@ class Samples:
             "policy_id": create_policy_version(user=None, name="company", checks=[BLOCK], activate=False).pk,
             "slug": collection.slug,
             "document_id": self._document(collection).pk,
+            "question_id": question.pk,
+            "evaluation_id": evaluation.pk,
             "user_id": self.owner.pk,
             "event_id": AuditEvent.objects.latest("at").pk,
             "group_id": self.owner.groups.get(name="engineering").pk,

@@ -1,5 +1,6 @@
 """A09 to A16: another person's collections and documents, by every way that leads to them."""
 
+import re
 from collections.abc import Callable, Iterator
 from typing import Any
 from uuid import UUID, uuid4
@@ -36,12 +37,26 @@ PAGES = {
     "knowledge/collections/<slug:slug>/evaluation/import/",
     "knowledge/collections/<slug:slug>/evaluation/run/",
     "knowledge/collections/<slug:slug>/files/",
+    "knowledge/collections/<slug:slug>/reprocess/",
+    "knowledge/collections/<slug:slug>/retry/",
     "knowledge/collections/<slug:slug>/settings/",
     "knowledge/documents/<uuid:document_id>/",
     "knowledge/documents/<uuid:document_id>/retry/",
     "knowledge/documents/<uuid:document_id>/delete/",
+    "knowledge/documents/<uuid:document_id>/versions/<int:number>/file/",
+    "knowledge/documents/<uuid:document_id>/versions/<int:number>/restore/",
+    "knowledge/passages/<uuid:chunk_id>/",
+    "knowledge/passages/<uuid:chunk_id>/edit/",
+    "knowledge/passages/<uuid:chunk_id>/disable/",
+    "knowledge/passages/<uuid:chunk_id>/enable/",
+    "knowledge/passages/<uuid:chunk_id>/release/",
 }
 OPERATIONS = {
+    ("DELETE", "/api/v1/collections/{slug}"),
+    ("GET", "/api/v1/collections/{slug}"),
+    ("PATCH", "/api/v1/collections/{slug}"),
+    ("GET", "/api/v1/documents/{document_id}/versions"),
+    ("POST", "/api/v1/documents/{document_id}/versions/{number}/restore"),
     ("GET", "/api/v1/documents/{document_id}"),
     ("DELETE", "/api/v1/documents/{document_id}"),
     ("POST", "/api/v1/documents/{document_id}/retry"),
@@ -104,20 +119,24 @@ def same_as_unknown(send: Callable[[UUID | str], Any], known: UUID | str, unknow
 
 
 def ways_by_address(document: Document) -> Iterator[tuple[str, str, UUID | str, UUID | str]]:
+    passage = Chunk.objects.get(version__document=document)
     for route in sorted(PAGES):
         known, unknown = (document.collection.slug, "never") if "slug" in route else (document.pk, uuid4())
-        template = "/" + route.replace("<slug:slug>", "{}").replace("<uuid:document_id>", "{}")
+        known = passage.pk if "chunk_id" in route else known
+        template = "/" + re.sub(r"<(?:slug:slug|uuid:document_id|uuid:chunk_id)>", "{}", route)
+        template = template.replace("<int:number>", "1")
         for method in ("GET", "POST"):
             yield method, template, known, unknown
     for method, route in sorted(OPERATIONS):
-        yield method, route.replace("{document_id}", "{}"), document.pk, uuid4()
+        template = route.replace("{document_id}", "{}").replace("{slug}", "{}").replace("{number}", "1")
+        yield method, template, *((document.collection.slug, "never") if "{slug}" in route else (document.pk, uuid4()))
 
 
 def test_a13_every_way_to_a_document_is_walked() -> None:
     """A new address that names a document or a collection has to be added above, and so is tried below."""
-    named = {route for route in PAGE_ROUTES if "document_id" in route or "collections/<" in route}
+    named = {route for route in PAGE_ROUTES if re.search("document_id|chunk_id|collections/<", route)}
     assert {route for route in named if not route.startswith("api/")} == PAGES
-    assert {route for route in API_ROUTES if "document" in route[1] and "{" in route[1]} == OPERATIONS
+    assert {route for route in API_ROUTES if re.search("documents/.*{|collections/{", route[1])} == OPERATIONS
     assert set(API_ROUTES) >= BY_BODY_OR_QUERY
 
 

@@ -1,7 +1,7 @@
 """Golden questions and evaluations of a collection, for its editors. To a reader they are forbidden."""
 
 import csv
-from typing import Any, cast
+from typing import cast
 from uuid import UUID
 
 from django.contrib import messages
@@ -10,7 +10,6 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.utils import timezone
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
-from django_htmx.http import HttpResponseClientRedirect
 
 from chatapp.accounts.models import User
 from chatapp.accounts.permissions import require
@@ -19,22 +18,23 @@ from chatapp.retrieval import selectors, services
 from chatapp.retrieval.evaluation.files import LineError, read_questions, write_questions
 from chatapp.retrieval.evaluation.pages import compare_page, evaluation_page, run_page
 from chatapp.retrieval.forms import parse_number
-from chatapp.retrieval.models import Collection
+from chatapp.retrieval.models import Collection, Evaluation
 from chatapp.retrieval.question_forms import QuestionForm, read_upload
+from chatapp.retrieval.views.leaving import leave_for
 
 
 @login_required
 @require_GET
 def evaluation(request: HttpRequest, slug: str) -> HttpResponse:
     _, found = _edited(request, slug)
-    return _page(request, found, form=QuestionForm(request))
+    return _page(request, found)
 
 
 @login_required
 @require_POST
 def add_golden_question(request: HttpRequest, slug: str) -> HttpResponse:
     user, found = _edited(request, slug)
-    form = QuestionForm(request)
+    form = QuestionForm(request.POST)
     if form.is_valid():
         try:
             services.add_golden_question(
@@ -58,7 +58,7 @@ def import_golden_questions(request: HttpRequest, slug: str) -> HttpResponse:
     except ChatappError as error:
         count, problems = 0, [LineError(0, error.message)]
     if problems:
-        return _page(request, found, form=None, problems=problems, status=400)
+        return _page(request, found, problems=problems, status=400)
     messages.info(request, f"{count} question{'' if count == 1 else 's'} imported.")
     return redirect("evaluation", found.slug)
 
@@ -80,7 +80,7 @@ def export_golden_questions(request: HttpRequest, slug: str) -> HttpResponse:
 def golden_question(request: HttpRequest, question_id: UUID) -> HttpResponse:
     user = cast("User", request.user)
     question = selectors.get_golden_question_for(user, question_id)
-    form = QuestionForm(request, question)
+    form = QuestionForm(request.POST if request.method == "POST" else None, question=question)
     if request.method == "POST" and form.is_valid():
         data = form.cleaned_data
         try:
@@ -103,7 +103,7 @@ def delete_golden_question(request: HttpRequest, question_id: UUID) -> HttpRespo
     question = selectors.get_golden_question_for(user, question_id)
     services.delete_golden_question(user=user, question=question)
     messages.info(request, "The question is deleted. Earlier evaluations keep their figures.")
-    return _leave(request, "evaluation", question.collection.slug)
+    return leave_for(request, "evaluation", question.collection.slug)
 
 
 @login_required
@@ -112,7 +112,7 @@ def run_evaluation(request: HttpRequest, slug: str) -> HttpResponse:
     user, found = _edited(request, slug)
     index = selectors.get_whole_index(parse_number(request.POST.get("index")))
     started = services.run_evaluation(collection=found, index=index, actor=user)
-    return _leave(request, "evaluation_run", started.pk)
+    return leave_for(request, "evaluation_run", started.pk)
 
 
 @login_required
@@ -132,18 +132,20 @@ def cancel_evaluation(request: HttpRequest, evaluation_id: UUID) -> HttpResponse
     user = cast("User", request.user)
     found = selectors.get_evaluation_for(user, evaluation_id)
     services.cancel_evaluation(user=user, evaluation=found)
-    return _leave(request, "evaluation_run", found.pk)
+    return leave_for(request, "evaluation_run", found.pk)
 
 
 @login_required
 @require_GET
 def compare_evaluations(request: HttpRequest, slug: str) -> HttpResponse:
     user, found = _edited(request, slug)
+    if not request.GET:
+        return redirect("evaluation", found.slug)
     before, after = (_evaluation_named(user, found, request.GET.get(name)) for name in ("before", "after"))
     return render(request, "retrieval/evaluation_comparison.html", compare_page(user, found, before, after))
 
 
-def _evaluation_named(user: User, collection: Collection, value: str | None) -> Any:
+def _evaluation_named(user: User, collection: Collection, value: str | None) -> Evaluation:
     """Raises ChatappError("not_found")."""
     try:
         found = selectors.get_evaluation_for(user, UUID(value or ""))
@@ -166,18 +168,11 @@ def _page(
     request: HttpRequest,
     found: Collection,
     *,
-    form: QuestionForm | None,
+    form: QuestionForm | None = None,
     problems: list[LineError] | None = None,
     status: int = 200,
 ) -> HttpResponse:
     page = parse_number(request.GET.get("page")) or 1
     context = evaluation_page(cast("User", request.user), found, page=page)
-    blank = form or QuestionForm(_as_get(request))
-    return render(
-        request, "retrieval/evaluation.html", {**context, "form": blank, "problems": problems or []}, status=status
-    )
-
-
-def _leave(request: HttpRequest, name: str, key: object) -> HttpResponse:
-    response = redirect(name, key)
-    return HttpResponseClientRedirect(response["Location"]) if getattr(request, "htmx", False) else response
+    context |= {"form": form or QuestionForm(), "problems": problems or []}
+    return render(request, "retrieval/evaluation.html", context, status=status)
