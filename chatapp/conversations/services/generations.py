@@ -94,7 +94,7 @@ def store_sources(generation: Generation, passages: Sequence[Passage]) -> None:
                 chunk_id=passage.chunk_id,
                 document_name=passage.document_name,
                 page=passage.page,
-                quote=passage.text,
+                quote=passage.given,
             )
             for n, passage in enumerate(passages, start=1)
         )
