@@ -212,6 +212,8 @@ class Source(models.Model):
     page = models.PositiveIntegerField(null=True)
     quote = ConfidentialTextField()
     cited = models.BooleanField(default=False)
+    # Known only where sources are loaded for a reader: that they may read the document now.
+    is_readable: bool = False
 
     class Meta:
         ordering = ["n"]

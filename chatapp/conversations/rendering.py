@@ -17,7 +17,7 @@ from chatapp.conversations.markdown import cites_only, render_markdown
 from chatapp.conversations.models import NO_MODEL, Conversation, MessageRole, Source, Status
 from chatapp.conversations.notices import notice_of
 from chatapp.conversations.queue import QueuePlace
-from chatapp.conversations.selectors import Turn
+from chatapp.conversations.selectors import Turn, weak_sources
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,8 +32,11 @@ class Branch:
 
 @dataclass(frozen=True, slots=True)
 class SourceView:
+    """`url` is empty where the reader may not, or cannot, open the document any more: then its words are not shown."""
+
     source: Source
     url: str
+    is_weak: bool
 
 
 def render_turn(turn: Turn, *, user: User, is_kept: bool = False) -> str:
@@ -68,8 +71,8 @@ def _answer_context(turn: Turn) -> dict[str, object]:
         "text_is_notice": status in {Status.BLOCKED, Status.RETRACTED} or error == NO_MODEL,
         "filled": percent_filled(generation) if generation and not generation.is_live else None,
         "byline": byline_of(generation) if generation else "",
-        "cited": [SourceView(s, _document_url(s)) for s in turn.sources if s.cited],
-        "uncited": [SourceView(s, _document_url(s)) for s in turn.sources if not s.cited],
+        "cited": [view for view in source_views(turn) if view.source.cited],
+        "uncited": [view for view in source_views(turn) if not view.source.cited],
     }
 
 
@@ -98,8 +101,13 @@ def render_body(turn: Turn) -> SafeString:
     return mark_safe(html)  # noqa: S308 -- render_markdown sanitises
 
 
+def source_views(turn: Turn) -> list[SourceView]:
+    weak = weak_sources(turn.message)
+    return [SourceView(source, _document_url(source), source.n in weak) for source in turn.sources]
+
+
 def _document_url(source: Source) -> str:
-    if source.document_version is None:
+    if source.document_version is None or not source.is_readable:
         return ""
     url = reverse("document", args=[source.document_version.document_id])
     anchor = f"#passage-{source.chunk.ordinal}" if source.chunk else ""

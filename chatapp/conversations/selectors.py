@@ -1,5 +1,6 @@
 """The only way to a conversation from outside the app. Each function takes the user whose rights count."""
 
+import re
 from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -7,7 +8,7 @@ from datetime import timedelta
 from uuid import UUID
 
 from django.conf import settings
-from django.db.models import OuterRef, QuerySet, Subquery
+from django.db.models import Exists, OuterRef, QuerySet, Subquery
 from django.db.models.functions import Now
 
 from chatapp.accounts.models import User
@@ -15,7 +16,9 @@ from chatapp.conversations.models import CachedAnswer, Conversation, Generation,
 from chatapp.conversations.queue import QueuePlace, find_places
 from chatapp.errors import ChatappError
 from chatapp.inference.models import AnswerOutcome
+from chatapp.retrieval.selectors import list_collections_for
 
+_CITATION = re.compile(r"\[([0-9]{1,3})\]")
 _OF_A_TURN = ("generation__version", "generation__fallback_from", "generation__route", "generation__summary")
 
 
@@ -98,7 +101,7 @@ def get_thread_for(user: User, conversation_id: UUID, leaf_id: UUID | None = Non
     while at is not None:
         path.append(messages[at])
         at = messages[at].parent_id
-    return _turns(path[::-1], children)
+    return _turns(user, path[::-1], children)
 
 
 def get_turn_for(user: User, message_id: UUID) -> Turn:
@@ -109,7 +112,13 @@ def get_turn_for(user: User, message_id: UUID) -> Turn:
     if message is None:
         raise ChatappError("not_found")
     siblings = Message.objects.filter(conversation_id=message.conversation_id, parent_id=message.parent_id)
-    return _turns([message], {message.parent_id: list(siblings.values_list("id", flat=True))})[0]
+    return _turns(user, [message], {message.parent_id: list(siblings.values_list("id", flat=True))})[0]
+
+
+def weak_sources(message: Message) -> set[int]:
+    """Numbers of the sources that do not bear out a sentence which cites them."""
+    found = (_CITATION.match(message.text, offset) for offset in message.weak_citations)
+    return {int(citation[1]) for citation in found if citation}
 
 
 def find_cached_answer(key: str) -> CachedAnswer | None:
@@ -166,7 +175,7 @@ def load_live_states(generation_ids: Sequence[UUID]) -> dict[UUID, tuple[Generat
     return {generation.id: (generation, places.get(generation.id)) for generation in found}
 
 
-def _turns(path: list[Message], children: dict[UUID | None, list[UUID]]) -> list[Turn]:
+def _turns(user: User, path: list[Message], children: dict[UUID | None, list[UUID]]) -> list[Turn]:
     runs: dict[UUID, Generation] = {
         message.id: message.generation for message in path if hasattr(message, "generation")
     }
@@ -174,7 +183,9 @@ def _turns(path: list[Message], children: dict[UUID | None, list[UUID]]) -> list
     sources: dict[UUID, list[Source]] = defaultdict(list)
     claimed = [run.message_id for run in runs.values() if run.status != Status.QUEUED]
     if claimed:
-        for source in Source.objects.filter(message__in=claimed).select_related("document_version", "chunk"):
+        collection = list_collections_for(user).filter(pk=OuterRef("document_version__document__collection"))
+        found = Source.objects.filter(message__in=claimed).annotate(is_readable=Exists(collection))
+        for source in found.select_related("document_version", "chunk"):
             sources[source.message_id].append(source)
     return [
         Turn(

@@ -17,7 +17,7 @@ from chatapp.conversations import selectors, services
 from chatapp.conversations.forms import EditForm, MessageForm, TitleForm, parse, parse_choice, parse_leaf
 from chatapp.conversations.models import Generation
 from chatapp.conversations.readings.selectors import find_last_reading
-from chatapp.conversations.rendering import group_by_day, render_turn, render_turns
+from chatapp.conversations.rendering import group_by_day, render_turn, render_turns, source_views
 from chatapp.conversations.streams.tail import read_tails
 from chatapp.errors import ChatappError
 from chatapp.inference.models import Route
@@ -149,6 +149,15 @@ def message(request: HttpRequest, conversation_id: UUID, message_id: UUID) -> Ht
     turn = _own_turn(user, conversation_id, message_id)
     read_tails([turn.generation] if turn.generation else [])
     return HttpResponse(render_turn(turn, user=user))
+
+
+@require_GET
+@login_required
+def sources(request: HttpRequest, conversation_id: UUID, message_id: UUID) -> HttpResponse:
+    """Panels of the sources, for an answer that is still being written: its own come with its end."""
+    turn = _own_turn(cast("ChatRequest", request).user, conversation_id, message_id)
+    context = {"message": turn.message, "views": source_views(turn)}
+    return render(request, "conversations/_source_panels.html", context)
 
 
 @require_POST

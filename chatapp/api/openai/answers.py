@@ -5,7 +5,7 @@ from typing import Any
 from chatapp.accounts.models import User
 from chatapp.api.selectors import list_verdicts_for
 from chatapp.conversations.models import NO_MODEL, Generation, Source, Status
-from chatapp.conversations.selectors import Turn, get_turn_for
+from chatapp.conversations.selectors import Turn, get_turn_for, weak_sources
 from chatapp.errors import PROBLEMS, ChatappError
 from chatapp.retrieval.selectors import passage_url
 
@@ -63,6 +63,12 @@ class Answer:
         return {"prompt_tokens": prompt, "completion_tokens": completion, "total_tokens": prompt + completion}
 
     @property
+    def citations(self) -> list[dict[str, Any]]:
+        weak = weak_sources(self.turn.message)
+        cited = [source for source in self.turn.sources if source.cited]
+        return [shape_citation(source, supported=source.n not in weak) for source in cited]
+
+    @property
     def extras(self) -> dict[str, Any]:
         return {
             "generation": str(self.generation.id),
@@ -72,14 +78,17 @@ class Answer:
             "is_cached": self.generation.is_cached,
             "policy_version": self.generation.policy_version,
             "collections": self.generation.collections or [],
-            "citations": [shape_citation(source) for source in self.turn.sources if source.cited],
+            "citations": self.citations,
             "verdicts": self.verdicts,
         }
 
 
-def shape_citation(source: Source) -> dict[str, Any]:
-    """A document that was deleted since is still named; its ids and its address are null."""
-    version, chunk, url = source.document_version, source.chunk, None
+def shape_citation(source: Source, *, supported: bool) -> dict[str, Any]:
+    """A document that was deleted, or closed to the caller, since is still named; the rest of it is null.
+
+    `supported`: the passage bears out every sentence that cites it.
+    """
+    version, chunk, url = (source.document_version, source.chunk, None) if source.is_readable else (None, None, None)
     if version is not None and chunk is not None:
         url = passage_url(document_id=version.document_id, version=version.number, ordinal=chunk.ordinal)
     return {
@@ -88,8 +97,9 @@ def shape_citation(source: Source) -> dict[str, Any]:
         "document_version": str(version.id) if version else None,
         "name": source.document_name,
         "page": source.page,
-        "quote": source.quote,
+        "quote": source.quote if version else None,
         "url": url,
+        "supported": supported,
     }
 
 
