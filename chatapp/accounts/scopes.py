@@ -13,6 +13,8 @@ SCOPES = {
     "rollouts:write": "Change how versions are rolled out",
     "documents:read": "Read collections and documents",
     "documents:write": "Make collections, upload, process again and delete documents",
+    "evaluations": "Read how well search finds",
+    "evaluations:write": "Start and cancel evaluations of search",
     "conversations:read": "Read conversations, messages and answers",
     "conversations:write": "Rename and delete conversations",
     "feedback": "Rate answers",

@@ -64,6 +64,8 @@ OPERATIONS = {
 BY_BODY_OR_QUERY = {
     ("GET", "/api/v1/documents"),
     ("POST", "/api/v1/documents"),
+    ("GET", "/api/v1/evaluations"),
+    ("POST", "/api/v1/evaluations"),
     ("POST", "/api/v1/search"),
     ("POST", "/v1/chat/completions"),
 }

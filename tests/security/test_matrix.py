@@ -32,6 +32,7 @@ CALLS = calls()
 BODIES: dict[str, dict[str, Any]] = {
     "PATCH /api/v1/conversations/{conversation_id}": {"title": "x"},
     "POST /api/v1/flags/{flag_id}/decide": {"decision": "dismiss", "reason": "x"},
+    "POST /api/v1/evaluations": {"collection": "plans"},
     "PUT /api/v1/routes/{name}": {"version": "scripted"},
     "POST /api/v1/policies": {"name": "p", "checks": []},
     "POST /api/v1/model-versions": {"name": "m"},

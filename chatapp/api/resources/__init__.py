@@ -7,6 +7,7 @@ from chatapp.api.resources import (
     collections,
     conversations,
     documents,
+    evaluations,
     flags,
     generations,
     messages,
@@ -22,6 +23,7 @@ from chatapp.api.resources import (
 ROUTERS: dict[str, Router] = {
     "/collections": collections.router,
     "/documents": documents.router,
+    "/evaluations": evaluations.router,
     "/search": search.router,
     "/conversations": conversations.router,
     "/messages": messages.router,
