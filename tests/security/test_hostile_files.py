@@ -5,6 +5,7 @@ import stat
 import zipfile
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -16,8 +17,10 @@ from chatapp.retrieval.formats import Format
 from chatapp.retrieval.models import Collection, DocumentStatus
 from chatapp.retrieval.parsing import ParsingError, Reason
 from chatapp.retrieval.parsing.child import parse_file
+from chatapp.retrieval.parsing.limits import ARCHIVE_BYTES
 from chatapp.retrieval.services import processing
 from chatapp.retrieval.tests.conftest import make_docx, make_pdf
+from chatapp.retrieval.tests.files import make_eml, make_xlsx, make_zip
 from chatapp.retrieval.tests.test_parsing import zip_of
 from tests.listener import Listener
 
@@ -72,6 +75,24 @@ def test_d02_a_link_in_an_archive_is_refused(tmp_path: Path) -> None:
     assert "zanzibar" not in found
 
 
+@pytest.mark.parametrize("name", ["../outside.md", "/tmp/outside.md", "a/../../outside.md", "C:\\outside.md"])
+def test_d02_a_zip_writes_nowhere(name: str, tmp_path: Path) -> None:
+    before = set(tmp_path.parent.rglob("*")) | {tmp_path / "upload"}
+    assert parse(tmp_path, Format.ZIP, make_zip({"a.md": b"fine", name: b"x"})) == Reason.DAMAGED.name
+    assert set(tmp_path.parent.rglob("*")) <= before
+
+
+def test_d02_a_link_in_a_zip_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "secret.txt").write_text("zanzibar-77")
+    link = zipfile.ZipInfo("a.txt")
+    link.external_attr = (stat.S_IFLNK | 0o777) << 16
+    file = io.BytesIO()
+    with zipfile.ZipFile(file, "w") as archive:
+        archive.writestr("b.txt", "fine")
+        archive.writestr(link, str(tmp_path / "secret.txt"))
+    assert parse(tmp_path, Format.ZIP, file.getvalue()) == Reason.DAMAGED.name
+
+
 @pytest.mark.filterwarnings("ignore:Duplicate name")
 def test_d02_a_part_that_stands_twice_is_refused(tmp_path: Path) -> None:
     assert parse(tmp_path, Format.DOCX, rezipped({"word/document.xml": b"<other/>"})) == Reason.DAMAGED.name
@@ -82,6 +103,37 @@ def test_d03_a_zip_in_a_zip_and_a_million_members_are_refused(tmp_path: Path) ->
     assert parse(tmp_path, Format.DOCX, zip_of(**{f"inner{n}.zip": inner for n in range(20)})) == Reason.NOT_OFFICE.name
     members = zip_of(**{f"p{n}": b"" for n in range(20_000)})
     assert parse(tmp_path, Format.DOCX, members) == Reason.TOO_LARGE.name
+
+
+@pytest.mark.parametrize("kind", [Format.XLSX, Format.PPTX, Format.ZIP])
+def test_d03_bombs_of_other_formats_are_never_unpacked(kind: Format, tmp_path: Path) -> None:
+    part = {Format.XLSX: "xl/workbook.xml", Format.PPTX: "ppt/presentation.xml", Format.ZIP: "a.txt"}[kind]
+    bomb = make_zip({part: b"<a/>", "filler.txt": b"0" * (ARCHIVE_BYTES + 1)})
+    assert len(bomb) < 1_000_000
+    assert parse(tmp_path, kind, bomb) == Reason.TOO_LARGE.name
+
+
+def test_d03_a_directory_that_lies_about_sizes_unpacks_to_no_more(tmp_path: Path) -> None:
+    """The directory says 10 bytes, the member would be 50 MB: no more than was declared is ever unpacked."""
+    data = bytearray(make_zip({"a.txt": b"word " * 10_000_000}))
+    place = data.rindex(b"PK\x01\x02")
+    data[place + 24 : place + 28] = (10).to_bytes(4, "little")
+    assert parse(tmp_path, Format.ZIP, bytes(data)) == Reason.NO_MEMBERS.name
+
+
+def test_d03_a_sheet_of_far_away_cells_costs_only_itself(tmp_path: Path) -> None:
+    def build(workbook: Any) -> None:
+        workbook.active["A1"], workbook.active["XFD1"], workbook.active["B900000"] = "near", "right", "far below"
+
+    assert parse(tmp_path, Format.XLSX, make_xlsx(build)) == "Prices\nnear | right\nfar below"
+
+
+def test_d03_d04_markup_without_end_costs_only_itself(tmp_path: Path) -> None:
+    for page in (b"<div>" * 100_000, b"<table><tr><td>" * 20_000, b"<ul><li>" * 50_000, b"<b" * 500_000):
+        found = parse(tmp_path, Format.HTML, page + b"The end.")
+        assert found in Reason.__members__ or found.strip("- \n") in {"The end.", ""}
+    spans = b"<table>" + b"<tr><td rowspan=9999 colspan=9999>x<td>y" * 100 + b"</table>"
+    assert parse(tmp_path, Format.HTML, spans) == Reason.TOO_LARGE.name
 
 
 def cyclic_pdf() -> bytes:
@@ -151,6 +203,34 @@ def test_d06_a_text_or_pdf_that_names_addresses_reaches_no_network(listener: Lis
     assert listener.calls == 0
 
 
+def test_d05_d06_office_files_with_entities_are_refused(listener: Listener, tmp_path: Path) -> None:
+    bad = f'<?xml version="1.0"?><!DOCTYPE a [<!ENTITY x SYSTEM "{listener.url}">]><a>&x;</a>'.encode()
+    for kind, part in ((Format.XLSX, "xl/workbook.xml"), (Format.PPTX, "ppt/presentation.xml")):
+        assert parse(tmp_path, kind, make_zip({part: bad})) == Reason.ENTITIES.name
+    assert listener.calls == 0
+
+
+def test_d06_pages_mails_and_slides_reach_no_network(listener: Listener, tmp_path: Path) -> None:
+    url = listener.url
+    page = (
+        f"<!DOCTYPE html SYSTEM '{url}'><html><head><base href='{url}'><link rel=stylesheet href='{url}'>"
+        f"<meta http-equiv=refresh content='0;url={url}'></head><body background='{url}'><img src='{url}'>"
+        f"<iframe src='{url}'></iframe><object data='{url}'></object><p style='background:url({url})'>The end.</p>"
+    )
+    assert "The end." in parse(tmp_path, Format.HTML, page.encode())
+    assert "The end." in parse(tmp_path, Format.EML, make_eml("Hi", "", html=page))
+    external = f"Content-Type: message/external-body; access-type=URL; URL={url}\nSubject: x\n\nThe end."
+    parse(tmp_path, Format.EML, external.encode())
+    assert "The end." in parse(tmp_path, Format.ZIP, make_zip({"a.html": page.encode()}))
+
+    def build(workbook: Any) -> None:
+        workbook.active.append(["The end.", f'=WEBSERVICE("{url}")', f'=HYPERLINK("{url}")'])
+        workbook.active["A1"].hyperlink = url
+
+    assert "The end." in parse(tmp_path, Format.XLSX, make_xlsx(build))
+    assert listener.calls == 0
+
+
 @pytest.fixture
 def notes(alice: User, ada: User, monkeypatch: pytest.MonkeyPatch) -> Collection:
     vector = [1.0] + [0.0] * (EMBEDDING_DIMENSIONS - 1)
@@ -174,7 +254,8 @@ def test_d01_d11_d12_a_name_is_only_shown(name: str, notes: Collection, alice: U
     document.refresh_from_db()
     assert document.status == DocumentStatus.READY
     assert len(document.name) <= 200
-    assert not set(document.name) & set("/\\\x00\n\u202e") - set("\\" if "\\." in name else "")
+    assert not set(document.name) & set("\\\x00\n\u202e")
+    assert not {"", ".", ".."} & set(document.name.split("/"))
     path = document.versions.get().file.name
     assert path.startswith("documents/")
     assert path.removeprefix("documents/").isalnum()
@@ -197,7 +278,8 @@ def test_d13_a_second_upload_of_a_name_never_replaces_for_those_who_only_read(
 @pytest.mark.parametrize(
     "name,media_type,data",
     [
-        ("page.html", "text/html", b"<script>alert(1)</script>"),
+        ("page.html", "application/octet-stream", b"\xff\xd8\xff<script>alert(1)</script>"),
+        ("page.txt", "text/html", b"<script>alert(1)</script>"),
         ("drawing.svg", "image/svg+xml", b"<svg xmlns='http://www.w3.org/2000/svg' onload='alert(1)'/>"),
         ("image.png", "image/png", b"<html><script>alert(1)</script>"),
         ("both.html", "application/pdf", b"<script>alert(1)</script>%PDF-1.7"),
