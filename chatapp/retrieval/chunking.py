@@ -1,12 +1,13 @@
-"""From blocks to passages: along headings, tables by rows under their header, prose at sentence ends."""
+"""From blocks to passages: along headings and pages, tables by rows under their header, prose at sentence ends."""
 
 import re
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
-from itertools import groupby
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field, replace
+from itertools import chain, groupby, islice
 from pathlib import PurePosixPath
 
-from chatapp.retrieval.parsing import Block, BlockKind, Parsed
+from chatapp.retrieval.parsing import Block, BlockKind, Box
+from chatapp.retrieval.pieces import Piece, pieces_of
 
 # About 115 words or 150 tokens: three passages must stay near 450 tokens, because a 1.5B model on two CPU
 # cores reads about 80 tokens a second. MiniLM itself sees 256 tokens, heading included.
@@ -20,32 +21,48 @@ _ITEM = re.compile(r"(?:[-*•]|\d{1,3}[.)]) ")
 
 @dataclass(frozen=True, slots=True)
 class Passage:
+    """`section` counts the headings above; `overlap` characters at the start are the end of the one before.
+
+    `boxes` are [page, left, top, right, bottom] of the lines that are its own, where the format has places.
+    """
+
     ordinal: int
     page: int | None
     heading: str
     text: str
+    section: int = 0
+    overlap: int = 0
+    boxes: list[Box] = field(default_factory=list)
 
 
 @dataclass(frozen=True, slots=True)
-class _Section:
+class _Place:
+    section: int
     heading: tuple[str, ...]
     page: int | None
-    blocks: list[Block]
 
 
-def split_document(parsed: Parsed, *, name: str) -> list[Passage]:
-    title = parsed.title or _title_of(parsed.blocks) or PurePosixPath(name).stem.replace("_", " ").replace("-", " ")
-    passages: list[Passage] = []
-    for section in _sections(parsed.blocks):
-        heading = _join_heading(title, section.heading)
-        for text in _pack(piece for block in section.blocks for piece in _pieces(block)):
-            passages.append(Passage(len(passages), section.page, heading, text))
-    return passages
+def split_document(
+    blocks: Iterable[Block], *, title: str, name: str, size: int = MAX_CHARACTERS, overlap: int = 0
+) -> Iterator[Passage]:
+    """Passages of at most `size` characters, the first `overlap` of which may repeat the one before.
+
+    Reads the blocks as they come and holds no more than one passage. Tables and code are never repeated.
+    """
+    coming = iter(blocks)
+    first = list(islice(coming, 1))
+    title = title or _title_of(first) or PurePosixPath(name).stem.replace("_", " ").replace("-", " ")
+    ordinal = 0
+    for place, body in groupby(_body(chain(first, coming)), key=lambda pair: pair[0]):
+        heading = _join_heading(title, place.heading)
+        pieces = (piece for _, block in body for piece in pieces_of(block, size - overlap))
+        for packed in _overlapped(_pack(pieces, size - overlap), overlap):
+            yield replace(packed, ordinal=ordinal, page=place.page, heading=heading, section=place.section)
+            ordinal += 1
 
 
-def _title_of(blocks: Sequence[Block]) -> str:
-    first = next(iter(blocks), None)
-    return first.text if first and first.kind is BlockKind.HEADING else ""
+def _title_of(first: list[Block]) -> str:
+    return first[0].text if first and first[0].kind is BlockKind.HEADING else ""
 
 
 def _join_heading(title: str, path: tuple[str, ...]) -> str:
@@ -53,70 +70,47 @@ def _join_heading(title: str, path: tuple[str, ...]) -> str:
     return HEADING_SEPARATOR.join(part for part in parts if part)[:HEADING_MAX_CHARACTERS]
 
 
-def _sections(blocks: Sequence[Block]) -> Iterator[_Section]:
-    """Runs of blocks under the same headings on the same page."""
+def _body(blocks: Iterable[Block]) -> Iterator[tuple[_Place, Block]]:
+    """What stands under headings, with its place. A heading with nothing under it is text itself."""
     stack: list[Block] = []
-    body: list[tuple[tuple[str, ...], Block]] = []
+    section = 0
+    is_bare = False
     for block in blocks:
-        if block.kind is BlockKind.HEADING:
-            stack = [*(held for held in stack if held.level < block.level), block]
-        else:
-            body.append((tuple(held.text for held in stack), block))
-    for (heading, page), run in groupby(body, key=lambda pair: (pair[0], pair[1].page)):
-        yield _Section(heading, page, [block for _, block in run])
+        if block.kind is not BlockKind.HEADING:
+            is_bare = False
+            yield _Place(section, _path(stack), block.page), block
+            continue
+        if is_bare and block.level <= stack[-1].level:
+            yield _bare(section, stack)
+        stack = [*(held for held in stack if held.level < block.level), block]
+        section += 1
+        is_bare = True
+    if is_bare:
+        yield _bare(section, stack)
 
 
-def _pieces(block: Block) -> list[str]:
-    if len(block.text) <= MAX_CHARACTERS:
-        return [block.text]
-    if block.kind is BlockKind.TABLE:
-        return _split_table(block.text)
-    if block.kind is BlockKind.CODE:
-        return list(_pack_lines(block.text.split("\n"), limit=MAX_CHARACTERS))
-    return _split_prose(block.text)
+def _bare(section: int, stack: list[Block]) -> tuple[_Place, Block]:
+    last = replace(stack[-1], kind=BlockKind.TEXT)
+    return _Place(section, _path(stack), last.page), last
 
 
-def _split_prose(text: str) -> list[str]:
-    from semantic_text_splitter import MarkdownSplitter
-
-    return list(MarkdownSplitter(MAX_CHARACTERS).chunks(text))
+def _path(stack: list[Block]) -> tuple[str, ...]:
+    return tuple(held.text for held in stack)
 
 
-def _split_table(table: str) -> list[str]:
-    header, rule, *rows = table.split("\n")
-    head = f"{header}\n{rule}\n"
-    if len(head) > MAX_CHARACTERS // 2:  # a header this wide repeats nothing useful
-        return _split_prose(table)
-    return [head + part for part in _pack_lines(rows, limit=MAX_CHARACTERS - len(head))]
-
-
-def _pack_lines(lines: Sequence[str], *, limit: int) -> Iterator[str]:
-    """Lines joined up to `limit`; a longer line is cut."""
-    held = ""
-    for line in (part for long in lines for part in _cut(long, limit)):
-        if held and len(held) + 1 + len(line) > limit:
-            yield held
-            held = line
-        else:
-            held = f"{held}\n{line}" if held else line
-    if held:
-        yield held
-
-
-def _cut(line: str, limit: int) -> list[str]:
-    return [line[start : start + limit] for start in range(0, max(len(line), 1), limit)]
-
-
-def _pack(pieces: Iterator[str]) -> Iterator[str]:
-    """Neighbouring pieces of one section in one passage while they fit."""
-    held = ""
+def _pack(pieces: Iterable[Piece], limit: int) -> Iterator[Piece]:
+    """Neighbouring pieces of one place in one passage while they fit."""
+    held: Piece | None = None
     for piece in pieces:
-        if held and len(held) + 2 + len(piece) > MAX_CHARACTERS:
+        if held is None:
+            held = piece
+        elif len(held.text) + 2 + len(piece.text) > limit:
             yield held
             held = piece
         else:
-            held += (_gap(held, piece) if held else "") + piece
-    if held:
+            text = held.text + _gap(held.text, piece.text) + piece.text
+            held = Piece(text, [*held.boxes, *piece.boxes], is_prose=held.is_prose and piece.is_prose)
+    if held is not None:
         yield held
 
 
@@ -124,3 +118,22 @@ def _gap(held: str, piece: str) -> str:
     """Items of one list, which some formats give one by one, stay together."""
     in_list = _ITEM.match(held.rpartition("\n")[2]) and _ITEM.match(piece)
     return "\n" if in_list else "\n\n"
+
+
+def _overlapped(pieces: Iterable[Piece], overlap: int) -> Iterator[Passage]:
+    before: Piece | None = None
+    for piece in pieces:
+        repeated = ""
+        if overlap and before is not None and before.is_prose and piece.is_prose:
+            repeated = _tail(before.text, overlap - 1)
+        text = f"{repeated} {piece.text}" if repeated else piece.text
+        yield Passage(0, None, "", text, overlap=len(text) - len(piece.text), boxes=piece.boxes)
+        before = piece
+
+
+def _tail(text: str, length: int) -> str:
+    """The end of a text, from the beginning of a word."""
+    if len(text) <= length:
+        return text
+    tail = text[-length:] if length > 0 else ""
+    return tail if text[-length - 1].isspace() else tail.partition(" ")[2]

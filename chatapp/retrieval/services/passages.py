@@ -32,8 +32,8 @@ def edit_passage(*, user: User, chunk: Chunk, text: str) -> Chunk:
         return locked
     original = locked.original_text or locked.text
     locked.original_text = "" if text == original else original
-    locked.text = text
-    locked.save(update_fields=["text", "original_text"])
+    locked.text, locked.overlap = text, 0
+    locked.save(update_fields=["text", "original_text", "overlap"])
     _read_again(user, document, locked)
     _record(user, "passage.edited", locked)
     return locked

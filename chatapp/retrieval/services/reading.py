@@ -29,7 +29,13 @@ def read_version(run: Run) -> None:
     collection = Collection.objects.get(pk=document.collection_id)
     with _copy_of_file(run) as path:
         parsed = parse_file(path, format_of_media_type(version.media_type))
-    passages = split_document(parsed, name=run.name)
+    passages = split_document(
+        parsed.blocks,
+        title=parsed.title,
+        name=run.name,
+        size=collection.chunk_characters,
+        overlap=collection.chunk_overlap,
+    )
     count = _store(run, collection, passages)
     with transaction.atomic():
         run.report(progress=READ_PERCENT, passages_total=count, passages_done=0)
@@ -58,6 +64,9 @@ def _row(run: Run, collection: Collection, passage: Passage) -> Chunk:
         page=passage.page,
         heading=passage.heading,
         text=passage.text,
+        section=passage.section,
+        overlap=passage.overlap,
+        boxes=passage.boxes,
     )
 
 
