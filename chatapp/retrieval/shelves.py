@@ -11,7 +11,7 @@ from chatapp.errors import ChatappError
 from chatapp.retrieval import selectors
 from chatapp.retrieval.formats import ACCEPTED_EXTENSIONS
 from chatapp.retrieval.models import AccessRole, Collection, Document
-from chatapp.retrieval.selectors import DocumentFilter, Overview
+from chatapp.retrieval.selectors import DocumentFilter, Estimate, Overview
 
 # What the list of collections shows of the few that it opens.
 OPENED = 3
@@ -26,6 +26,7 @@ class Shelf:
     documents: Page[Document]
     wanted: DocumentFilter = field(default_factory=DocumentFilter)
     is_short: bool = False
+    estimate: Estimate | None = None
     accept: str = ACCEPTED_EXTENSIONS
     max_bytes: int = field(default_factory=lambda: settings.UPLOAD_MAX_BYTES)
     max_files: int = field(default_factory=lambda: settings.COLLECTION_MAX_DOCUMENTS)
@@ -88,4 +89,5 @@ def _shelf(
     wanted = DocumentFilter() if wanted is None or is_short else wanted
     size = NEWEST if is_short else selectors.DOCUMENTS_PER_PAGE
     documents = selectors.page_of_documents_for(user, overview.collection, page=page, wanted=wanted, size=size)
-    return Shelf(overview=overview, documents=documents, wanted=wanted, is_short=is_short)
+    estimate = selectors.estimate_for(overview.collection) if overview.unfinished else None
+    return Shelf(overview=overview, documents=documents, wanted=wanted, is_short=is_short, estimate=estimate)

@@ -10,6 +10,16 @@ urlpatterns = [
     path("documents/<uuid:document_id>/delete/", views.delete_document, name="delete_document"),
     path("documents/<uuid:document_id>/versions/<int:number>/file/", views.download_version, name="download_version"),
     path("documents/<uuid:document_id>/versions/<int:number>/restore/", views.restore_version, name="restore_version"),
+    path(
+        "documents/<uuid:document_id>/versions/<int:number>/pages/<int:page>/",
+        views.document_page,
+        name="document_page",
+    ),
+    path(
+        "documents/<uuid:document_id>/versions/<int:number>/pages/<int:page>/image/",
+        views.page_image,
+        name="page_image",
+    ),
     path("passages/<uuid:chunk_id>/", views.passage, name="passage"),
     path("passages/<uuid:chunk_id>/edit/", views.edit_passage, name="edit_passage"),
     path("passages/<uuid:chunk_id>/disable/", views.disable_passage, name="disable_passage"),
@@ -30,5 +40,7 @@ urlpatterns = [
     path("collections/<slug:slug>/evaluation/run/", views.run_evaluation, name="run_evaluation"),
     path("collections/<slug:slug>/evaluation/compare/", views.compare_evaluations, name="compare_evaluations"),
     path("collections/<slug:slug>/files/", views.upload_files, name="collection_files"),
+    path("collections/<slug:slug>/reprocess/", views.reprocess_collection, name="reprocess_collection"),
+    path("collections/<slug:slug>/retry/", views.retry_failed, name="retry_failed"),
     path("collections/<slug:slug>/settings/", views.collection_settings, name="collection_settings"),
 ]

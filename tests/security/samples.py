@@ -85,6 +85,7 @@ class Samples:
             "flag_id": self._flag().pk,
             "policy_id": create_policy_version(user=None, name="company", checks=[BLOCK], activate=False).pk,
             "slug": collection.slug,
+            "number": 1,
             "document_id": self._document(collection).pk,
             "question_id": question.pk,
             "evaluation_id": evaluation.pk,

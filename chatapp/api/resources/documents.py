@@ -8,13 +8,30 @@ from ninja.responses import Status
 from chatapp.api.auth import ApiRequest, BearerKey
 from chatapp.api.lists import ListQuery, Page, page_of
 from chatapp.retrieval import selectors, services
-from chatapp.retrieval.models import Document
+from chatapp.retrieval.models import Document, DocumentVersion
 
 router = Router(tags=["documents"], auth=BearerKey("documents:read", "documents:write"))
 
 
 class DocumentsQuery(ListQuery):
     collection: str | None = Field(None, max_length=64, description="Slug; only documents of this collection.")
+
+
+class VersionOut(Schema):
+    number: int
+    created_at: datetime
+    size: int
+    sha256: str
+    pages: int | None
+    chunks: int
+    notes: list[str] = Field(description="What could not be read, or was left out.")
+    restored_from: int | None
+    current: bool = Field(description="The one that search reads.")
+
+
+class VersionsOut(Schema):
+    items: list[VersionOut]
+    next: None = None
 
 
 class DocumentOut(Schema):
@@ -43,6 +60,20 @@ def shape(document: Document) -> DocumentOut:
         pages=current.pages if current else None,
         chunks=getattr(document, "chunk_count", None) or 0,
         created_at=document.created_at,
+    )
+
+
+def shape_version(document: Document, version: DocumentVersion) -> VersionOut:
+    return VersionOut(
+        number=version.number,
+        created_at=version.created_at,
+        size=version.size,
+        sha256=version.sha256,
+        pages=version.pages,
+        chunks=getattr(version, "chunk_count", 0),
+        notes=version.notes,
+        restored_from=version.restored_from.number if version.restored_from else None,
+        current=version.pk == document.current_id,
     )
 
 
@@ -78,4 +109,19 @@ def delete_document(request: ApiRequest, document_id: UUID) -> Status[Any]:
 @router.post("/{uuid:document_id}/retry", response={202: DocumentOut})
 def retry_document(request: ApiRequest, document_id: UUID) -> Status[Any]:
     services.retry_document(user=request.auth, document=selectors.get_document_for(request.auth, document_id))
+    return Status(202, shape(selectors.get_document_for(request.auth, document_id)))
+
+
+@router.get("/{uuid:document_id}/versions", response=VersionsOut)
+def list_versions(request: ApiRequest, document_id: UUID) -> VersionsOut:
+    """The newest 50, newest first."""
+    document = selectors.get_document_for(request.auth, document_id)
+    versions = selectors.list_versions_for(request.auth, document)[: selectors.VERSIONS_SHOWN]
+    return VersionsOut(items=[shape_version(document, version) for version in versions])
+
+
+@router.post("/{uuid:document_id}/versions/{int:number}/restore", response={202: DocumentOut})
+def restore_version(request: ApiRequest, document_id: UUID, number: int) -> Status[Any]:
+    version = selectors.get_numbered_version_for(request.auth, document_id, number)
+    services.restore_version(user=request.auth, version=version)
     return Status(202, shape(selectors.get_document_for(request.auth, document_id)))

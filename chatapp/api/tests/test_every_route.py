@@ -22,11 +22,16 @@ def operations() -> Iterator[tuple[str, str]]:
             for path, view in bound.path_operations.items():
                 template = re.sub(r"/+", "/", f"{prefix}/{bound.prefix}/{path}").rstrip("/")
                 for operation in view.operations:
-                    yield operation.methods[0], re.sub(r"\{(?:uuid\w*:)?(\w+)\}", r"{\1}", template)
+                    yield operation.methods[0], re.sub(r"\{(?:\w+:)?(\w+)\}", r"{\1}", template)
 
 
 def address(template: str) -> str:
-    return re.sub(r"\{\w+_id\}", str(uuid4()), template).replace("{name}", "unknown")
+    return (
+        re.sub(r"\{\w+_id\}", str(uuid4()), template)
+        .replace("{name}", "unknown")
+        .replace("{slug}", "unknown")
+        .replace("{number}", "1")
+    )
 
 
 ROUTES = sorted(set(operations()))

@@ -11,8 +11,11 @@ from chatapp.retrieval.selectors.document_lists import DocumentFilter, Sort, Sta
 from chatapp.retrieval.selectors.documents import (
     DOCUMENTS_PER_PAGE,
     get_document_for,
+    get_numbered_version_for,
+    get_printed_version_for,
     get_version_for,
     list_documents_for,
+    read_page_image,
 )
 from chatapp.retrieval.selectors.evaluation import (
     QUESTIONS_PER_PAGE,
@@ -41,6 +44,7 @@ from chatapp.retrieval.selectors.passages import (
     count_states,
     get_passage_for,
     list_neighbours_for,
+    list_page_passages_for,
     list_passages_for,
     page_of_passages_for,
     passage_url,
@@ -70,7 +74,9 @@ __all__ = [
     "get_evaluation_for",
     "get_golden_question_for",
     "get_index_for",
+    "get_numbered_version_for",
     "get_passage_for",
+    "get_printed_version_for",
     "get_reader",
     "get_serving_index",
     "get_version_for",
@@ -87,6 +93,7 @@ __all__ = [
     "list_indexes",
     "list_indexes_for",
     "list_neighbours_for",
+    "list_page_passages_for",
     "list_passages_for",
     "list_results",
     "list_versions_for",
@@ -97,6 +104,7 @@ __all__ = [
     "page_of_overviews_for",
     "page_of_passages_for",
     "passage_url",
+    "read_page_image",
     "require_collections",
     "role_of",
 ]

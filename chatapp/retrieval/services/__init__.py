@@ -1,7 +1,12 @@
 """Writes of this app."""
 
 from chatapp.retrieval.services.collection_removal import delete_collection, purge_collections
-from chatapp.retrieval.services.collection_settings import PASSAGE_CHARACTERS, set_access, update_collection
+from chatapp.retrieval.services.collection_settings import (
+    PASSAGE_CHARACTERS,
+    change_collection,
+    set_access,
+    update_collection,
+)
 from chatapp.retrieval.services.collections import create_collection
 from chatapp.retrieval.services.connectors import (
     cancel_sync,
@@ -40,6 +45,7 @@ from chatapp.retrieval.services.indexes import (
     start_index,
     swap_index,
 )
+from chatapp.retrieval.services.page_images import draw_page
 from chatapp.retrieval.services.passages import disable_passage, edit_passage, enable_passage, release_passage
 from chatapp.retrieval.services.processing import process_document, process_next, sweep_documents
 from chatapp.retrieval.services.rereading import reprocess_collection, retry_failed
@@ -58,6 +64,7 @@ __all__ = [
     "add_version",
     "cancel_evaluation",
     "cancel_sync",
+    "change_collection",
     "change_connector",
     "change_golden_question",
     "continue_evaluation",
@@ -69,6 +76,7 @@ __all__ = [
     "delete_file_on_commit",
     "delete_golden_question",
     "disable_passage",
+    "draw_page",
     "drop_expired_indexes",
     "edit_passage",
     "enable_passage",

@@ -1,6 +1,7 @@
 """What a collection's owners change: its name, how it is read, and who may see it."""
 
 from collections.abc import Mapping
+from typing import Any
 
 from django.contrib.auth.models import Group
 from django.db import transaction
@@ -41,6 +42,17 @@ def update_collection(
             locked.save(update_fields=list(after))
             record_event(actor=user, action="collection.changed", obj=locked, before=before, after=after)
     return locked
+
+
+@transaction.atomic
+def change_collection(
+    *, user: User, collection: Collection, groups: Mapping[str, str] | None = None, **values: Any
+) -> Collection:
+    """`set_access`, where `groups` are given, and `update_collection` with the other values; both or none."""
+    changed = update_collection(user=user, collection=collection, **values)
+    if groups is not None:
+        set_access(user=user, collection=collection, groups=groups)
+    return changed
 
 
 def set_access(*, user: User, collection: Collection, groups: Mapping[str, str]) -> None:

@@ -5,6 +5,7 @@ from chatapp.retrieval.views.collections import (
     create_collection,
     documents,
     knowledge,
+    retry_failed,
     upload_files,
 )
 from chatapp.retrieval.views.evaluation import (
@@ -23,7 +24,9 @@ from chatapp.retrieval.views.owners import (
     collection_access,
     collection_settings,
     delete_collection,
+    reprocess_collection,
 )
+from chatapp.retrieval.views.page_images import document_page, page_image
 from chatapp.retrieval.views.pages import delete_document, document, retry_document
 from chatapp.retrieval.views.passages import disable_passage, edit_passage, enable_passage, passage, release_passage
 from chatapp.retrieval.views.versions import download_version, restore_version
@@ -41,6 +44,7 @@ __all__ = [
     "delete_golden_question",
     "disable_passage",
     "document",
+    "document_page",
     "documents",
     "download_version",
     "edit_passage",
@@ -51,10 +55,13 @@ __all__ = [
     "golden_question",
     "import_golden_questions",
     "knowledge",
+    "page_image",
     "passage",
     "release_passage",
+    "reprocess_collection",
     "restore_version",
     "retry_document",
+    "retry_failed",
     "run_evaluation",
     "upload_files",
 ]

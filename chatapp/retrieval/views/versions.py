@@ -12,8 +12,6 @@ from django.views.decorators.http import require_GET, require_POST
 from chatapp.accounts.models import User
 from chatapp.accounts.permissions import require
 from chatapp.retrieval import selectors, services
-from chatapp.retrieval.forms import parse_number
-from chatapp.retrieval.models import DocumentVersion
 from chatapp.retrieval.originals import original_response
 from chatapp.retrieval.views.leaving import leave_for
 
@@ -22,20 +20,15 @@ from chatapp.retrieval.views.leaving import leave_for
 @require_GET
 async def download_version(request: HttpRequest, document_id: UUID, number: int) -> StreamingHttpResponse:
     user = cast("User", await request.auser())
-    return await original_response(await sync_to_async(_version)(user, document_id, number))
+    return await original_response(await sync_to_async(selectors.get_numbered_version_for)(user, document_id, number))
 
 
 @login_required
 @require_POST
 def restore_version(request: HttpRequest, document_id: UUID, number: int) -> HttpResponse:
     user = cast("User", request.user)
-    version = _version(user, document_id, number)
+    version = selectors.get_numbered_version_for(user, document_id, number)
     require(user, "retrieval.restore_version", version.document)
     restored = services.restore_version(user=user, version=version)
     messages.info(request, f"Version {number} is coming back as version {restored.number}. Answers use it soon.")
     return leave_for(request, "document", document_id)
-
-
-def _version(user: User, document_id: UUID, number: int) -> DocumentVersion:
-    """Raises ChatappError("not_found")."""
-    return cast("DocumentVersion", selectors.get_version_for(user, document_id, parse_number(str(number))))
