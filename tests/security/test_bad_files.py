@@ -119,7 +119,8 @@ def notes(alice: User, ada: User, monkeypatch: pytest.MonkeyPatch) -> Collection
 
 # One for each way to fail, through the very child that workers start.
 THROUGH_THE_WORKER = [
-    "empty-pdf", "cut-docx", "locked-pptx", "entities-xlsx", "bomb-xlsx", "only-rules", "own-parent", "no-file", "one-good",
+    "empty-pdf", "cut-docx", "locked-pptx", "entities-xlsx", "bomb-xlsx", "only-rules", "own-parent", "no-file",
+    "one-good",
 ]  # fmt: skip
 
 
