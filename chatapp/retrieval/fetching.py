@@ -26,11 +26,14 @@ AGENT = "Chatapp"
 
 
 class FetchError(Exception):
-    """Its text is a sentence for whoever looks after the connector. `status` is what the server said, if it did."""
+    """Its text is a sentence for whoever looks after the connector.
 
-    def __init__(self, text: str, *, status: int | None = None) -> None:
+    `status` is what the server said, if it did, and `location` where it leads after the last hop.
+    """
+
+    def __init__(self, text: str, *, status: int | None = None, location: str = "") -> None:
         super().__init__(text)
-        self.status = status
+        self.status, self.location = status, location
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,7 +81,7 @@ def fetch(
         if "Location" not in answer.headers or not 300 < answer.status < 309 or answer.status == 304:
             return _checked(answer)
         url = urljoin(url, answer.headers["Location"]).partition("#")[0]
-    raise FetchError("The address leads elsewhere too often." if hops else "The address leads elsewhere.")
+    raise FetchError("The address leads elsewhere too often." if hops else "The address leads elsewhere.", location=url)
 
 
 def _get(url: str, into: BinaryIO, bounds: guarded.Bounds, headers: Mapping[str, str]) -> Fetched:

@@ -27,6 +27,7 @@ from chatapp.retrieval.fetching import FetchError, complain_of, fetch, is_listed
 if TYPE_CHECKING:
     from xml.etree.ElementTree import Element
 
+_PAGE = 1000
 _MAX_LISTING = 5_000_000  # of one page, in bytes
 _NAMESPACE = "{http://s3.amazonaws.com/doc/2006-03-01/}"
 _DEFAULT_REGION = "us-east-1"
@@ -90,7 +91,7 @@ class S3Source:
     def _list(self, token: str) -> "Element":
         from defusedxml.ElementTree import ParseError, fromstring
 
-        asked = {"encoding-type": "url", "list-type": "2", "max-keys": "1000", "prefix": self._prefix}
+        asked = {"encoding-type": "url", "list-type": "2", "max-keys": str(_PAGE), "prefix": self._prefix}
         if token:
             asked["continuation-token"] = token
         query = "&".join(f"{name}={quote(value, safe='~')}" for name, value in sorted(asked.items()))

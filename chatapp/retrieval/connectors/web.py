@@ -76,18 +76,19 @@ class WebSource:
         if not self._may_read(item.key):
             return Content(is_left_out=True)
         body = BytesIO()
-        found = self._ask(item, body)
+        try:
+            found = self._ask(item, body)
+        except FetchError as error:
+            return self._answer(item, error)
         if found.status == 304:
             return Content(is_unchanged=True)
-        if (url := normalize(found.url, item.key)) != item.key:
-            return self._moved(item, url)
         media_type = found.headers.get("Content-Type", "").partition(";")[0].strip().lower()
         data = body.getvalue()
-        page = Page(data, url) if media_type in _HTML else None
+        page = Page(data, item.key) if media_type in _HTML else None
         links = self._links(page, item.depth) if page else []
         if page and self._whole and page.canonical not in {"", item.key} and self._is_inside(page.canonical):
             return self._moved(item, page.canonical)
-        name = name_of(url, media_type)
+        name = name_of(item.key, media_type)
         if not name or (page and page.forbids("noindex")):
             return Content(links=links, is_left_out=True)
         into.write(data)
@@ -97,12 +98,14 @@ class WebSource:
         self._wait()
         kind, _, value = item.revision.partition(":")
         headers = {"If-None-Match": value} if kind == "etag" else {"If-Modified-Since": value} if kind == "date" else {}
-        try:
-            return fetch(item.key, into=body, max_bytes=settings.UPLOAD_MAX_BYTES, headers=headers)
-        except FetchError as error:
-            if error.status in {404, 410}:
-                raise ItemGoneError(str(error)) from error
-            raise ItemError(str(error)) from error
+        return fetch(item.key, into=body, max_bytes=settings.UPLOAD_MAX_BYTES, headers=headers, hops=0)
+
+    def _answer(self, item: Known, error: FetchError) -> Content:
+        if error.location:
+            return self._moved(item, normalize(error.location, item.key))
+        if error.status in {404, 410}:
+            raise ItemGoneError(str(error)) from error
+        raise ItemError(str(error)) from error
 
     def _moved(self, item: Known, url: str) -> Content:
         """The page is another one, which is read by its own address if it belongs here."""

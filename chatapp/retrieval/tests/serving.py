@@ -14,7 +14,12 @@ class Servers:
 
     def start(self, respond: Respond) -> str:
         """Gives the server's address, without a slash at its end."""
-        handler = type("Handler", (BaseHTTPRequestHandler,), {"do_GET": respond, "log_message": lambda *_: None})
+
+        def handle(handler: BaseHTTPRequestHandler) -> None:
+            respond(handler)
+
+        methods = {"do_GET": handle, "do_POST": handle, "log_message": lambda *_: None}
+        handler = type("Handler", (BaseHTTPRequestHandler,), methods)
         server = ThreadingHTTPServer(("127.0.0.1", 0), handler)
         server.daemon_threads = True
         threading.Thread(target=server.serve_forever, daemon=True).start()
