@@ -20,8 +20,8 @@ EMBEDDING_MODEL = "all-MiniLM-L6-v2"
 EMBEDDING_DIMENSIONS = 384
 # The most that an HNSW index over halfvec takes.
 MAX_DIMENSIONS = 4_000
-# The serving one, and the one that fills an index or is compared with it.
-_MAX_LOADED = 2
+# The one of citations and of the API, the serving one, and the one that fills an index.
+_MAX_LOADED = 3
 _MAX_FOLDERS = 200
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
 
@@ -64,7 +64,7 @@ def list_folders() -> list[Folder]:
 
 
 def load_model(name: str) -> LoadedModel:
-    """Workers only. At most two stay in memory. Raises ModelFolderError, EmbeddingError."""
+    """Workers only. At most three stay in memory. Raises ModelFolderError, EmbeddingError."""
     known = _recall(name)
     if known is not None:
         return known
