@@ -46,7 +46,13 @@ from chatapp.retrieval.services.indexes import (
     swap_index,
 )
 from chatapp.retrieval.services.page_images import draw_page
-from chatapp.retrieval.services.passages import disable_passage, edit_passage, enable_passage, release_passage
+from chatapp.retrieval.services.passages import (
+    TEXT_MAX_CHARACTERS,
+    disable_passage,
+    edit_passage,
+    enable_passage,
+    release_passage,
+)
 from chatapp.retrieval.services.processing import process_document, process_next, sweep_documents
 from chatapp.retrieval.services.rereading import reprocess_collection, retry_failed
 from chatapp.retrieval.services.support import record_support
@@ -58,6 +64,7 @@ from chatapp.retrieval.services.versions import add_version, delete_file_on_comm
 __all__ = [
     "PASSAGE_CHARACTERS",
     "SLICE_SECONDS",
+    "TEXT_MAX_CHARACTERS",
     "Refusal",
     "abort_index",
     "add_golden_question",
