@@ -62,6 +62,7 @@ PROBLEMS: dict[str, Problem] = {
     "connector_paused": Problem(409, "This connector is paused. Resume it first."),
     "last_owner": Problem(409, "Nobody would own this collection any more. Give a group the role of owner first."),
     "evaluation_running": Problem(409, "This index is being evaluated already. Wait for the end, or cancel it."),
+    "nothing_to_keep": Problem(409, "The answer cites no collection that you may edit."),
     "evaluation_over": Problem(409, "This evaluation is over already."),
     "storage_unavailable": Problem(503, "The file could not be stored. Try again later or tell your administrator."),
     "scope_missing": Problem(403, "This API key does not have the scope {scope}. Use a key that has it."),
@@ -82,6 +83,7 @@ PROBLEMS: dict[str, Problem] = {
     "model_not_allowed": Problem(
         403, "Text sent to {name} leaves the company, which the route {route} does not allow. Choose another model."
     ),
+    "page_not_drawn": Problem(422, "This page cannot be drawn. Its text is below."),
     "search_unavailable": Problem(503, "Search is not available now. Try again in a minute."),
     "changed_meanwhile": Problem(409, "Somebody else has changed this meanwhile. Load it again."),
     "own_account": Problem(409, "Nobody closes their own account. Ask another administrator."),

@@ -214,6 +214,7 @@ class Source(models.Model):
     cited = models.BooleanField(default=False)
     # Known only where sources are loaded for a reader: that they may read the document now.
     is_readable: bool = False
+    is_editable: bool = False  # Likewise: that they may edit its collection.
 
     class Meta:
         ordering = ["n"]

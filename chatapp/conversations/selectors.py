@@ -16,7 +16,7 @@ from chatapp.conversations.models import CachedAnswer, Conversation, Generation,
 from chatapp.conversations.queue import QueuePlace, find_places
 from chatapp.errors import ChatappError
 from chatapp.inference.models import AnswerOutcome
-from chatapp.retrieval.selectors import list_collections_for
+from chatapp.retrieval.selectors import list_collections_for, list_editable_collections_for
 
 _CITATION = re.compile(r"\[([0-9]{1,3})\]")
 _OF_A_TURN = ("generation__version", "generation__fallback_from", "generation__route", "generation__summary")
@@ -183,8 +183,11 @@ def _turns(user: User, path: list[Message], children: dict[UUID | None, list[UUI
     sources: dict[UUID, list[Source]] = defaultdict(list)
     claimed = [run.message_id for run in runs.values() if run.status != Status.QUEUED]
     if claimed:
-        collection = list_collections_for(user).filter(pk=OuterRef("document_version__document__collection"))
-        found = Source.objects.filter(message__in=claimed).annotate(is_readable=Exists(collection))
+        readable, editable = (
+            Exists(collections.filter(pk=OuterRef("document_version__document__collection")))
+            for collections in (list_collections_for(user), list_editable_collections_for(user))
+        )
+        found = Source.objects.filter(message__in=claimed).annotate(is_readable=readable, is_editable=editable)
         for source in found.select_related("document_version", "chunk"):
             sources[source.message_id].append(source)
     return [

@@ -12,6 +12,11 @@ urlpatterns = [
     path("c/<uuid:conversation_id>/messages/<uuid:message_id>/edit/", views.edit, name="edit_message"),
     path("c/<uuid:conversation_id>/messages/<uuid:message_id>/regenerate/", views.regenerate, name="regenerate"),
     path("c/<uuid:conversation_id>/messages/<uuid:message_id>/sources/", views.sources, name="sources"),
+    path(
+        "c/<uuid:conversation_id>/messages/<uuid:message_id>/golden-question/",
+        views.keep_question,
+        name="keep_question",
+    ),
     path("conversations/", views.conversations, name="conversations"),
     path("generations/<uuid:generation_id>/stop/", views.stop, name="stop_generation"),
     path("generations/<uuid:generation_id>/switch/", views.switch_model, name="switch_model"),

@@ -9,7 +9,7 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.urls import reverse
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
-from django_htmx.http import HttpResponseClientRedirect, push_url, reswap, retarget
+from django_htmx.http import HttpResponseClientRedirect, push_url, reswap, retarget, trigger_client_event
 from django_htmx.middleware import HtmxDetails
 
 from chatapp.accounts.models import User
@@ -158,6 +158,16 @@ def sources(request: HttpRequest, conversation_id: UUID, message_id: UUID) -> Ht
     turn = _own_turn(cast("ChatRequest", request).user, conversation_id, message_id)
     context = {"message": turn.message, "views": source_views(turn)}
     return render(request, "conversations/_source_panels.html", context)
+
+
+@require_POST
+@login_required
+def keep_question(request: HttpRequest, conversation_id: UUID, message_id: UUID) -> HttpResponse:
+    user = cast("ChatRequest", request).user
+    _own_turn(user, conversation_id, message_id)
+    names = [collection.name for collection in services.keep_question(user=user, message_id=message_id)]
+    said = f"Added to the golden questions of {' and '.join(names)}, whose editors can read it."
+    return trigger_client_event(HttpResponse(status=204), "toast", {"text": said})
 
 
 @require_POST

@@ -9,6 +9,9 @@ export function toast(text) {
   setTimeout(() => note.remove(), 6000);
 }
 
+// What the server says by the header HX-Trigger.
+document.addEventListener("toast", (event) => toast(event.detail.text));
+
 document.addEventListener("htmx:error", () => {
   toast("The server could not be reached. Check your connection and try again.");
 });

@@ -15,6 +15,7 @@ from chatapp.conversations.services.generations import (
     stop_all_of,
     store_sources,
 )
+from chatapp.conversations.services.golden import keep_question
 from chatapp.conversations.services.leases import MAX_LOSSES, Checkpoint, hand_back, renew_leases
 from chatapp.conversations.services.messages import edit_message, post_api_chat, post_message, regenerate
 from chatapp.conversations.services.removal import delete_expired_conversations, remove_conversation
@@ -35,6 +36,7 @@ __all__ = [
     "hand_back",
     "hand_over",
     "has_ended",
+    "keep_question",
     "post_api_chat",
     "post_message",
     "purge_cached_answers",

@@ -1,0 +1,51 @@
+"""Makes a golden question of an answer: its question, and of each passage that it cites the words that it used."""
+
+from collections import defaultdict
+from uuid import UUID
+
+from chatapp.accounts.models import User
+from chatapp.conversations.models import MessageRole
+from chatapp.conversations.selectors import get_turn_for
+from chatapp.errors import ChatappError
+from chatapp.retrieval.evaluation import Source as Expected
+from chatapp.retrieval.evaluation.quoting import closest_sentence
+from chatapp.retrieval.models import Collection, QuestionOrigin
+from chatapp.retrieval.services import add_golden_question
+
+
+def keep_question(*, user: User, message_id: UUID) -> list[Collection]:
+    """Adds it to every collection that the answer cites and the user may edit; returns these.
+
+    The editors of such a collection can then read the question. Raises ChatappError: not_found, nothing_to_keep (the answer
+    cites no such collection), exists (it is in each of them already), invalid (too long for a golden question).
+    """
+    turn = get_turn_for(user, message_id)
+    asked = turn.message.parent
+    if turn.message.role != MessageRole.ASSISTANT or asked is None:
+        raise ChatappError("not_found")
+    found: dict[Collection, list[Expected]] = defaultdict(list)
+    for source in turn.sources:
+        if source.cited and source.is_editable and source.document_version is not None:
+            document = source.document_version.document
+            found[document.collection].append(Expected(document.name, closest_sentence(source.quote, turn.text)))
+    if not found:
+        raise ChatappError("nothing_to_keep")
+    return _add(user, asked.text, found)
+
+
+def _add(user: User, text: str, found: dict[Collection, list[Expected]]) -> list[Collection]:
+    added, there = [], None
+    for collection, sources in found.items():
+        try:
+            add_golden_question(
+                user=user, collection=collection, text=text, sources=sources, origin=QuestionOrigin.ANSWER
+            )
+        except ChatappError as error:
+            if error.code != "exists":
+                raise
+            there = error
+        else:
+            added.append(collection)
+    if there is not None and not added:
+        raise there
+    return added
