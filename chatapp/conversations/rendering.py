@@ -71,6 +71,7 @@ def _answer_context(turn: Turn) -> dict[str, object]:
         "text_is_notice": status in {Status.BLOCKED, Status.RETRACTED} or error == NO_MODEL,
         "filled": percent_filled(generation) if generation and not generation.is_live else None,
         "byline": byline_of(generation) if generation else "",
+        "may_keep_question": any(source.cited and source.is_editable for source in turn.sources),
         "cited": [view for view in source_views(turn) if view.source.cited],
         "uncited": [view for view in source_views(turn) if not view.source.cited],
     }
