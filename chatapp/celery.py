@@ -17,7 +17,11 @@ LOOKUP_QUEUE = "lookup"
 # Every task names its queue here and its expiry where it is defined; a guard test compares.
 TASKS = {
     INFERENCE_QUEUE: ("chatapp.conversations.tasks.answer_queued", "chatapp.conversations.tasks.do_side_work"),
-    LOOKUP_QUEUE: ("chatapp.retrieval.tasks.search_passages", "chatapp.retrieval.tasks.embed"),
+    LOOKUP_QUEUE: (
+        "chatapp.retrieval.tasks.search_passages",
+        "chatapp.retrieval.tasks.embed",
+        "chatapp.retrieval.tasks.draw_page",
+    ),
     PIPELINE_QUEUE: (
         "chatapp.accounts.tasks.log_audit_head",
         "chatapp.accounts.tasks.seal_audit_events",

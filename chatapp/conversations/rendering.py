@@ -18,6 +18,8 @@ from chatapp.conversations.models import NO_MODEL, Conversation, MessageRole, So
 from chatapp.conversations.notices import notice_of
 from chatapp.conversations.queue import QueuePlace
 from chatapp.conversations.selectors import Turn, weak_sources
+from chatapp.retrieval.printed import marked_page_url
+from chatapp.retrieval.selectors import passage_url
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +38,7 @@ class SourceView:
 
     source: Source
     url: str
+    page_url: str  # Of the page as it is printed, where there is one.
     is_weak: bool
 
 
@@ -104,15 +107,17 @@ def render_body(turn: Turn) -> SafeString:
 
 def source_views(turn: Turn) -> list[SourceView]:
     weak = weak_sources(turn.message)
-    return [SourceView(source, _document_url(source), source.n in weak) for source in turn.sources]
+    return [SourceView(source, *_addresses(source), source.n in weak) for source in turn.sources]
 
 
-def _document_url(source: Source) -> str:
-    if source.document_version is None or not source.is_readable:
-        return ""
-    url = reverse("document", args=[source.document_version.document_id])
-    anchor = f"#passage-{source.chunk.ordinal}" if source.chunk else ""
-    return f"{url}?version={source.document_version.number}{anchor}"
+def _addresses(source: Source) -> tuple[str, str]:
+    version, chunk = source.document_version, source.chunk
+    if version is None or not source.is_readable:
+        return "", ""
+    if chunk is None:
+        return f"{reverse('document', args=[version.document_id])}?version={version.number}", ""
+    url = passage_url(document_id=version.document_id, version=version.number, ordinal=chunk.ordinal)
+    return url, marked_page_url(version, chunk)
 
 
 def _branch(turn: Turn) -> Branch:

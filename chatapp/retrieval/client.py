@@ -12,8 +12,9 @@ from redis.exceptions import RedisError
 from chatapp.accounts.models import User
 from chatapp.errors import ChatappError
 from chatapp.retrieval import selectors
+from chatapp.retrieval.models import DocumentVersion
 from chatapp.retrieval.search import Passage
-from chatapp.retrieval.tasks import LOOKUP_SECONDS, embed, search_passages
+from chatapp.retrieval.tasks import LOOKUP_SECONDS, draw_page, embed, search_passages
 
 log = structlog.get_logger(__name__)
 
@@ -34,6 +35,19 @@ def lookup_embeddings(texts: Sequence[str]) -> list[list[float]]:
     """`embed_texts` in a worker. Raises ChatappError("search_unavailable")."""
     vectors: list[list[float]] = _wait(lambda: embed.delay(list(texts)))
     return vectors
+
+
+def lookup_page_image(*, version: DocumentVersion, page: int) -> bytes:
+    """The page as PNG; a worker draws it the first time. The caller may read the version.
+
+    Raises ChatappError: page_not_drawn, search_unavailable.
+    """
+    image = selectors.read_page_image(version, page)
+    if image is None and _wait(lambda: draw_page.delay(str(version.pk), page)):
+        image = selectors.read_page_image(version, page)
+    if image is None:
+        raise ChatappError("page_not_drawn")
+    return image
 
 
 def _wait(send: Callable[[], "AsyncResult[Any]"]) -> Any:

@@ -3,6 +3,7 @@
 from chatapp.accounts.models import User
 from chatapp.retrieval import selectors
 from chatapp.retrieval.models import AccessRole, Chunk, Document, DocumentVersion
+from chatapp.retrieval.printed import is_printed
 from chatapp.retrieval.rendering import text_blocks
 
 
@@ -13,6 +14,7 @@ def document_context(user: User, document: Document, version: DocumentVersion | 
     return {
         "role": role,
         "versions": versions,
+        "is_printed": version is not None and is_printed(version),
         "states": selectors.count_states(version),
         "may_restore": role in {AccessRole.EDITOR, AccessRole.OWNER},
         **_rights(role, is_current=is_newest),

@@ -68,6 +68,11 @@ def embed(texts: list[str]) -> list[list[float]]:
     return embed_texts(texts)
 
 
+@app.task(expires=LOOKUP_SECONDS, ignore_result=False)
+def draw_page(version_id: str, page: int) -> bool:
+    return services.draw_page(version_id=UUID(version_id), page=page)
+
+
 @app.task(expires=30)
 def tend_index(index_id: int) -> None:
     if services.tend_index(index_id=index_id):

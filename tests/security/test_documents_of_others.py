@@ -44,6 +44,8 @@ PAGES = {
     "knowledge/documents/<uuid:document_id>/retry/",
     "knowledge/documents/<uuid:document_id>/delete/",
     "knowledge/documents/<uuid:document_id>/versions/<int:number>/file/",
+    "knowledge/documents/<uuid:document_id>/versions/<int:number>/pages/<int:page>/",
+    "knowledge/documents/<uuid:document_id>/versions/<int:number>/pages/<int:page>/image/",
     "knowledge/documents/<uuid:document_id>/versions/<int:number>/restore/",
     "knowledge/passages/<uuid:chunk_id>/",
     "knowledge/passages/<uuid:chunk_id>/edit/",
@@ -126,7 +128,7 @@ def ways_by_address(document: Document) -> Iterator[tuple[str, str, UUID | str, 
         known, unknown = (document.collection.slug, "never") if "slug" in route else (document.pk, uuid4())
         known = passage.pk if "chunk_id" in route else known
         template = "/" + re.sub(r"<(?:slug:slug|uuid:document_id|uuid:chunk_id)>", "{}", route)
-        template = template.replace("<int:number>", "1")
+        template = template.replace("<int:number>", "1").replace("<int:page>", "1")
         for method in ("GET", "POST"):
             yield method, template, known, unknown
     for method, route in sorted(OPERATIONS):

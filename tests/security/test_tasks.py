@@ -55,6 +55,7 @@ FOR_NOBODY = {
     "chatapp.privacy.tasks.run_erasures": "Does what was asked, confirmed and audited; nobody need be there then.",
     "chatapp.privacy.tasks.run_retention": "Follows the rules of the company.",
     "chatapp.privacy.tasks.sweep_exports": "Says which archives wait; making one looks at the account.",
+    "chatapp.retrieval.tasks.draw_page": "Draws for whoever fetches the picture, and is asked for the right then.",
     "chatapp.retrieval.tasks.embed": "Makes vectors of the text that it is given and reads nothing.",
     "chatapp.retrieval.tasks.process_documents": "Reads files that collections have taken; each search asks rights.",
     "chatapp.retrieval.tasks.purge_collections": "Removes what an owner deleted, which nobody sees any more.",

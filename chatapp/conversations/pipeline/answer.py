@@ -30,6 +30,7 @@ from chatapp.metrics import count_fault
 from chatapp.moderation.policy import PolicySet, active_policies
 from chatapp.retrieval.embedding import EmbeddingError
 from chatapp.retrieval.intent import is_about_the_company
+from chatapp.retrieval.services import record_support
 
 log = structlog.get_logger(__name__)
 
@@ -114,6 +115,7 @@ def _follow_up(reply: Reply, finished: FinishedAnswer) -> None:
     generation = reply.generation
     patience = settings.DATABASE_PATIENCE_SECONDS
     try_patiently(lambda: services.record_aftermath(generation.id), seconds=patience)
+    try_patiently(lambda: record_support(citations=finished.support), seconds=patience)
     remember_answer(generation, reply.cache_key, finished)
     measure(generation, finished, reply.stream)
     request_side_work(generation, finished)

@@ -136,7 +136,9 @@ def _cited(reply: Reply, citer: CitationStream, so_far: FinishedAnswer) -> Finis
     count_support(citer.claims, weak)
     # The preface stands before what was cited.
     offset = len(reply.text) - citer.written
-    return replace(so_far, cited=citer.cited, weak_citations=tuple(claim.at + offset for claim in weak))
+    support = tuple((reply.passages[c.number - 1].document_version_id, c not in weak) for c in citer.claims)
+    weak_citations = tuple(claim.at + offset for claim in weak)
+    return replace(so_far, cited=citer.cited, weak_citations=weak_citations, support=support)
 
 
 def _question_of(generation: Generation) -> str:

@@ -26,7 +26,8 @@ from chatapp.retrieval.search import Passage
 class FinishedAnswer:
     """How an answer ended. `original` is what a policy took away; `cited` are numbers of sources.
 
-    `weak_citations` are the offsets in the text of those that the source does not bear out.
+    `weak_citations` are the offsets in the text of those that the source does not bear out; `support` says of each
+    citation that was checked which document version it names, and whether that bears the sentence out.
     """
 
     status: Status
@@ -37,6 +38,7 @@ class FinishedAnswer:
     findings: Sequence[Finding] = ()
     cited: frozenset[int] = frozenset()
     weak_citations: tuple[int, ...] = ()
+    support: tuple[tuple[UUID, bool], ...] = ()
     prompt_tokens: int = 0
     completion_tokens: int = 0
     first_token_at: datetime | None = None

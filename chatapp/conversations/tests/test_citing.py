@@ -22,7 +22,7 @@ from chatapp.inference.models import ModelVersion
 from chatapp.inference.testing import ScriptedModel
 from chatapp.retrieval import citations, services
 from chatapp.retrieval.embedding import EmbeddingError
-from chatapp.retrieval.models import Chunk, Document, DocumentVersion
+from chatapp.retrieval.models import Chunk, CitationSupport, Document, DocumentVersion
 from chatapp.retrieval.search import Passage
 from chatapp.retrieval.services import delete_document
 
@@ -75,6 +75,7 @@ def test_what_is_stored_was_streamed(alice: User, answered: Generation) -> None:
     assert answered.message.text == shown(entries_of(answered)) == TEXT
     assert list(Source.objects.values_list("n", "cited")) == [(1, True)]
     assert answered.message.weak_citations == [TEXT.index("[1] It")]
+    assert CitationSupport.objects.values_list("cited", "supported").get() == (3, 2)
 
 
 def test_a_weak_citation_is_told_from_the_others(alice: User, answered: Generation) -> None:

@@ -67,3 +67,13 @@ def list_neighbours_for(
     return Chunk.objects.filter(near, entry__isnull=False, collection__in=list_collections_for(user)).order_by(
         "ordinal"
     )
+
+
+def list_page_passages_for(
+    user: User | AnonymousUser, version: DocumentVersion, page: int, *, passage: int | None = None
+) -> list[Chunk]:
+    """Those that begin on the page, the one before them, which may run over to it, and the one with the ordinal."""
+    all_of_it = list_passages_for(user, version)
+    before = all_of_it.filter(page__lt=page).order_by("-ordinal").values_list("ordinal", flat=True).first()
+    wanted = Q(page=page) | Q(ordinal__in=[number for number in (before, passage) if number is not None])
+    return list(all_of_it.filter(wanted)[:PASSAGES_PER_PAGE])

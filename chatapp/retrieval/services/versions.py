@@ -18,6 +18,7 @@ from chatapp.retrieval.formats import HEAD_BYTES, MEDIA_TYPES, detect_format
 from chatapp.retrieval.models import Collection, Document, DocumentStatus, DocumentVersion
 from chatapp.retrieval.names import clean_path
 from chatapp.retrieval.services.indexing import copy_passages
+from chatapp.retrieval.services.page_images import discard_images_of
 from chatapp.retrieval.services.queue import queue_document
 
 
@@ -98,6 +99,7 @@ def delete_unused_file(key: str) -> None:
     """To be called after the commit that removed a version: versions that were restored share a file."""
     if not DocumentVersion.objects.filter(file=key).exists():
         default_storage.delete(key)
+        discard_images_of(key)
 
 
 def delete_file_on_commit(key: str) -> None:
