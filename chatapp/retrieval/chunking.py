@@ -62,7 +62,8 @@ def split_document(
 
 
 def _title_of(first: list[Block]) -> str:
-    return first[0].text if first and first[0].kind is BlockKind.HEADING else ""
+    is_title = bool(first) and first[0].kind is BlockKind.HEADING and first[0].level > 0
+    return first[0].text if is_title else ""
 
 
 def _join_heading(title: str, path: tuple[str, ...]) -> str:

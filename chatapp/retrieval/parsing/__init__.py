@@ -24,6 +24,7 @@ Box = list[int]
 class Block:
     """A piece of a document in reading order. Tables are Markdown pipe tables with a header row.
 
+    A heading of level 0 names a part, as a sheet or a file of an archive, and never the whole document.
     `boxes` say where its lines stand on the page, in the order of the text, where the format has pages with places.
     """
 

@@ -51,10 +51,10 @@ def read_member(*, name: str, media_type: str, data: bytes) -> Parsed:
         budget.depth -= 1
 
 
-def below_heading(name: str, parsed: Parsed, *, level: int = 1) -> list[Block]:
+def below_heading(name: str, parsed: Parsed, *, level: int) -> list[Block]:
     """The blocks of a file inside a file, under its name. Its pages are not those of the whole."""
     top = Block(BlockKind.HEADING, shown_name(name), level=level)
-    return [top, *(_lowered(block, level) for block in parsed.blocks)]
+    return [top, *(_lowered(block, level + 1) for block in parsed.blocks)]
 
 
 def shown_name(name: str) -> str:

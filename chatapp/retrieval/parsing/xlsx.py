@@ -44,7 +44,7 @@ def _read(workbook: Workbook) -> Parsed:
         unsaved += facts.unsaved_formulas
         found = [block for rows in _tables(sheet, facts) for block in table_blocks(rows)]
         if found:
-            blocks += [Block(BlockKind.HEADING, " ".join(clean(sheet.title).split()), level=1), *found]
+            blocks += [Block(BlockKind.HEADING, " ".join(clean(sheet.title).split()), level=0), *found]
     notes = [_NO_VALUES.format(count=unsaved)] if unsaved else []
     if hidden:
         notes.append(f"Hidden sheets were left out: {', '.join(hidden)}.")

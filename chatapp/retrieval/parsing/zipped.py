@@ -21,7 +21,7 @@ def parse(path: Path) -> Parsed:
         if len(entries) > MEMBERS:
             raise ParsingError(Reason.TOO_LARGE)
         for entry in entries:
-            blocks += members.read(name=entry.filename, media_type="", data=_unpacked(archive, entry), level=1)
+            blocks += members.read(name=entry.filename, media_type="", data=_unpacked(archive, entry), level=0)
     if not blocks:
         raise ParsingError(Reason.NO_MEMBERS)
     return Parsed(blocks=blocks, notes=members.notes())

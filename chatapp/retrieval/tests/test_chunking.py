@@ -33,6 +33,15 @@ def test_title_falls_back_to_the_file_name() -> None:
     assert passages[0].heading == "travel and expenses"
 
 
+def test_the_name_of_a_part_is_no_title() -> None:
+    parts = [Block(BlockKind.HEADING, "North"), Block(BlockKind.TEXT, "1"), Block(BlockKind.HEADING, "South")]
+    passages = split_document(Parsed(blocks=[*parts, Block(BlockKind.TEXT, "2")]), name="sales_2024.xlsx")
+    assert [passage.heading for passage in passages] == [
+        f"sales 2024{HEADING_SEPARATOR}North",
+        f"sales 2024{HEADING_SEPARATOR}South",
+    ]
+
+
 def test_long_prose_is_cut_at_sentence_ends_and_loses_nothing() -> None:
     passages = split_document(parse_markdown(PROSE), name="x.md")
     assert len(passages) > 3

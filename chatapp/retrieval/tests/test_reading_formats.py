@@ -184,7 +184,7 @@ def test_mail_in_html_and_a_forwarded_one(tmp_path: Path) -> None:
         (2, "Look"),
         (0, "below"),
         (2, "Old news.eml"),
-        (3, "Old news"),
+        (4, "Old news"),
         (0, "It was so."),
     ]
 
@@ -198,7 +198,7 @@ def test_zip_puts_each_file_below_its_path(tmp_path: Path) -> None:
     }  # fmt: skip
     parsed = read_bytes(Format.ZIP, make_zip(members), tmp_path)
     assert [(block.level, block.text) for block in parsed.blocks if block.kind is BlockKind.HEADING] == [
-        (1, "docs/guide.md"), (2, "Guide"), (1, "prices.xlsx"), (2, "Prices"), (1, "mail.eml"), (2, "Hi"),
+        (0, "docs/guide.md"), (2, "Guide"), (0, "prices.xlsx"), (1, "Prices"), (0, "mail.eml"), (2, "Hi"),
     ]  # fmt: skip
     assert parsed.notes == [
         (
