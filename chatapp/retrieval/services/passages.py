@@ -14,13 +14,17 @@ from chatapp.retrieval.models import Chunk, Document
 from chatapp.retrieval.parsing.cleaning import clean
 from chatapp.retrieval.services.indexing import withdraw_passages
 from chatapp.retrieval.services.queue import queue_document
+from chatapp.retrieval.suspicion import suspicion_of
 
 TEXT_MAX_CHARACTERS = 8_000
 
 
 @transaction.atomic
 def edit_passage(*, user: User, chunk: Chunk, text: str) -> Chunk:
-    """Replaces what a passage says. Raises ChatappError: forbidden, not_found, invalid, not_current."""
+    """Replaces what a passage says; a suspicious text waits for an owner's release.
+
+    Raises ChatappError: forbidden, not_found, invalid, not_current.
+    """
     require(user, "retrieval.edit_passage", chunk)
     text = clean(text).strip()
     if not any(map(str.isalnum, text)):
@@ -33,7 +37,8 @@ def edit_passage(*, user: User, chunk: Chunk, text: str) -> Chunk:
     original = locked.original_text or locked.text
     locked.original_text = "" if text == original else original
     locked.text, locked.overlap = text, 0
-    locked.save(update_fields=["text", "original_text", "overlap"])
+    locked.quarantine = suspicion_of(heading=locked.heading, text=text)
+    locked.save(update_fields=["text", "original_text", "overlap", "quarantine"])
     _read_again(user, document, locked)
     _record(user, "passage.edited", locked)
     return locked

@@ -15,6 +15,7 @@ from chatapp.retrieval.models import Chunk, Collection
 from chatapp.retrieval.parsing import ParsingError, Reason
 from chatapp.retrieval.parsing.child import parse_file
 from chatapp.retrieval.services.queue import Run
+from chatapp.retrieval.suspicion import suspicion_of
 
 READ_PERCENT = 10
 _STORED_AT_ONCE = 500
@@ -57,6 +58,9 @@ def _store(run: Run, collection: Collection, passages: Iterable[Passage]) -> int
 
 
 def _row(run: Run, collection: Collection, passage: Passage) -> Chunk:
+    suspicion = suspicion_of(heading=passage.heading, text=passage.text)
+    if suspicion and _was_released(run, passage):
+        suspicion = ""
     return Chunk(
         version=run.version,
         collection=collection,
@@ -67,7 +71,14 @@ def _row(run: Run, collection: Collection, passage: Passage) -> Chunk:
         section=passage.section,
         overlap=passage.overlap,
         boxes=passage.boxes,
+        quarantine=suspicion,
     )
+
+
+def _was_released(run: Run, passage: Passage) -> bool:
+    """The same words can be found now: an owner has released them from the version before."""
+    same = Chunk.objects.filter(heading=passage.heading, text=passage.text, entry__isnull=False)
+    return same.filter(version__document=run.document_id).exists()
 
 
 @contextmanager
