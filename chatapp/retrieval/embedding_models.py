@@ -102,6 +102,8 @@ def _load(name: str) -> LoadedModel:
                 model_kwargs={"use_safetensors": True},
             )
         )
+        # The first pass is slow, and some folders load although they cannot embed.
+        loaded.model.encode_query(["warm up"], show_progress_bar=False)
     except (OSError, ImportError) as error:
         raise EmbeddingError(f"The embedding model {name} could not be loaded.") from error
     except Exception as error:

@@ -105,7 +105,7 @@ def test_without_any_wake_up_a_worker_finds_the_question_and_the_dead(
 ) -> None:
     monkeypatch.setattr(events, "wake_workers", lambda: None)
     monkeypatch.setattr("chatapp.conversations.workers.inference.SWEEP_SECONDS", 0.2)
-    monkeypatch.setattr("chatapp.conversations.workers.inference.embed_query", lambda _: None)
+    monkeypatch.setattr("chatapp.conversations.workers.inference.warm_models", lambda worker: None)
     monkeypatch.setattr("chatapp.conversations.workers.inference.has_ready_worker", lambda _: bool(WorkerKind))
     dead = ask(alice)
     Generation.objects.filter(id=dead.id).update(

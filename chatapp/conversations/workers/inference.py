@@ -33,10 +33,12 @@ from chatapp.inference.pool import EnginePool
 from chatapp.inference.pool.reporting import ProblemReports
 from chatapp.inference.presence import forget_presence, report_presence, worker_name
 from chatapp.inference.selectors import has_ready_worker, list_chat_versions, serving_version
-from chatapp.retrieval.embedding import EmbeddingError, embed_query
+from chatapp.retrieval.embedding import EmbeddingError
+from chatapp.retrieval.services import warm_models
 
 HEARTBEAT_SECONDS = 3.0
 SWEEP_SECONDS = 5.0
+WARM_SECONDS = 15.0
 GOODBYE_SECONDS = 3.0
 PIPELINE_PATIENCE_SECONDS = 15
 log = structlog.get_logger(__name__)
@@ -57,7 +59,7 @@ class InferenceWorker:
 
     def start(self) -> None:
         """Claims nothing before the embedder is warm: a lease would run out while it loads."""
-        for target in (self._beat, self._listen, self._warm_up, self._drain, self._sweep, self._hear):
+        for target in (self._beat, self._listen, self._warm_up, self._keep_warm, self._drain, self._sweep, self._hear):
             threading.Thread(target=target, name=target.__name__.strip("_"), daemon=True).start()
 
     def answer_all(self) -> None:
@@ -128,7 +130,7 @@ class InferenceWorker:
                 wait([self.pool.prepare(version)])
                 self._report()
             self._let_pipeline_load_first()
-            embed_query("warm up")
+            warm_models(worker=self.name)
         except DatabaseError as error:
             log.warning("warm_up_failed", reason=type(error).__name__)  # The first answer loads what is missing.
         except EmbeddingError as error:
@@ -136,6 +138,17 @@ class InferenceWorker:
         finally:
             close_old_connections()
             self.warm.set()
+
+    def _keep_warm(self) -> None:
+        """The first question after a swap of embedding indexes should not wait for the new model's weights."""
+        self.warm.wait()
+        while not self.draining.wait(WARM_SECONDS):
+            try:
+                warm_models(worker=self.name)
+            except (EmbeddingError, *AWAY) as error:
+                log.warning("embedder_failed", reason=type(error).__name__)
+            finally:
+                close_old_connections()
 
     def _let_pipeline_load_first(self) -> None:
         """At the start of a whole machine two processes that import torch at once on few cores make both late."""

@@ -8,15 +8,18 @@ from django.db import DatabaseError, close_old_connections
 
 from chatapp.database import AWAY
 from chatapp.inference.models import WorkerKind
-from chatapp.inference.presence import forget_presence, report_presence
-from chatapp.retrieval.embedding import EmbeddingError, embed_query
+from chatapp.inference.presence import forget_presence, report_presence, worker_name
+from chatapp.retrieval.embedding import EmbeddingError
+from chatapp.retrieval.services import warm_models
 
 HEARTBEAT_SECONDS = 3.0
+# How long after an index became ready, or serves, its model is loaded here at the latest.
+WARM_SECONDS = 15.0
 log = structlog.get_logger(__name__)
 
 
 class PipelineWorker:
-    """Ready once the embedder has made a vector."""
+    """Ready while it can make vectors as search needs them now."""
 
     def __init__(self) -> None:
         self.stopping = threading.Event()
@@ -26,7 +29,7 @@ class PipelineWorker:
 
     def start(self) -> None:
         threading.Thread(target=self._beat, name="heartbeat", daemon=True).start()
-        threading.Thread(target=self._warm_up, name="embedder", daemon=True).start()
+        threading.Thread(target=self._keep_warm, name="embedder", daemon=True).start()
 
     def close(self) -> None:
         self.stopping.set()
@@ -34,15 +37,22 @@ class PipelineWorker:
         with suppress(*AWAY):
             forget_presence(WorkerKind.PIPELINE)
 
-    def _warm_up(self) -> None:
-        while not self.stopping.is_set() and not self.ready:
+    def _keep_warm(self) -> None:
+        name = worker_name(WorkerKind.PIPELINE)
+        while not self.stopping.is_set():
+            before = (self.ready, self.problem)
             try:
-                embed_query("warm up")
+                warm_models(worker=name)
                 self.ready, self.problem = True, ""
-                self.changed.set()  # Readiness is told at once.
             except EmbeddingError as error:
-                self.problem = str(error)
-                self.stopping.wait(HEARTBEAT_SECONDS)
+                self.ready, self.problem = False, str(error)
+            except AWAY as error:
+                log.warning("warm_up_failed", reason=type(error).__name__)
+            finally:
+                close_old_connections()
+            if (self.ready, self.problem) != before:
+                self.changed.set()  # Readiness is told at once.
+            self.stopping.wait(WARM_SECONDS if self.ready else HEARTBEAT_SECONDS)
 
     def _beat(self) -> None:
         while not self.stopping.is_set():

@@ -60,6 +60,7 @@ from chatapp.retrieval.services.sync_removal import purge_connectors
 from chatapp.retrieval.services.sync_runs import sweep_runs
 from chatapp.retrieval.services.syncing import SLICE_SECONDS, run_sync
 from chatapp.retrieval.services.versions import add_version, delete_file_on_commit, restore_version
+from chatapp.retrieval.services.warming import warm_models
 
 __all__ = [
     "PASSAGE_CHARACTERS",
@@ -116,4 +117,5 @@ __all__ = [
     "update_collection",
     "upload_document",
     "upload_documents",
+    "warm_models",
 ]

@@ -68,7 +68,7 @@ def _is_complete(index: EmbeddingIndex) -> bool:
     if index.state == IndexState.DROPPED:
         return False
     done, total = progress_of(index)
-    return done == total and index.state != IndexState.FILLING
+    return done == total and not index.error and index.state != IndexState.FILLING
 
 
 def _claim(index_id: int) -> EmbeddingIndex | None:

@@ -66,7 +66,8 @@ def abort_index(*, user: User, index: EmbeddingIndex) -> None:
 def swap_index(*, user: User, index: EmbeddingIndex) -> None:
     """Search reads this index from its next query on; the one before is kept INDEX_KEPT_DAYS days.
 
-    Raises ChatappError: "forbidden", "not_found", "index_state", "index_incomplete" while a passage lacks a vector.
+    Raises ChatappError: "forbidden", "not_found", "index_state", "index_incomplete" while a passage lacks a vector,
+    "embedding_model" while a worker cannot load its model.
     """
     _serve(user, index, IndexState.READY, "retrieval.index_swapped")
 
@@ -113,6 +114,8 @@ def _serve(user: User, index: EmbeddingIndex, before: IndexState, action: str) -
         raise ChatappError("not_found")
     if found.state != before or not is_searchable(found):
         raise ChatappError("index_state", state=found.get_state_display().lower())
+    if found.error:
+        raise ChatappError("embedding_model", problem=found.error)
     missing = count_missing(found)
     if missing:
         raise ChatappError("index_incomplete", missing=missing)

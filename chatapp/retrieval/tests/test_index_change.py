@@ -20,7 +20,7 @@ from chatapp.retrieval.models import Chunk, Document, Embedding, EmbeddingIndex,
 from chatapp.retrieval.search import find, find_passages
 from chatapp.retrieval.selectors import get_serving_index
 from chatapp.retrieval.selectors.indexes import count_missing, list_indexes_for
-from chatapp.retrieval.services import filling, hnsw, indexes, processing
+from chatapp.retrieval.services import filling, hnsw, indexes, processing, warming
 from chatapp.retrieval.services.hnsw import drop_hnsw, is_searchable
 from chatapp.retrieval.tests.conftest import People, Upload
 
@@ -461,3 +461,30 @@ def test_progress_says_how_far_and_how_long(
     assert second.seconds_left > 0
     fill(index)
     assert list_indexes_for(people.ada)[1].hnsw_bytes > 0
+
+
+def test_a_model_that_a_worker_cannot_load_is_not_swapped_to(
+    people: People, library: list[Document], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    index, missing = fill(start(people)), {SECOND}
+
+    def load(name: str) -> None:
+        if name in missing:
+            raise ModelFolderError(f"There is no folder {name}.")
+
+    monkeypatch.setattr(warming, "load_model", load)
+    services.warm_models(worker="inference@one:1")
+    with pytest.raises(ChatappError, match="inference@one:1: There is no folder small"):
+        services.swap_index(user=people.ada, index=index)
+    missing.clear()
+    services.warm_models(worker="inference@one:1")
+    services.swap_index(user=people.ada, index=index)
+    missing.add(SECOND)
+    with pytest.raises(EmbeddingError):
+        services.warm_models(worker="inference@one:1")
+
+
+def test_what_a_worker_that_is_gone_has_said_is_forgotten(people: People, library: list[Document]) -> None:
+    index = fill(start(people))
+    EmbeddingIndex.objects.filter(pk=index.pk).update(error="inference@gone:1: There is no folder small.")
+    assert fill(index).error == ""
