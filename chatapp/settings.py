@@ -336,6 +336,7 @@ RETRIEVED_PASSAGES = env.int("RETRIEVED_PASSAGES", default=3)
 # As much as three passages of the longest kind: shorter ones are given with what stands around them.
 CONTEXT_CHARACTERS = env.int("CONTEXT_CHARACTERS", default=2100)
 EMBEDDING_MODELS_PATH = env.str("EMBEDDING_MODELS_PATH", default="")
+RERANKER_PATH = env.str("RERANKER_PATH", default="")
 INDEX_KEPT_DAYS = env.int("INDEX_KEPT_DAYS", default=14)
 if INDEX_KEPT_DAYS < 1:
     raise ImproperlyConfigured("INDEX_KEPT_DAYS is 1 or more.")

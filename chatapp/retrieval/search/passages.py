@@ -7,7 +7,7 @@ from uuid import UUID
 
 @dataclass(frozen=True, slots=True)
 class Passage:
-    """`similarity` is the cosine to the query, `score` the fused rank score (only its order means something).
+    """`similarity` is the cosine to the query, `score` the fused one (only its order means something).
 
     `context` is what the model is given when it is more than the passage itself.
     """
@@ -44,11 +44,17 @@ class Passage:
 
 @dataclass(frozen=True, slots=True)
 class Candidate:
-    """A passage with the evidence for it: the query's words that it holds, of how many."""
+    """A passage with the evidence for it: the query's words that it holds, of how many; its places in the two lists.
+
+    `weight` is that of BM25, whether or not it is in the list of words.
+    """
 
     passage: Passage
     shared: frozenset[str]
     asked: int
+    near_rank: int | None = None
+    word_rank: int | None = None
+    weight: float = 0.0
 
 
 # Measured on the demo company's handbook (docs/retrieval.md has the figures).

@@ -21,10 +21,11 @@ from chatapp.retrieval.models import (
     Document,
     DocumentVersion,
     Embedding,
+    EmbeddingIndex,
 )
 from chatapp.retrieval.search import Passage, find, find_passages
-from chatapp.retrieval.search.find import any_of
-from chatapp.retrieval.search.sql import EXACT
+from chatapp.retrieval.search.sql import build_search
+from chatapp.retrieval.search.terms import Term, quote
 from chatapp.retrieval.services.indexing import ensure_serving_index, publish_passages, stage_embeddings
 from chatapp.retrieval.tests.conftest import People, Upload
 
@@ -97,9 +98,13 @@ def test_a16_rights_hold_in_every_search(people: People, handbook: None, notes: 
 def test_neighbours_that_the_index_does_not_give_are_found_without_it(
     people: People, notes: Collection, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    def blind(index: EmbeddingIndex, *, terms: list[Term], exact: bool) -> str:
+        statement = build_search(index, terms=terms, exact=exact)
+        return statement if exact else f"{statement} LIMIT 0"
+
     mine = fill(people, notes, count=40)
     monkeypatch.setattr(find, "EXACT_SCAN_LIMIT", 0)
-    monkeypatch.setattr(find, "INDEXED", f"{EXACT} LIMIT 0")
+    monkeypatch.setattr(find, "build_search", blind)
     monkeypatch.setattr(find, "is_relevant", lambda _: True)
     monkeypatch.setattr(find, "embed_query", lambda _, **__: [1.0] * EMBEDDING_DIMENSIONS)
     found = find_passages(user=people.bob, query="nothing", collections=None, k=40)
@@ -125,7 +130,9 @@ def test_passages_survive_the_way_through_the_broker(people: People, notes: Coll
 @pytest.mark.parametrize("lexeme", ["it's", "back\\slash", "a'b\\'c", "&|!"])
 def test_d12_lexemes_are_quoted_for_tsquery(db: None, lexeme: str) -> None:
     with connection.cursor() as cursor:
-        cursor.execute("SELECT array_to_tsvector(ARRAY[%s]) @@ %s::tsquery", [lexeme, any_of([lexeme, "other"])])
+        cursor.execute(
+            "SELECT array_to_tsvector(ARRAY[%s]) @@ %s::tsquery", [lexeme, f"{quote(lexeme)} | {quote('other')}"]
+        )
         assert cursor.fetchone() == (True,)
 
 
