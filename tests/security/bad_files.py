@@ -67,6 +67,10 @@ def replaced(data: bytes, change: Callable[[str, bytes], bytes | None]) -> bytes
     return file.getvalue()
 
 
+def _with_part(data: bytes, part: str, content: bytes | None) -> bytes:
+    return replaced(data, lambda name, held: content if name == part else held)
+
+
 def all_bad_files() -> list[BadFile]:
     return [*_of_every_format(), *_text(), *_marked_up(), *_mail(), *_pdf(), *_office(), *_archives(), *_pictures()]
 
@@ -152,11 +156,11 @@ def _office() -> Iterator[BadFile]:
         laughs = b'<?xml version="1.0"?><!DOCTYPE a [<!ENTITY b "c">]><a>&b;</a>'
         yield BadFile(f"entities-{kind}", kind, make_zip({part: laughs}), Reason.ENTITIES.name)
         yield BadFile(f"no-xml-{kind}", kind, replaced(good, lambda _, data: data[: len(data) // 2]), None)
-        yield BadFile(f"wrong-root-{kind}", kind, replaced(good, lambda n, d, p=part: b"<a/>" if n == p else d), None)
-        yield BadFile(f"only-main-{kind}", kind, replaced(good, lambda n, d, p=part: d if n == p else None), None)
+        yield BadFile(f"wrong-root-{kind}", kind, _with_part(good, part, b"<a/>"), None)
+        only = {part: zipfile.ZipFile(io.BytesIO(good)).read(part)}
+        yield BadFile(f"only-main-{kind}", kind, make_zip(only), None)
     for other in ("word/styles.xml", "_rels/.rels"):
-        without = replaced(GOOD[Format.DOCX], lambda name, data, other=other: None if name == other else data)
-        yield BadFile(f"without-{other}", Format.DOCX, without, None)
+        yield BadFile(f"without-{other}", Format.DOCX, _with_part(GOOD[Format.DOCX], other, None), None)
     bad_cells = replaced(GOOD[Format.XLSX], lambda _, data: data.replace(b't="s"', b't="s" s="99999"'))
     yield BadFile("bad-styles-xlsx", Format.XLSX, bad_cells, None)
     far = replaced(GOOD[Format.XLSX], lambda _, data: data.replace(b'r="A1"', b'r="ZZZZZZ99999999999"'))
