@@ -7,6 +7,12 @@ from chatapp.retrieval.selectors.collections import (
     require_collections,
     role_of,
 )
+from chatapp.retrieval.selectors.connectors import (
+    get_connector_for,
+    list_connectors_for,
+    list_runs_for,
+    page_of_failed_items_for,
+)
 from chatapp.retrieval.selectors.document_lists import DocumentFilter, Sort, State, page_of_documents_for
 from chatapp.retrieval.selectors.documents import (
     DOCUMENTS_PER_PAGE,
@@ -70,6 +76,7 @@ __all__ = [
     "estimate_for",
     "extent_of",
     "get_collection_for",
+    "get_connector_for",
     "get_document_for",
     "get_evaluation_for",
     "get_golden_question_for",
@@ -85,6 +92,7 @@ __all__ = [
     "latest_figures",
     "latest_figures_by_index",
     "list_collections_for",
+    "list_connectors_for",
     "list_documents_for",
     "list_editable_collections_for",
     "list_evaluations_for",
@@ -96,10 +104,12 @@ __all__ = [
     "list_page_passages_for",
     "list_passages_for",
     "list_results",
+    "list_runs_for",
     "list_versions_for",
     "missing_documents",
     "overview_of",
     "page_of_documents_for",
+    "page_of_failed_items_for",
     "page_of_golden_questions_for",
     "page_of_overviews_for",
     "page_of_passages_for",

@@ -8,6 +8,16 @@ from chatapp.retrieval.views.collections import (
     retry_failed,
     upload_files,
 )
+from chatapp.retrieval.views.connectors import (
+    cancel_sync,
+    change_connector,
+    connector,
+    connectors,
+    delete_connector,
+    new_connector,
+    pause_connector,
+    sync_connector,
+)
 from chatapp.retrieval.views.evaluation import (
     add_golden_question,
     cancel_evaluation,
@@ -29,17 +39,23 @@ from chatapp.retrieval.views.owners import (
 from chatapp.retrieval.views.page_images import document_page, page_image
 from chatapp.retrieval.views.pages import delete_document, document, retry_document
 from chatapp.retrieval.views.passages import disable_passage, edit_passage, enable_passage, passage, release_passage
+from chatapp.retrieval.views.searching import knowledge_search
 from chatapp.retrieval.views.versions import download_version, restore_version
 
 __all__ = [
     "add_golden_question",
     "cancel_evaluation",
+    "cancel_sync",
+    "change_connector",
     "collection",
     "collection_access",
     "collection_settings",
     "compare_evaluations",
+    "connector",
+    "connectors",
     "create_collection",
     "delete_collection",
+    "delete_connector",
     "delete_document",
     "delete_golden_question",
     "disable_passage",
@@ -55,13 +71,17 @@ __all__ = [
     "golden_question",
     "import_golden_questions",
     "knowledge",
+    "knowledge_search",
+    "new_connector",
     "page_image",
     "passage",
+    "pause_connector",
     "release_passage",
     "reprocess_collection",
     "restore_version",
     "retry_document",
     "retry_failed",
     "run_evaluation",
+    "sync_connector",
     "upload_files",
 ]
