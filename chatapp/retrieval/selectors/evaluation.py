@@ -128,7 +128,7 @@ def latest_figures_by_index(indexes: Iterable[EmbeddingIndex]) -> dict[int, dict
     latest = complete.order_by("index_id", "collection_id", "-created_at").distinct("index_id", "collection_id")
     found: dict[int, list[dict[str, Any]]] = {}
     for index_id, figures in latest.values_list("index_id", "figures"):
-        if index_id is not None and figures:
+        if figures:
             found.setdefault(index_id, []).append(figures)
     return {index_id: _weighted(figures) for index_id, figures in found.items()}
 

@@ -6,11 +6,13 @@ indexes too, so that going back misses nothing, and after any crash.
 
 import time
 from datetime import timedelta
+from typing import Any
 from uuid import UUID, uuid4
 
 import structlog
 from django.db import connection, transaction
 from django.db.models import ExpressionWrapper, F, Q, QuerySet
+from django.db.models.expressions import CombinedExpression
 from django.db.models.fields import DurationField
 from django.db.models.functions import Now
 
@@ -126,7 +128,7 @@ def _add_vectors(index: EmbeddingIndex, passages: list[tuple[UUID, str]], vector
     chunks = [chunk for chunk, _ in passages]
     with connection.cursor() as cursor:
         cursor.execute(HOLD_PASSAGES, {"chunks": chunks})
-        made = {
+        made: dict[str, Any] = {
             "index": index.pk,
             "held": [chunk for (chunk,) in cursor.fetchall()],
             "chunks": chunks,
@@ -134,10 +136,10 @@ def _add_vectors(index: EmbeddingIndex, passages: list[tuple[UUID, str]], vector
             "vectors": [str(vector) for vector in vectors],
         }
         cursor.execute(ADD_VECTORS, made)
-        return cursor.rowcount
+        return int(cursor.rowcount)
 
 
-def _since_last_slice() -> ExpressionWrapper:
+def _since_last_slice() -> "ExpressionWrapper[CombinedExpression]":
     return ExpressionWrapper(Now() - F("filled_at"), output_field=DurationField())
 
 
@@ -177,7 +179,7 @@ def _take_away(index: EmbeddingIndex) -> bool:
         return False
     with connection.cursor() as cursor:
         cursor.execute(DELETE_SOME_VECTORS, {"index": index.pk, "limit": _DELETED_AT_ONCE})
-        left = cursor.rowcount == _DELETED_AT_ONCE
+        left = bool(cursor.rowcount == _DELETED_AT_ONCE)
     if left:
         EmbeddingIndex.objects.filter(pk=index.pk).update(filled_at=Now(), lease=None, lease_until=None)
     else:

@@ -209,13 +209,13 @@ def test_a_document_that_is_published_across_a_swap_has_vectors_of_the_new_index
     people: People, library: list[Document], upload: Upload, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     index = fill(start(people))
-    embed, swapped = processing.embed_texts, list[bool]()
+    swapped = list[bool]()
 
     def swap_once(texts: list[str], *, model: str) -> list[list[float]]:
         if not swapped:
             swapped.append(True)
             services.swap_index(user=people.ada, index=index)
-        return embed(texts, model=model)
+        return [vector_of(text, model) for text in texts]
 
     monkeypatch.setattr(processing, "embed_texts", swap_once)
     upload("across.md", b"# Across\n\nAll about ferries.")

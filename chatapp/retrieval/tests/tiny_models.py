@@ -13,13 +13,13 @@ def save_tiny_model(
     import torch
     from sentence_transformers import SentenceTransformer
     from sentence_transformers.sentence_transformer.modules import Pooling, Transformer
-    from transformers import BertConfig, BertModel, BertTokenizerFast
+    from transformers import BertConfig, BertModel, BertTokenizer
 
     parts = folder.parent / f".{folder.name}-parts"
     parts.mkdir(parents=True)
     letters = [f"##{letter}" for letter in _WORDS[5:]]
     (parts / "vocab.txt").write_text("\n".join([*_WORDS, *letters]))
-    BertTokenizerFast(vocab=str(parts / "vocab.txt")).save_pretrained(parts)
+    BertTokenizer(vocab=str(parts / "vocab.txt")).save_pretrained(parts)
     torch.manual_seed(0)
     config = BertConfig(
         vocab_size=len(_WORDS) + len(letters),
