@@ -35,6 +35,9 @@ class EmbeddingIndex(models.Model):
     id = models.SmallAutoField(primary_key=True)
     model = models.CharField(max_length=100)
     dimensions = models.PositiveSmallIntegerField(default=0, help_text="0 until a worker has loaded the model.")
+    # How the model's cosines are read on the scale for which search's floors were measured (`retrieval/scale.py`).
+    factor = models.FloatField(default=1.0)
+    offset = models.FloatField(default=0.0)
     state = models.CharField(max_length=16, choices=IndexState, default=IndexState.FILLING)
     error = models.CharField(max_length=300, blank=True, help_text="Why it does not go on, as operators read it.")
     position = models.UUIDField(null=True, help_text="The passage that the fill has come to.")
