@@ -68,17 +68,20 @@ def embed_query(text: str, *, scope: str = "", model: str = EMBEDDING_MODEL) -> 
     return _queries.embed(text, scope=scope, model=model)
 
 
-def embed_texts(texts: Sequence[str], *, model: str = EMBEDDING_MODEL, as_queries: bool = False) -> list[list[float]]:
+def embed_texts(
+    texts: Sequence[str], *, model: str = EMBEDDING_MODEL, as_queries: bool = False, background: bool = False
+) -> list[list[float]]:
     """Vectors of length 1, in the order of the texts. Raises EmbeddingError.
 
-    Some models want a prompt before queries and another one before passages, as their folder says.
+    Some models want a prompt before queries and another one before passages, as their folder says. `background` is work
+    that nobody waits for: give it few texts at a time, and whoever waits for a vector goes first.
     """
     if not texts:
         return []
     loaded = load_model(model)
     encode = loaded.model.encode_query if as_queries else loaded.model.encode_document
     try:
-        with loaded.lock:
+        with loaded.lock.hold(background=background):
             vectors = encode(list(texts), batch_size=BATCH, normalize_embeddings=True, show_progress_bar=False)
     except (OSError, RuntimeError, ImportError) as error:
         raise EmbeddingError(f"The embedding model {model} could not be used.") from error

@@ -13,6 +13,8 @@ from typing import TYPE_CHECKING
 import structlog
 from django.conf import settings
 
+from chatapp.retrieval.priority import PriorityLock
+
 if TYPE_CHECKING:
     from sentence_transformers import SentenceTransformer
 
@@ -49,7 +51,7 @@ class LoadedModel:
 
     def __init__(self, model: "SentenceTransformer") -> None:
         self.model = model
-        self.lock = threading.Lock()
+        self.lock = PriorityLock()
         self.dimensions = model.get_embedding_dimension() or 0
 
 

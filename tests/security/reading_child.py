@@ -23,9 +23,9 @@ limits.CPU_SECONDS, limits.WALL_SECONDS = 600, 600
 limits.apply_limits()
 for line in sys.stdin:
     kind, path = line.split()
-    answer = read_as_json(Format(kind), Path(path))
-    text = "".join(block["text"] for block in answer.get("blocks", []))
-    print(answer.get("error") or ("ready" if text.strip() else "nothing"), flush=True)
+    head, *blocks = read_as_json(Format(kind), Path(path))
+    text = "".join(block["text"] for block in blocks)
+    print(head.get("error") or ("ready" if text.strip() else "nothing"), flush=True)
 """
 
 

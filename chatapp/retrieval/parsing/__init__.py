@@ -3,9 +3,8 @@
 `reading.py` picks the module, also for files inside files.
 """
 
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import Any
 
 
 class BlockKind(StrEnum):
@@ -43,14 +42,6 @@ class Parsed:
     title: str = ""
     pages: int | None = None
     notes: list[str] = field(default_factory=list)
-
-    def as_dict(self) -> dict[str, Any]:
-        return asdict(self)
-
-    @classmethod
-    def from_dict(cls, data: dict[str, Any]) -> "Parsed":
-        blocks = [Block(**{**block, "kind": BlockKind(block["kind"])}) for block in data["blocks"]]
-        return cls(blocks=blocks, title=data["title"], pages=data["pages"], notes=data["notes"])
 
 
 class Reason(StrEnum):

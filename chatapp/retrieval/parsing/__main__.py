@@ -1,8 +1,10 @@
-"""The child: `python -m chatapp.retrieval.parsing FORMAT PATH` writes one JSON object to standard output."""
+"""The child: `python -m chatapp.retrieval.parsing FORMAT PATH` writes JSON lines to standard output."""
 
 import json
 import sys
 import traceback
+from collections.abc import Iterator
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -12,22 +14,28 @@ from chatapp.retrieval.parsing.limits import apply_limits
 from chatapp.retrieval.parsing.reading import read
 
 
-def read_as_json(kind: Format, path: Path) -> dict[str, Any]:
-    """`Parsed.as_dict`, or `error` with the name of a Reason."""
+def read_as_json(kind: Format, path: Path) -> Iterator[dict[str, Any]]:
+    """First what is said of the whole file, or `error` with the name of a Reason; then each block."""
     try:
-        return read(kind, path).as_dict()
+        parsed = read(kind, path)
     except ParsingError as error:
-        return {"error": error.reason.name}
+        yield {"error": error.reason.name}
+        return
     except (MemoryError, RecursionError):
-        return {"error": Reason.TOO_LARGE.name}
+        yield {"error": Reason.TOO_LARGE.name}
+        return
     except Exception:  # noqa: BLE001 (what the libraries raise on broken files is not a closed list)
         traceback.print_exc()
-        return {"error": Reason.UNREADABLE.name}
+        yield {"error": Reason.UNREADABLE.name}
+        return
+    yield {"title": parsed.title, "pages": parsed.pages, "notes": parsed.notes}
+    yield from map(asdict, parsed.blocks)
 
 
 def main(kind: str, path: str) -> None:
     apply_limits()
-    json.dump(read_as_json(Format(kind), Path(path)), sys.stdout)
+    for line in read_as_json(Format(kind), Path(path)):
+        print(json.dumps(line))  # noqa: T201 (this is the answer)
 
 
 if __name__ == "__main__":

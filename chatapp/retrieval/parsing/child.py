@@ -8,6 +8,8 @@ import signal
 import subprocess
 import sys
 import tempfile
+from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +17,7 @@ import structlog
 from django.conf import settings
 
 from chatapp.retrieval.formats import Format
-from chatapp.retrieval.parsing import Parsed, ParsingError, Reason
+from chatapp.retrieval.parsing import Block, BlockKind, Parsed, ParsingError, Reason
 from chatapp.retrieval.parsing.limits import OCR_LANGUAGES, TESSERACT, WALL_SECONDS
 
 log = structlog.get_logger(__name__)
@@ -23,7 +25,19 @@ _CHECKOUT = Path(__file__).resolve().parents[3]
 
 
 def parse_file(path: Path, kind: Format, *, wall_seconds: float = WALL_SECONDS) -> Parsed:
-    """`path` is a generated name, never the uploader's. Raises ParsingError."""
+    """All of it at once, for files that are known to be small. Raises ParsingError."""
+    with parsing(path, kind, wall_seconds=wall_seconds) as (parsed, blocks):
+        return replace(parsed, blocks=list(blocks))
+
+
+@contextlib.contextmanager
+def parsing(
+    path: Path, kind: Format, *, wall_seconds: float = WALL_SECONDS
+) -> Iterator[tuple[Parsed, Iterator[Block]]]:
+    """What the file says as a whole, and its blocks one by one: this process holds one at a time.
+
+    `path` is a generated name, never the uploader's. Raises ParsingError before any block is given.
+    """
     with (
         tempfile.TemporaryFile() as output,
         tempfile.TemporaryFile() as errors,
@@ -40,9 +54,9 @@ def parse_file(path: Path, kind: Format, *, wall_seconds: float = WALL_SECONDS) 
         errors.seek(0)
         if error := errors.read()[-300:].decode(errors="replace"):
             log.warning("parser_failed", code=code, error=error)
-        if code == 0:
-            return _result(json.load(output))
-        raise ParsingError(_reason_of_death(code))
+        if code != 0:
+            raise ParsingError(_reason_of_death(code))
+        yield _head(json.loads(output.readline())), map(_block, output)
 
 
 def _run(command: list[str], *, environment: dict[str, str], output: Any, errors: Any, seconds: float) -> int:
@@ -76,10 +90,15 @@ def _environment(scratch: str) -> dict[str, str]:
     return {**own, **data, TESSERACT: tesseract, OCR_LANGUAGES: "+".join(settings.OCR_LANGUAGES)}
 
 
-def _result(answer: dict[str, Any]) -> Parsed:
+def _head(answer: dict[str, Any]) -> Parsed:
     if "error" in answer:
         raise ParsingError(Reason[answer["error"]])
-    return Parsed.from_dict(answer)
+    return Parsed(**answer)
+
+
+def _block(line: bytes) -> Block:
+    block = json.loads(line)
+    return Block(**{**block, "kind": BlockKind(block["kind"])})
 
 
 def _reason_of_death(code: int) -> Reason:

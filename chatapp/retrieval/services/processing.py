@@ -118,7 +118,7 @@ def _embed_slice(run: Run) -> int:
     chunks = sorted(missing.order_by("ordinal")[:SLICE], key=lambda chunk: len(chunk.text))
     for start in range(0, len(chunks), BATCH):
         batch = chunks[start : start + BATCH]
-        vectors = embed_texts([text_to_embed(chunk) for chunk in batch], model=index.model)
+        vectors = embed_texts([text_to_embed(chunk) for chunk in batch], model=index.model, background=True)
         done += len(batch)
         progress = READ_PERCENT + (95 - READ_PERCENT) * done // max(total, 1)
         with transaction.atomic():

@@ -13,7 +13,7 @@ from chatapp.retrieval.chunking import MAX_PASSAGES, Passage, split_document
 from chatapp.retrieval.formats import format_of_media_type
 from chatapp.retrieval.models import Chunk, Collection
 from chatapp.retrieval.parsing import ParsingError, Reason
-from chatapp.retrieval.parsing.child import parse_file
+from chatapp.retrieval.parsing.child import parsing
 from chatapp.retrieval.services.queue import Run
 from chatapp.retrieval.suspicion import suspicion_of
 
@@ -28,16 +28,15 @@ def read_version(run: Run) -> None:
         document = run.lock()
         Chunk.objects.filter(version=version).delete()  # of a run that died
     collection = Collection.objects.get(pk=document.collection_id)
-    with _copy_of_file(run) as path:
-        parsed = parse_file(path, format_of_media_type(version.media_type))
-    passages = split_document(
-        parsed.blocks,
-        title=parsed.title,
-        name=run.name,
-        size=collection.chunk_characters,
-        overlap=collection.chunk_overlap,
-    )
-    count = _store(run, collection, passages)
+    with _copy_of_file(run) as path, parsing(path, format_of_media_type(version.media_type)) as (parsed, blocks):
+        passages = split_document(
+            blocks,
+            title=parsed.title,
+            name=run.name,
+            size=collection.chunk_characters,
+            overlap=collection.chunk_overlap,
+        )
+        count = _store(run, collection, passages)
     with transaction.atomic():
         run.report(progress=READ_PERCENT, passages_total=count, passages_done=0)
         version.passages, version.pages, version.notes = count, parsed.pages, parsed.notes

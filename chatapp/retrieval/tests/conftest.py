@@ -1,6 +1,8 @@
 import io
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
+from pathlib import Path
 
 import docx
 import fpdf
@@ -9,7 +11,10 @@ from django.contrib.auth.models import Group
 
 from chatapp.accounts.models import Role, User
 from chatapp.retrieval import services
+from chatapp.retrieval.formats import Format
 from chatapp.retrieval.models import Collection, Document
+from chatapp.retrieval.parsing import Block, Parsed
+from chatapp.retrieval.parsing.reading import read
 
 
 @dataclass(frozen=True)
@@ -86,3 +91,10 @@ def make_docx(build: Callable[[docx.document.Document], object]) -> bytes:
     file = io.BytesIO()
     document.save(file)
     return file.getvalue()
+
+
+@contextmanager
+def parsing_here(path: Path, kind: Format) -> Iterator[tuple[Parsed, Iterator[Block]]]:
+    """In place of the parser's process, where many harmless files are read."""
+    parsed = read(kind, path)
+    yield parsed, iter(parsed.blocks)

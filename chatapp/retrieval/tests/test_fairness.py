@@ -11,8 +11,8 @@ from pytest_django import DjangoAssertNumQueries
 from chatapp.accounts.models import User
 from chatapp.retrieval import selectors, services
 from chatapp.retrieval.models import Chunk, Collection, Document, DocumentStatus, IngestionParty
-from chatapp.retrieval.services import processing, queue
-from chatapp.retrieval.tests.conftest import People, Upload
+from chatapp.retrieval.services import processing, queue, reading
+from chatapp.retrieval.tests.conftest import People, Upload, parsing_here
 from chatapp.retrieval.tests.test_processing import embedder, searchable
 
 BIG = "\n\n".join(f"Paragraph {number}. " + "The pump keeps the pressure. " * 20 for number in range(20)).encode()
@@ -23,6 +23,7 @@ def small_slices(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(processing, "SLICE", 4)
     monkeypatch.setattr(processing, "BATCH", 2)
     monkeypatch.setattr(processing, "embed_texts", embedder())
+    monkeypatch.setattr(reading, "parsing", parsing_here)
 
 
 def put(user: User, notes: Collection, name: str, data: bytes = b"Text.") -> Document:
@@ -113,7 +114,7 @@ def test_a_run_that_died_between_slices_costs_no_vector_twice(
     put(people.ada, notes, "big.txt", BIG)
     services.process_next()
     Document.objects.update(lease=uuid4(), lease_until=Now() - timedelta(seconds=1), attempts=1)
-    monkeypatch.setattr("chatapp.retrieval.services.reading.parse_file", None)  # nor is the file read twice
+    monkeypatch.setattr("chatapp.retrieval.services.reading.parsing", None)  # nor is the file read twice
     assert served() == ["big.txt"]
     assert len(made) == len(set(made)) == 20
 

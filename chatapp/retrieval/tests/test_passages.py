@@ -8,8 +8,8 @@ from chatapp.accounts.models import AuditEvent, User
 from chatapp.errors import ChatappError
 from chatapp.retrieval import services
 from chatapp.retrieval.models import Chunk, Document, DocumentStatus, Embedding, SearchEntry, StagedEmbedding
-from chatapp.retrieval.services import processing
-from chatapp.retrieval.tests.conftest import People, Upload
+from chatapp.retrieval.services import processing, reading
+from chatapp.retrieval.tests.conftest import People, Upload, parsing_here
 from chatapp.retrieval.tests.test_processing import embedder, searchable
 
 TEXT = b"# Pumps\n\nThe pump runs.\n\n# Valves\n\nThe valve is shut."
@@ -18,6 +18,7 @@ TEXT = b"# Pumps\n\nThe pump runs.\n\n# Valves\n\nThe valve is shut."
 @pytest.fixture
 def document(upload: Upload, monkeypatch: pytest.MonkeyPatch) -> Document:
     monkeypatch.setattr(processing, "embed_texts", embedder())
+    monkeypatch.setattr(reading, "parsing", parsing_here)
     return upload("a.md", TEXT)
 
 
@@ -145,7 +146,7 @@ def test_a_restored_version_says_what_it_said_edits_included(
     process(document)
     upload("a.md", b"New.")
     assert searchable() == ["New."]
-    monkeypatch.setattr("chatapp.retrieval.services.reading.parse_file", None)  # it is not read again
+    monkeypatch.setattr("chatapp.retrieval.services.reading.parsing", None)  # it is not read again
     restored = services.restore_version(user=people.alice, version=old)
     assert searchable() == ["New."]
     process(document)
