@@ -1,12 +1,15 @@
 """Word documents: headings, lists and tables in reading order. Nothing outside the file is ever loaded."""
 
 import zipfile
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import docx
 from docx.document import Document
 from docx.exceptions import PythonDocxError
+from docx.oxml import parse_xml
+from docx.oxml.ns import qn
 from docx.table import Table
 from docx.text.paragraph import Paragraph
 
@@ -19,6 +22,8 @@ from chatapp.retrieval.parsing.word_colours import remove_invisible
 _DAMAGED = (KeyError, ValueError, AttributeError, SyntaxError, OSError, zipfile.BadZipFile, PythonDocxError)
 # Tracked insertions and content controls are text that stands in them; python-docx looks only at runs of a paragraph.
 _WRAPPERS = ".//w:ins | .//w:moveTo | .//w:smartTag | .//w:customXml | .//w:sdt/w:sdtContent | .//w:sdt"
+_BOXES = ".//w:txbxContent[not(ancestor::*[local-name() = 'Fallback'])]"
+_WITH_BOXES = ".//w:p[.//w:txbxContent and not(ancestor::w:txbxContent)]"
 
 
 def parse(path: Path) -> Parsed:
@@ -30,11 +35,31 @@ def parse(path: Path) -> Parsed:
 
 
 def _read(document: Document) -> Parsed:
-    for wrapper in document.element.body.xpath(_WRAPPERS):
+    body = document.element.body
+    for wrapper in body.xpath(_WRAPPERS):
         _unwrap(wrapper)
-    left_out = remove_invisible(document)
+    notes = list(_footnotes(document))
+    left_out = remove_invisible(document, body, *notes)
+    for paragraph in body.xpath(_WITH_BOXES):
+        _lift_boxes(paragraph)
     blocks = [block for item in document.iter_inner_content() for block in _blocks(item)]
+    footnotes = (clean("".join(text.text or "" for text in note.iter(qn("w:t")))).strip() for note in notes)
+    blocks += [Block(BlockKind.TEXT, f"Footnote: {text}") for text in footnotes if text]
     return Parsed(blocks=blocks, title=clean(document.core_properties.title or ""), notes=left_out.notes())
+
+
+def _footnotes(document: Document) -> Iterator[Any]:
+    """Of the page and of the document's end."""
+    for relation in document.part.rels.values():
+        if not relation.is_external and relation.reltype.endswith(("/footnotes", "/endnotes")):
+            yield from parse_xml(relation.target_part.blob).iterchildren(qn("w:footnote"), qn("w:endnote"))
+
+
+def _lift_boxes(paragraph: Any) -> None:
+    """What stands in a text box comes after the paragraph that the box hangs on."""
+    for box in reversed(paragraph.xpath(_BOXES)):
+        for content in reversed(box):
+            paragraph.addnext(content)
 
 
 def _unwrap(wrapper: Any) -> None:

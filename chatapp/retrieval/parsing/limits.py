@@ -20,7 +20,7 @@ TABLE_COLUMNS = 1_000
 OCR_PAGES = 200
 OCR_SECONDS = 60
 OCR_PAGE_SECONDS = 20
-PICTURE_PIXELS = 100_000_000
+PICTURE_PIXELS = 50_000_000
 OCR_PIXELS = 25_000_000
 # Variables of the child's environment: the binary, where recognition is on, and its languages.
 TESSERACT, OCR_LANGUAGES = "TESSERACT", "OCR_LANGUAGES"

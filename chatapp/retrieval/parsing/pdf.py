@@ -58,8 +58,10 @@ def _blocks(pages: list[list[Line]], scans: Scans) -> list[Block]:
     body = _body_size(pages)
     blocks: list[Block] = []
     for number, lines in enumerate(_without_running_lines(pages, body), start=1):
-        # Judged with headers and footers: a page that has nothing else is no scan.
-        blocks += _page_blocks(lines, number, body) if pages[number - 1] else scans.read(number)
+        if lines:
+            blocks += _page_blocks(lines, number, body)
+        else:  # a scan may have a printed number or header
+            blocks += scans.read(number, is_blank=not pages[number - 1])
     return blocks
 
 

@@ -15,7 +15,8 @@ import pypdfium2.raw as pdfium
 
 from chatapp.retrieval.parsing.hidden import MIN_POINTS, WHITE, Colour, is_same
 
-_SCAN_SHARE = 0.5
+# A picture of this share of a page is a scan of it.
+SCAN_SHARE = 0.5
 _MAX_DEPTH = 8
 _MIN_ALPHA = 13  # of 255
 # Thinner filled paths are rules and borders.
@@ -55,7 +56,7 @@ def hidden_objects(page: pypdfium2.PdfPage) -> set[int]:
             place = _place(item, matrix)
             if min(place[2] - place[0], place[3] - place[1]) >= _MIN_GROUND_POINTS:
                 painted.append(_Painted(place, _fill(item)[0]))
-    is_scan = pictures >= _SCAN_SHARE * _area(box)
+    is_scan = pictures >= SCAN_SHARE * _area(box)
     return hidden if is_scan else hidden | unpainted
 
 

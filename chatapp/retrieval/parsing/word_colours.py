@@ -18,14 +18,15 @@ _MAX_STYLES = 20
 _HIGHLIGHTS = {"white": WHITE, "black": (0, 0, 0), "none": None}
 
 
-def remove_invisible(document: Document) -> LeftOut:
-    """Takes such runs out of the document, in place."""
+def remove_invisible(document: Document, *roots: Any) -> LeftOut:
+    """Takes such runs out of these elements of the document, in place."""
     looks = _Looks(document)
     left_out = LeftOut()
-    for run in document.element.body.iter(qn("w:r")):
-        if looks.is_invisible(run):
-            left_out.add("".join(text.text or "" for text in run.iter(qn("w:t"))))
-            for content in run.findall(qn("w:t")):
+    for run in (run for root in roots for run in root.iter(qn("w:r"))):
+        hidden = run.findall(qn("w:t"))
+        if hidden and looks.is_invisible(run):
+            left_out.add("".join(text.text or "" for text in hidden))
+            for content in hidden:
                 run.remove(content)
     return left_out
 

@@ -8,6 +8,9 @@ import docx
 import fpdf
 import pytest
 from docx.enum.text import WD_COLOR_INDEX
+from docx.opc.constants import CONTENT_TYPE, RELATIONSHIP_TYPE
+from docx.opc.packuri import PackURI
+from docx.opc.part import Part
 from docx.oxml import parse_xml
 from docx.oxml.ns import nsdecls
 from docx.shared import Pt, RGBColor
@@ -162,6 +165,30 @@ def test_word_text_in_content_controls_and_tracked_insertions_is_read(tmp_path: 
         body.insert(1, parse_xml(insertion))
 
     assert texts(read_bytes(Format.DOCX, make_docx(build), tmp_path)) == [SEEN, SEEN.replace("28", "30")]
+
+
+BOX = (
+    '<w:p {ns}><w:r><w:t>Before.</w:t></w:r><w:r><w:pict><v:shape xmlns:v="urn:schemas-microsoft-com:vml"><v:textbox>'
+    "<w:txbxContent><w:p><w:r><w:t>{text}</w:t></w:r></w:p></w:txbxContent></v:textbox></v:shape></w:pict></w:r></w:p>"
+)
+
+
+def test_word_text_boxes_and_footnotes_are_read(tmp_path: Path) -> None:
+    footnotes = (
+        f"<w:footnotes {nsdecls('w')}><w:footnote w:id='1'><w:p><w:r><w:t>See below.</w:t></w:r>"
+        f"<w:r><w:rPr><w:color w:val='FFFFFF'/></w:rPr><w:t>{UNSEEN}</w:t></w:r></w:p></w:footnote></w:footnotes>"
+    )
+
+    def build(document: Any) -> None:
+        document.element.body.insert(0, parse_xml(BOX.format(ns=nsdecls("w"), text=SEEN)))
+        document.add_paragraph("After.")
+        name = PackURI("/word/footnotes.xml")
+        part = Part(name, CONTENT_TYPE.WML_FOOTNOTES, footnotes.encode(), document.part.package)
+        document.part.relate_to(part, RELATIONSHIP_TYPE.FOOTNOTES)
+
+    parsed = read_bytes(Format.DOCX, make_docx(build), tmp_path)
+    assert texts(parsed) == ["Before.", SEEN, "After.", "Footnote: See below."]
+    assert parsed.notes == NOTE
 
 
 def _slide_text(run: Any, *_: Any) -> None:

@@ -59,6 +59,19 @@ def test_scanned_pages_are_read_and_others_keep_their_text(parse: Parse) -> None
 
 
 @needs_tesseract
+def test_scans_with_a_printed_header_are_read(parse: Parse) -> None:
+    pdf = fpdf.FPDF()
+    for number in range(1, 4):
+        pdf.add_page()
+        pdf.set_font("Helvetica", size=9)
+        pdf.text(20, 10, f"Scanned by the archive, page {number}")
+        pdf.image(picture_of(f"{SENTENCE}\nPart {number}", size=(1600, 1600)), x=10, y=20, w=190)
+    parsed = parse(Format.PDF, bytes(pdf.output()))
+    found = [" ".join(block.text for block in parsed.blocks if block.page == number) for number in (1, 2, 3)]
+    assert all(f"{SENTENCE} Part {number}" in text for number, text in enumerate(found, start=1)), found
+
+
+@needs_tesseract
 def test_pages_of_a_tiff_and_pictures_in_an_archive(parse: Parse) -> None:
     file = io.BytesIO()
     picture_of(SENTENCE).save(file, "TIFF", save_all=True, append_images=[picture_of("Second page of it.")])
