@@ -7,7 +7,9 @@ from uuid import UUID
 
 @dataclass(frozen=True, slots=True)
 class Passage:
-    """`similarity` is the cosine to the query, `score` the fused one (only its order means something).
+    """`similarity` is the cosine to the query on the default model's scale (`retrieval/scale.py`).
+
+    `score` is the fused one, of which only the order means something.
 
     `context` is what the model is given when it is more than the passage itself.
     """

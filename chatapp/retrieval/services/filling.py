@@ -19,6 +19,7 @@ from django.db.models.functions import Now
 from chatapp.retrieval.embedding import EmbeddingError, ModelFolderError, dimensions_of, embed_texts
 from chatapp.retrieval.fill_sql import ADD_VECTORS, DELETE_SOME_VECTORS, HOLD_PASSAGES, NEXT_PASSAGES
 from chatapp.retrieval.models import Chunk, Document, DocumentStatus, EmbeddingIndex, IndexState
+from chatapp.retrieval.scale import measure_scale
 from chatapp.retrieval.selectors.indexes import progress_of
 from chatapp.retrieval.services.hnsw import build_hnsw, drop_hnsw, is_searchable
 from chatapp.retrieval.services.processing import text_to_embed
@@ -82,17 +83,22 @@ def _claim(index_id: int) -> EmbeddingIndex | None:
 def _fill(index: EmbeddingIndex) -> bool:
     began = time.monotonic()
     if not index.dimensions:
-        index.dimensions = dimensions_of(index.model)
-        EmbeddingIndex.objects.filter(pk=index.pk, dimensions=0).update(dimensions=index.dimensions)
+        _measure(index)
     passages = _next_passages(index, after=index.position or _FIRST)
     if not passages and index.position is not None:
         passages = _next_passages(index, after=_FIRST)  # What came, or was held by others, behind the position.
     if not passages:
         return _complete(index)
-    vectors = embed_texts([text for _, text in passages], model=index.model)
+    vectors = embed_texts([text for _, text in passages], model=index.model, background=True)
     if len(vectors[0]) != index.dimensions:
         raise ModelFolderError(f"{index.model} is another model than when this index began: its vectors differ.")
     return _store(index, passages, vectors, seconds=time.monotonic() - began)
+
+
+def _measure(index: EmbeddingIndex) -> None:
+    index.dimensions, scale = dimensions_of(index.model), measure_scale(index.model)
+    unknown = EmbeddingIndex.objects.filter(pk=index.pk, dimensions=0)
+    unknown.update(dimensions=index.dimensions, factor=scale.factor, offset=scale.offset)
 
 
 def _next_passages(index: EmbeddingIndex, *, after: UUID) -> list[tuple[UUID, str]]:

@@ -17,6 +17,7 @@ from chatapp.retrieval import embedding_models, services
 from chatapp.retrieval.embedding import EmbeddingError, ModelFolderError
 from chatapp.retrieval.index_sql import CREATE_HNSW, DROP_HNSW
 from chatapp.retrieval.models import Chunk, Document, Embedding, EmbeddingIndex, IndexState, SearchEntry
+from chatapp.retrieval.scale import Scale
 from chatapp.retrieval.search import find, find_passages
 from chatapp.retrieval.selectors import get_serving_index
 from chatapp.retrieval.selectors.indexes import count_missing, list_indexes_for
@@ -57,6 +58,7 @@ def embedder(monkeypatch: pytest.MonkeyPatch) -> Embedder:
     made = Embedder()
     monkeypatch.setattr(filling, "embed_texts", made.fill)
     monkeypatch.setattr(filling, "dimensions_of", DIMENSIONS.__getitem__)
+    monkeypatch.setattr(filling, "measure_scale", lambda _: Scale())
     monkeypatch.setattr(filling, "SLICE", 2)
     monkeypatch.setattr(
         processing, "embed_texts", lambda texts, *, model=FIRST: [vector_of(text, model) for text in texts]
