@@ -18,6 +18,7 @@ LOOKUP_QUEUE = "lookup"
 TASKS = {
     INFERENCE_QUEUE: ("chatapp.conversations.tasks.answer_queued", "chatapp.conversations.tasks.do_side_work"),
     LOOKUP_QUEUE: (
+        "chatapp.retrieval.tasks.explain_search",
         "chatapp.retrieval.tasks.search_passages",
         "chatapp.retrieval.tasks.embed",
         "chatapp.retrieval.tasks.draw_page",

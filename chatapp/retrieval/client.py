@@ -14,7 +14,7 @@ from chatapp.errors import ChatappError
 from chatapp.retrieval import selectors
 from chatapp.retrieval.models import DocumentVersion
 from chatapp.retrieval.search import Passage
-from chatapp.retrieval.tasks import LOOKUP_SECONDS, draw_page, embed, search_passages
+from chatapp.retrieval.tasks import LOOKUP_SECONDS, draw_page, embed, explain_search, search_passages
 
 log = structlog.get_logger(__name__)
 
@@ -29,6 +29,19 @@ def lookup_passages(*, user: User, query: str, collections: Sequence[str] | None
     slugs = None if collections is None else list(collections)
     found = _wait(lambda: search_passages.delay(str(user.pk), query, slugs, k))
     return [Passage.from_dict(passage) for passage in found]
+
+
+def lookup_explanation(
+    *, user: User, question: str, earlier: Sequence[str], collections: Sequence[str] | None, k: int
+) -> dict[str, Any]:
+    """`explain_question` in a worker. Raises ChatappError as `lookup_passages`."""
+    if collections is not None:
+        selectors.require_collections(user, collections)
+    slugs = None if collections is None else list(collections)
+    found: dict[str, Any] | None = _wait(lambda: explain_search.delay(str(user.pk), question, list(earlier), slugs, k))
+    if found is None:  # the account was closed meanwhile
+        raise ChatappError("search_unavailable")
+    return found
 
 
 def lookup_embeddings(texts: Sequence[str]) -> list[list[float]]:

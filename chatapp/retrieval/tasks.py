@@ -6,6 +6,7 @@ from uuid import UUID
 from chatapp.celery import app
 from chatapp.retrieval import selectors, services
 from chatapp.retrieval.embedding import embed_texts
+from chatapp.retrieval.explaining import explain_question
 from chatapp.retrieval.low_priority import SLOTS, run_aside
 from chatapp.retrieval.search import find_passages
 
@@ -61,6 +62,16 @@ def search_passages(user_id: str, query: str, collections: list[str] | None, k: 
     user = selectors.get_reader(UUID(user_id))
     found = find_passages(user=user, query=query, collections=collections, k=k) if user else []
     return [passage.as_dict() for passage in found]
+
+
+@app.task(expires=LOOKUP_SECONDS, ignore_result=False)
+def explain_search(
+    user_id: str, question: str, earlier: list[str], collections: list[str] | None, k: int
+) -> dict[str, object] | None:
+    user = selectors.get_reader(UUID(user_id))
+    if user is None:
+        return None
+    return explain_question(user=user, question=question, earlier=earlier, collections=collections, k=k)
 
 
 @app.task(expires=LOOKUP_SECONDS, ignore_result=False)

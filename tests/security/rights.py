@@ -43,6 +43,8 @@ PAGES = {
     "knowledge/": SIGNED_IN,
     "knowledge/collections/": "retrieval.create_collection",
     "knowledge/collections/<slug:slug>/": COLLECTION,
+    "knowledge/connectors/<uuid:connector_id>/": COLLECTION,
+    "knowledge/search/": SIGNED_IN,
     "knowledge/evaluations/<uuid:evaluation_id>/": COLLECTION,
     "knowledge/golden-questions/<uuid:question_id>/": COLLECTION,
     "knowledge/documents/<uuid:document_id>/": COLLECTION,

@@ -31,7 +31,7 @@ from chatapp.retrieval.services import (
     run_evaluation,
     upload_document,
 )
-from chatapp.retrieval.tasks import evaluate, search_passages
+from chatapp.retrieval.tasks import evaluate, explain_search, search_passages
 
 __all__ = ["answer", "scripted", "scripted_worker", "version", "worker"]
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -44,6 +44,7 @@ FOR_A_PERSON = {
     "chatapp.conversations.tasks.do_side_work": "test_b09_no_title_is_written_for_a_closed_account",
     "chatapp.privacy.tasks.make_export": "test_b09_no_archive_is_made_for_a_closed_account",
     "chatapp.retrieval.tasks.evaluate": "test_b09_an_evaluation_ends_with_the_right_to_read",
+    "chatapp.retrieval.tasks.explain_search": "test_b09_a_search_ends_with_the_right_and_with_the_account",
     "chatapp.retrieval.tasks.search_passages": "test_b09_a_search_ends_with_the_right_and_with_the_account",
 }
 FOR_NOBODY = {
@@ -59,6 +60,8 @@ FOR_NOBODY = {
     "chatapp.retrieval.tasks.embed": "Makes vectors of the text that it is given and reads nothing.",
     "chatapp.retrieval.tasks.process_documents": "Reads files that collections have taken; each search asks rights.",
     "chatapp.retrieval.tasks.purge_collections": "Removes what an owner deleted, which nobody sees any more.",
+    "chatapp.retrieval.tasks.sync_connector": "Reads what the owners of a collection have connected; search asks rights.",
+    "chatapp.retrieval.tasks.sweep_connectors": "Queues the syncs that are due, and says which wait.",
     "chatapp.retrieval.tasks.sweep_documents": "Says which documents wait.",
     "chatapp.retrieval.tasks.sweep_evaluations": "Says which runs wait; each slice looks at who began it.",
     "chatapp.retrieval.tasks.tend_index": "Embeds what is searchable by another model; each search asks rights.",
@@ -114,13 +117,19 @@ def test_b09_a_search_ends_with_the_right_and_with_the_account(alice: User, mall
     def found(user: User) -> int:
         return len(search_passages(str(user.pk), QUESTION, None, 5))
 
+    def explained(user: User) -> str:
+        return str(explain_search(str(user.pk), QUESTION, [], None, 5))
+
     assert (found(alice), found(mallory)) == (1, 0)
+    assert ("Heliotrope" in explained(alice), "Heliotrope" in explained(mallory)) == (True, False)
     leave_the_board(alice)
     assert found(alice) == 0
+    assert "Heliotrope" not in explained(alice)
     assert search_passages(str(alice.pk), QUESTION, [plans.slug], 5) == []
     alice.groups.add(Group.objects.get(name="board"))
     close_quietly(alice)
     assert found(alice) == 0
+    assert explained(alice) == "None"
 
 
 @pytest.mark.model
