@@ -187,8 +187,9 @@ def _turns(user: User, path: list[Message], children: dict[UUID | None, list[UUI
             Exists(collections.filter(pk=OuterRef("document_version__document__collection")))
             for collections in (list_collections_for(user), list_editable_collections_for(user))
         )
-        found = Source.objects.filter(message__in=claimed).annotate(is_readable=readable, is_editable=editable)
+        found = Source.objects.filter(message__in=claimed).annotate(readable=readable, editable=editable)
         for source in found.select_related("document_version", "chunk"):
+            source.is_readable, source.is_editable = source.readable, source.editable
             sources[source.message_id].append(source)
     return [
         Turn(

@@ -65,7 +65,7 @@ def get_printed_version_for(user: User | AnonymousUser, document_id: UUID, numbe
 def read_page_image(version: DocumentVersion, page: int) -> bytes | None:
     """Of a version that the caller may read; None when it was not drawn yet."""
     try:
-        with default_storage.open(image_key(version.file.name, page)) as image:
+        with default_storage.open(image_key(str(version.file.name), page)) as image:
             content: bytes = image.read()
             return content
     except OSError:

@@ -19,7 +19,7 @@ def draw_page(*, version_id: UUID, page: int) -> bool:
     version = DocumentVersion.objects.filter(pk=version_id, media_type=MEDIA_TYPES[Format.PDF]).first()
     if version is None or not 1 <= page <= (version.pages or 0):
         return False
-    key = image_key(version.file.name, page)
+    key = image_key(str(version.file.name), page)
     if default_storage.exists(key):
         return True
     image = _draw(version, page)

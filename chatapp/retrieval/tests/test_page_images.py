@@ -151,7 +151,7 @@ def test_other_formats_have_no_pages(people: People, document: Document, client_
 
 @pytest.mark.usefixtures("at_once")
 def test_a_page_that_cannot_be_drawn_says_so(people: People, document: Document, client_of: ClientOf) -> None:
-    default_storage.delete(document.versions.get().file.name)
+    default_storage.delete(str(document.versions.get().file.name))
     response = client_of(people.bob).get(f"{address(document)}image/")
     assert response.status_code == 422
     assert "This page cannot be drawn" in response.content.decode()
@@ -211,4 +211,4 @@ def test_no_more_than_so_many_are_kept(document: Document, monkeypatch: pytest.M
         default_storage.save(f"{FOLDER}/{name}", ContentFile(PNG))
     version = document.versions.get()
     assert services.draw_page(version_id=version.pk, page=1)
-    assert [f"{FOLDER}/{name}" for name in kept()] == [image_key(version.file.name, 1)]
+    assert [f"{FOLDER}/{name}" for name in kept()] == [image_key(str(version.file.name), 1)]
