@@ -39,7 +39,13 @@ def make_collection(client: Any, slug: str = "notes", **groups: str) -> Any:
 
 def test_a_collection_is_made_by_those_who_may(ada: User, alice: User, mallory: User, api: Api) -> None:
     assert_problem(make_collection(api(alice)), 403, "forbidden")
-    assert make_collection(api(ada), engineering="editor").json() == {"slug": "notes", "name": "notes", "role": "owner"}
+    assert make_collection(api(ada), engineering="editor").json() == {
+        "slug": "notes",
+        "name": "notes",
+        "role": "owner",
+        "chunk_characters": 700,
+        "chunk_overlap": 0,
+    }
     assert_problem(make_collection(api(ada)), 409, "exists")
     assert [item["role"] for item in api(alice).get("/api/v1/collections").json()["items"]] == ["editor"]
     assert api(mallory).get("/api/v1/collections").json()["items"] == []
