@@ -35,4 +35,5 @@ def apply_limits() -> None:
         (resource.RLIMIT_CORE, 0),
     ):
         resource.setrlimit(kind, (limit, limit))
+    signal.signal(signal.SIGXFSZ, signal.SIG_DFL)  # Python ignores it; the parent tells by it what happened
     signal.alarm(WALL_SECONDS + 5)

@@ -183,5 +183,9 @@ def test_d04_a_slow_child_is_killed(parse: Parse) -> None:
     assert reason_of(parse, Format.TXT, b"text", wall_seconds=0.01) is Reason.TOO_SLOW
 
 
+def test_d03_more_text_than_can_be_handed_over(parse: Parse) -> None:
+    assert reason_of(parse, Format.TXT, "\U00020000".encode() * 6_000_000) is Reason.TOO_LARGE
+
+
 def test_d03_more_text_than_can_be_read(parse: Parse) -> None:
     assert reason_of(parse, Format.TXT, b"word " * 2_100_000) is Reason.TOO_LARGE

@@ -7,7 +7,8 @@ import pypdfium2
 import pytest
 
 from chatapp.retrieval.formats import Format
-from chatapp.retrieval.parsing import Block, BlockKind, Parsed
+from chatapp.retrieval.parsing import Block, BlockKind
+from chatapp.retrieval.parsing.child import parse_file
 from chatapp.retrieval.tests.conftest import make_pdf
 from chatapp.retrieval.tests.files import read_bytes
 
@@ -89,7 +90,7 @@ def test_boxes_of_a_turned_page_are_those_of_the_page_as_shown(
     assert ((left + right) // 2 > 5_000, (top + bottom) // 2 > 5_000) == (bool(corner[0]), bool(corner[1]))
 
 
-def test_boxes_survive_the_way_through_json(tmp_path: Path) -> None:
+def test_boxes_survive_the_way_out_of_the_child(tmp_path: Path) -> None:
     parsed = read_bytes(Format.PDF, make_pdf("Heading\nA longer text"), tmp_path)
-    assert Parsed.from_dict(parsed.as_dict()) == parsed
+    assert parse_file(tmp_path / "upload", Format.PDF) == parsed
     assert parsed.blocks[0].kind is BlockKind.HEADING
