@@ -28,6 +28,8 @@ ASKED: dict[str, Any] = {"model": "scripted", "messages": [{"role": "user", "con
 PAGES = {
     "knowledge/collections/<slug:slug>/",
     "knowledge/collections/<slug:slug>/access/",
+    "knowledge/collections/<slug:slug>/connectors/",
+    "knowledge/collections/<slug:slug>/connectors/new/<slug:kind>/",
     "knowledge/collections/<slug:slug>/delete/",
     "knowledge/collections/<slug:slug>/documents/",
     "knowledge/collections/<slug:slug>/evaluation/",
@@ -128,7 +130,7 @@ def ways_by_address(document: Document) -> Iterator[tuple[str, str, UUID | str, 
         known, unknown = (document.collection.slug, "never") if "slug" in route else (document.pk, uuid4())
         known = passage.pk if "chunk_id" in route else known
         template = "/" + re.sub(r"<(?:slug:slug|uuid:document_id|uuid:chunk_id)>", "{}", route)
-        template = template.replace("<int:number>", "1").replace("<int:page>", "1")
+        template = template.replace("<int:number>", "1").replace("<int:page>", "1").replace("<slug:kind>", "folder")
         for method in ("GET", "POST"):
             yield method, template, known, unknown
     for method, route in sorted(OPERATIONS):

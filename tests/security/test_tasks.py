@@ -60,7 +60,7 @@ FOR_NOBODY = {
     "chatapp.retrieval.tasks.embed": "Makes vectors of the text that it is given and reads nothing.",
     "chatapp.retrieval.tasks.process_documents": "Reads files that collections have taken; each search asks rights.",
     "chatapp.retrieval.tasks.purge_collections": "Removes what an owner deleted, which nobody sees any more.",
-    "chatapp.retrieval.tasks.sync_connector": "Reads what the owners of a collection have connected; search asks rights.",
+    "chatapp.retrieval.tasks.sync_connector": "What owners of a collection have connected; search asks rights.",
     "chatapp.retrieval.tasks.sweep_connectors": "Queues the syncs that are due, and says which wait.",
     "chatapp.retrieval.tasks.sweep_documents": "Says which documents wait.",
     "chatapp.retrieval.tasks.sweep_evaluations": "Says which runs wait; each slice looks at who began it.",

@@ -26,15 +26,19 @@ from chatapp.privacy.services.exports import remove_export
 from chatapp.privacy.sql import find_mentions
 from chatapp.retrieval.models import (
     Collection,
+    Connector,
     Document,
     DocumentVersion,
     Evaluation,
     GoldenQuestion,
     IngestionParty,
+    SyncRun,
 )
 
 # Passages of company documents are no data of one person; reading all of them would take hours.
-NOT_SCANNED = frozenset({"retrieval_chunk", "retrieval_searchentry", "retrieval_termstatistics"})
+NOT_SCANNED = frozenset(
+    {"retrieval_chunk", "retrieval_searchentry", "retrieval_synceditem", "retrieval_termstatistics"}
+)
 KEPT = (
     "Audit events stay, under the id that this receipt names; the name has left them.",
     "Documents of company collections stay, without the name of who uploaded them.",
@@ -115,6 +119,8 @@ def _detach(person: User) -> dict[str, int]:
         "documents_that_nobody_waits_for": Document.objects.filter(queued_for=person.pk).update(queued_for=None),
         "golden_questions_without_author": GoldenQuestion.objects.filter(created_by=person).update(created_by=None),
         "evaluations_without_starter": Evaluation.objects.filter(started_by=person).update(started_by=None),
+        "connectors_without_maker": Connector.objects.filter(created_by=person).update(created_by=None),
+        "syncs_without_person": SyncRun.objects.filter(started_by=person).update(started_by=None),
         "collections_without_maker": Collection.objects.filter(created_by=person).update(created_by=None),
         "service_accounts_without_owner": ServiceAccount.objects.filter(owner=person).update(owner=None),
     }

@@ -200,7 +200,7 @@ def test_a18_every_change_is_audited(people: People, notes: Collection, wiki: Co
         ask(client, "pause_connector", wiki.pk, paused=paused)
     ask(client, "sync_connector", wiki.pk)
     ask(client, "delete_connector", wiki.pk)
-    events = AuditEvent.objects.filter(object_id=str(wiki.pk)).order_by("created_at")
+    events = AuditEvent.objects.filter(object_id=str(wiki.pk)).order_by("at")
     assert list(events.values_list("action", flat=True)) == [
         *("connector.created", "connector.sync_cancelled", "connector.changed", "connector.paused"),
         *("connector.resumed", "connector.synced", "connector.deleted"),
