@@ -53,7 +53,7 @@ def test_the_keyboard_shows_opens_and_closes(alice: User) -> None:
 
 
 def test_sources_are_there_before_the_end_of_the_answer(alice: User) -> None:
-    alice.order(f"rate=6 say: {HOLIDAY} " + "And so on it goes. " * 40)
+    alice.order(f"rate=2 say: {HOLIDAY} " + "Read it there before you plan your days of paid holiday. " * 3)
     citation = alice.answers.last.get_by_test_id("citation").first
     citation.hover(timeout=60_000)
     expect(card(alice)).to_be_visible()
