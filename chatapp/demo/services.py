@@ -11,6 +11,7 @@ from chatapp.accounts.services import record_event, set_company_groups
 from chatapp.demo import policy
 from chatapp.demo.company import COLLECTIONS, OWNER, PEOPLE, Person, Shelf
 from chatapp.demo.documents import MEDIA_TYPES, render_document
+from chatapp.demo.questions import QUESTIONS
 from chatapp.demo.sources import load_sources
 from chatapp.demo.versions import describe_version
 from chatapp.errors import ChatappError
@@ -19,8 +20,10 @@ from chatapp.inference.selectors import get_version_by_name, serving_version
 from chatapp.inference.services import RuleSpec, configure_route, register_version
 from chatapp.moderation.selectors import list_policies_for
 from chatapp.moderation.services import create_policy_version
+from chatapp.retrieval.evaluation import Source as Expected
+from chatapp.retrieval.models import Collection
 from chatapp.retrieval.selectors import list_collections_for
-from chatapp.retrieval.services import create_collection, upload_document
+from chatapp.retrieval.services import add_golden_question, create_collection, upload_document
 
 
 def seed_company(*, password: str, models: Sequence[str]) -> list[str]:
@@ -116,3 +119,13 @@ def _fill(shelf: Shelf, owner: User) -> None:
         collection = create_collection(user=owner, slug=shelf.slug, name=shelf.name, groups=shelf.groups)
         for name, media_type, data in files:
             upload_document(user=owner, collection=collection, name=name, data=data, media_type=media_type)
+        _ask(shelf, collection, owner)
+
+
+def _ask(shelf: Shelf, collection: Collection, owner: User) -> None:
+    """So that the page of evaluations shows a newcomer what it is for."""
+    files = {source.slug: source.file_name for source in load_sources()}
+    for golden in QUESTIONS:
+        if golden.collection == shelf.slug:
+            expected = [Expected(files[golden.source], golden.quote)] if golden.source else []
+            add_golden_question(user=owner, collection=collection, text=golden.question, sources=expected)

@@ -1,0 +1,44 @@
+"""Golden questions of the demo company: what employees ask, in their own words, and where it is answered."""
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Golden:
+    """`source` is the slug of what answers the question, `quote` words of it; empty where nothing does."""
+
+    question: str
+    collection: str
+    source: str = ""
+    quote: str = ""
+
+
+QUESTIONS = (
+    Golden("How long is my holiday each year?", "handbook", "paid-leave", "receives 28 days of paid holiday"),
+    Golden("Whom do I tell when I wake up ill?", "handbook", "sick-leave", "Tell your manager by telephone or message"),
+    Golden(
+        "When do I need a sick note?",
+        "handbook",
+        "sick-leave",
+        "A doctor's certificate (sick note) is required from the fourth calendar day",
+    ),
+    Golden(
+        "How many days a week can I be at home?", "handbook", "remote-work", "work remotely for up to three days a week"
+    ),
+    Golden(
+        "Can I spend a month in Spain and work from there?",
+        "handbook",
+        "remote-work",
+        "You may work from another country for up to 20 working days",
+    ),
+    Golden("What does the firm pay into my pension?", "handbook", "pension", "contributes 8 percent of your gross"),
+    Golden("May I fly business class?", "handbook", "travel-and-expenses", "Business class is not reimbursed"),
+    Golden(
+        "Who approves a trip abroad?",
+        "handbook",
+        "travel-and-expenses",
+        "trips to another country need the approval of the department head",
+    ),
+    Golden("What is the capital of Australia?", "handbook"),
+    Golden("How do I bake sourdough bread?", "handbook"),
+)
