@@ -99,6 +99,8 @@ class CitationStream:
         self._line += text
         if self._fence or (not self._continues and next_fence("", self._line)):
             yield self._take(len(self._line))
+        elif not self._passages and "[" not in self._line:
+            yield self._take(len(self._line.rstrip(" ")))  # No marker is here, and none will be added.
         elif text:
             known = self._line.rstrip("`")  # A further backtick would make it another code span.
             marks = find_marks(known, is_whole=False)

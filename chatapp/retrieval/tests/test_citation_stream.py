@@ -61,12 +61,13 @@ WORDS = st.sampled_from([*_SIGNS.split(), *_BLANKS])
 TEXTS = st.lists(WORDS, max_size=40).map("".join) | st.text(alphabet='aA1.!? `~[],()|-#>*"\n', max_size=80)
 
 
-@given(TEXTS, st.lists(st.integers(0, 120), max_size=12))
-def test_the_cuts_change_nothing(text: str, cuts: list[int]) -> None:
-    whole = cite_sentences(text, GIVEN)
-    cut, stream = streamed(pieces_of(text, cuts))
+@given(TEXTS, st.lists(st.integers(0, 120), max_size=12), st.booleans())
+def test_the_cuts_change_nothing(text: str, cuts: list[int], has_passages: bool) -> None:
+    passages = GIVEN if has_passages else []
+    whole = cite_sentences(text, passages)
+    cut, stream = streamed(pieces_of(text, cuts), passages)
     assert (cut, tuple(stream.claims)) == (whole.text, whole.claims)
-    assert streamed(iter(text))[0] == whole.text
+    assert streamed(iter(text), passages)[0] == whole.text
 
 
 @given(TEXTS)
