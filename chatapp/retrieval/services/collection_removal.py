@@ -17,7 +17,8 @@ from chatapp.accounts.services import record_event
 from chatapp.announcer import announce
 from chatapp.errors import ChatappError
 from chatapp.holds import covers_collection
-from chatapp.retrieval.models import Collection, Document, DocumentVersion
+from chatapp.retrieval.models import Collection, Connector, Document, DocumentVersion
+from chatapp.retrieval.services.connectors import retire_connectors
 from chatapp.retrieval.services.versions import delete_file_on_commit
 
 log = structlog.get_logger(__name__)
@@ -42,6 +43,7 @@ def delete_collection(*, user: User, collection: Collection) -> None:
         }
         record_event(actor=user, action="collection.deleted", obj=locked, detail=detail)
         locked.access.all().delete()
+        retire_connectors(collection=locked)
         gone: dict[str, Any] = {"slug": f"deleted-{locked.pk}", "created_by": None, "deleted_at": Now()}
         Collection.objects.filter(pk=locked.pk).update(**gone)
         transaction.on_commit(_send, robust=True)
@@ -61,6 +63,8 @@ def _purge(collection_id: UUID) -> bool:
             Collection.objects.select_for_update().filter(pk=collection_id).first()
             if Document.objects.filter(collection_id=collection_id).exists():
                 return False  # one came in between; the next run takes it
+            if Connector.objects.filter(collection_id=collection_id).exists():
+                return False  # their clones go with `purge_connectors`
             Collection.objects.filter(pk=collection_id).delete()
     except ProtectedError:
         return False  # a hold that was released still names it: the empty row stays

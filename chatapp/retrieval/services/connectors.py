@@ -116,11 +116,22 @@ def delete_connector(*, user: User, connector: Connector, keep_documents: bool) 
             raise ChatappError("under_hold")
         detail: dict[str, object] = {"documents": locked.documents.count(), "kept": keep_documents}
         record_event(actor=user, action="connector.deleted", obj=locked, before=shown(locked), detail=detail)
-        close_open_runs(locked)
         if keep_documents:
             locked.documents.update(connector=None)
-        gone: dict[str, Any] = {"name": f"deleted-{locked.pk}", "deleted_at": Now(), "secret": "", "next_sync_at": None}
-        Connector.objects.filter(pk=locked.pk).update(**gone)
+        _retire(locked)
+
+
+def retire_connectors(*, collection: Collection) -> None:
+    """Those of a collection that is being deleted. The caller has asked the right and holds the transaction."""
+    for connector in Connector.objects.select_for_update().filter(collection=collection, deleted_at=None):
+        _retire(connector)
+
+
+def _retire(locked: Connector) -> None:
+    """Nothing syncs any more, and its secret is gone; `purge_connectors` removes the rest."""
+    close_open_runs(locked)
+    gone: dict[str, Any] = {"name": f"deleted-{locked.pk}", "deleted_at": Now(), "secret": "", "next_sync_at": None}
+    Connector.objects.filter(pk=locked.pk).update(**gone)
 
 
 def start_sync(*, user: User, connector: Connector, only_failed: bool = False, may_remove_many: bool = False) -> None:

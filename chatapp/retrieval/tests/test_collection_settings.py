@@ -1,11 +1,13 @@
 """What owners do with a collection: its name, its passages, its access, its end."""
 
+import time
 from collections.abc import Callable
 from typing import Any
 
 import pytest
 from django.contrib.auth.models import Group
 from django.core.files.storage import default_storage
+from django.utils import timezone
 
 from chatapp import holds
 from chatapp.accounts.models import AuditEvent, User
@@ -18,6 +20,7 @@ from chatapp.retrieval.models import (
     Chunk,
     Collection,
     CollectionStatistics,
+    Connector,
     Document,
     DocumentVersion,
     Embedding,
@@ -161,3 +164,17 @@ def test_a_legal_hold_keeps_it(people: People, notes: Collection, upload: Upload
     assert not Document.objects.exists()
     # The hold that was released still names the collection: its row stays, empty and seen by nobody.
     assert Collection.objects.get().deleted_at
+
+
+def test_a_deleted_collection_takes_its_connectors_along(people: People, notes: Collection) -> None:
+    wiki = Connector.objects.create(
+        collection=notes, name="Wiki", kind="web", config={}, secret="s3cret", next_sync_at=timezone.now()
+    )
+    services.delete_collection(user=people.ada, collection=notes)
+    wiki.refresh_from_db()
+    assert wiki.deleted_at
+    assert (wiki.secret, wiki.next_sync_at) == ("", None)
+    assert services.purge_collections() == 0
+    services.purge_connectors(until=time.monotonic() + 10)
+    assert services.purge_collections() == 1
+    assert not Connector.objects.exists()

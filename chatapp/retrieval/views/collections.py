@@ -83,10 +83,11 @@ def retry_failed(request: HttpRequest, slug: str) -> HttpResponse:
 
 
 def list_response(request: HttpRequest, found: Collection, refused: list[Refusal] | None = None) -> HttpResponse:
-    if not getattr(request, "htmx", False) and not refused:
+    is_fragment = bool(getattr(request, "htmx", False))
+    if not is_fragment and not refused:
         return redirect("collection", found.slug)
-    template = "retrieval/_documents.html" if getattr(request, "htmx", False) else "retrieval/collection.html"
-    context = {"refused": refused, "is_answer": request.method == "POST"}
+    template = "retrieval/_documents.html" if is_fragment else "retrieval/collection.html"
+    context = {"refused": refused, "is_answer": request.method == "POST", "is_fragment": is_fragment}
     return render(request, template, {**_listing(request, found), **context})
 
 
