@@ -1,7 +1,7 @@
 """Hybrid search: a plan, one SQL statement that fuses vectors and words with the rights inside, then what is given."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from typing import Any
 
 from django.db import connection, transaction
@@ -36,6 +36,8 @@ MAX_QUERY_CHARACTERS = 2_000
 NEAR_SHARE = 0.6
 # Term frequency saturates at K1; B is how much a passage's length counts (Robertson and Zaragoza 2009, 3.4).
 K1, B = 1.2, 0.75
+
+_SIMILARITY = [field.name for field in fields(Passage)].index("similarity")
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,7 +103,7 @@ def _search(
     }
     with trace.timed("search"):
         rows = _run(trace, index, parameters)
-    _judge(trace, [_candidate(row, trace, asked) for row in rows], min(k, MAX_RESULTS))
+    _judge(trace, [_candidate(row, trace, asked, index) for row in rows], min(k, MAX_RESULTS))
     return trace
 
 
@@ -131,20 +133,21 @@ def _run(trace: SearchTrace, index: EmbeddingIndex, parameters: dict[str, Any]) 
     trace.exact = trace.readable <= EXACT_SCAN_LIMIT
     with transaction.atomic(), connection.cursor() as cursor:
         cursor.execute(f"{SETTINGS}; {EXACT_SETTINGS if trace.exact else INDEXED_SETTINGS}")
-        cursor.execute(build_search(index, terms=trace.terms, exact=trace.exact), parameters)
+        cursor.execute(build_search(index, terms=trace.terms, picked=trace.picked, exact=trace.exact), parameters)
         rows = cursor.fetchall()
         near = rows[0][-1] if rows else 0
         # A scan of the index also ends when it has met too many rows that may not be read, or that are dead.
         if not trace.exact and near < min(CANDIDATES, trace.readable):
             trace.exact = True
             cursor.execute(EXACT_SETTINGS)
-            cursor.execute(build_search(index, terms=trace.terms, exact=True), parameters)
+            cursor.execute(build_search(index, terms=trace.terms, picked=trace.picked, exact=True), parameters)
             rows = cursor.fetchall()
     return rows
 
 
-def _candidate(row: tuple[Any, ...], trace: SearchTrace, asked: int) -> Candidate:
+def _candidate(row: tuple[Any, ...], trace: SearchTrace, asked: int, index: EmbeddingIndex) -> Candidate:
     *columns, near_rank, word_rank, weight, held, _ = row
+    columns[_SIMILARITY] = index.offset + index.factor * columns[_SIMILARITY]
     shared = frozenset(term.lexeme for term, stands in zip(trace.terms, held, strict=True) if stands)
     return Candidate(Passage(*columns), shared, asked, near_rank, word_rank, weight)
 

@@ -50,8 +50,8 @@ WHERE collection_id NOT IN (SELECT id FROM allowed)
 
 # Planning takes as long as the index scan: the joins are written in the order in which they are to be made.
 SETTINGS = "SET LOCAL join_collapse_limit = 1; SET LOCAL jit = off"
-# `relaxed_order` keeps looking until enough rows pass the filter.
-INDEXED_SETTINGS = "SET LOCAL hnsw.iterative_scan = 'relaxed_order'; SET LOCAL hnsw.ef_search = 200"
+# `relaxed_order` keeps looking until enough rows pass the filter. 400 are enough at once where a tenth may be read.
+INDEXED_SETTINGS = "SET LOCAL hnsw.iterative_scan = 'relaxed_order'; SET LOCAL hnsw.ef_search = 400"
 # The planner does not know how few collections the user reads, and would go through everybody's passages.
 EXACT_SETTINGS = "SET LOCAL enable_seqscan = off"
 
@@ -151,13 +151,13 @@ _TERM = """%(idf{place})s::float8 * (1 - m.saturation / (
 _SATURATION = "%(base)s::float8 + %(slope)s::float8 * e.length"
 
 
-def build_search(index: EmbeddingIndex, *, terms: Sequence[Term], exact: bool) -> str:
+def build_search(index: EmbeddingIndex, *, terms: Sequence[Term], picked: str, exact: bool) -> str:
     """Numbers of our own tables cannot be parameters, or the planner would not see which HNSW index fits."""
     places = range(len(terms))
     bm25 = " + ".join(_TERM.format(place=place) for place in places) or "0::float8"
     held = ", ".join(f"fused.terms @@ %(term{place})s::tsquery" for place in places)
     near = _NEAR_EXACT if exact else _NEAR_INDEXED
-    statement = "WITH " + ", ".join((ALLOWED, _ASKED, near, _WORDED if terms else _NO_WORDS, _FUSED))
+    statement = "WITH " + ", ".join((ALLOWED, _ASKED, near, _WORDED if picked else _NO_WORDS, _FUSED))
     return (
         statement.replace("__bm25__", bm25)
         .replace("__saturation__", _SATURATION)

@@ -10,8 +10,10 @@ MAX_TERMS = 24
 # Ranking every match of a common word would cost more than all the rest of a search. The figures of
 # benchmarks.retrieval are the same to the third digit with 300, 500 and 1,000.
 MAX_RANKED = 300
-# Words that are too common to pick passages alone may do so in twos and threes: this many, the rarest of them.
+# Words that are too common to pick passages alone may do so in twos, threes and so on: this many, the rarest of them.
+# The index reads all places of such a word, so those that are in more passages than COMMON pick none.
 _TOGETHER = 6
+COMMON = 10_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,7 +40,8 @@ def weigh_terms(frequencies: Sequence[tuple[str, int]], *, readable: int) -> lis
 def pick_passages(terms: Sequence[Term], *, readable: int) -> str:
     """A tsquery for about MAX_RANKED passages at most: those with a rare word, or with several common ones together.
 
-    Counts are exact for one word; for several they assume that words are independent. '' when there are no terms.
+    Counts are exact for one word; for several they assume that words are independent. '' when all words are too common:
+    then only vectors pick passages, and the words count in their order.
     """
     picked = list[tuple[Term, ...]]()
     room = float(MAX_RANKED)
@@ -46,16 +49,14 @@ def pick_passages(terms: Sequence[Term], *, readable: int) -> str:
         if expected <= room and not any(set(known) <= set(together) for known in picked):
             picked.append(together)
             room -= expected
-    if not picked and terms:
-        picked = [tuple(terms[:_TOGETHER])]
     return " | ".join(" & ".join(quote(term.lexeme) for term in together) for together in picked)
 
 
 def _choices(terms: Sequence[Term], *, readable: int) -> Iterator[tuple[tuple[Term, ...], float]]:
-    """Single words by rising frequency, then pairs and threes of the rarest that are too common to pick alone."""
+    """Single words by rising frequency; then pairs, threes and so on of the rarest that are too common alone."""
     yield from (((term,), float(term.passages)) for term in terms)
-    common = [term for term in terms if term.passages > MAX_RANKED // 4][:_TOGETHER]
-    for size in (2, 3):
+    common = [term for term in terms if MAX_RANKED // 4 < term.passages <= COMMON][:_TOGETHER]
+    for size in range(2, len(common) + 1):
         groups = (
             (group, math.prod(term.passages / readable for term in group) * readable)
             for group in combinations(common, size)

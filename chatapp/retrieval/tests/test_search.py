@@ -1,6 +1,6 @@
 """Search with the real embedding model and the real indexes: what is found, and what nobody else may find."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from uuid import UUID
 
@@ -98,8 +98,8 @@ def test_a16_rights_hold_in_every_search(people: People, handbook: None, notes: 
 def test_neighbours_that_the_index_does_not_give_are_found_without_it(
     people: People, notes: Collection, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def blind(index: EmbeddingIndex, *, terms: list[Term], exact: bool) -> str:
-        statement = build_search(index, terms=terms, exact=exact)
+    def blind(index: EmbeddingIndex, *, terms: list[Term], picked: str, exact: bool) -> str:
+        statement = build_search(index, terms=terms, picked=picked, exact=exact)
         return statement if exact else f"{statement} LIMIT 0"
 
     mine = fill(people, notes, count=40)
@@ -136,13 +136,16 @@ def test_d12_lexemes_are_quoted_for_tsquery(db: None, lexeme: str) -> None:
         assert cursor.fetchone() == (True,)
 
 
-def fill(people: People, collection: Collection, *, count: int, seed: int = 0) -> list[UUID]:
-    """`count` passages with random vectors in one ready document; returns their ids."""
+def fill(
+    people: People, collection: Collection, *, count: int = 0, seed: int = 0, texts: Sequence[str] = ()
+) -> list[UUID]:
+    """Passages with random vectors in one ready document; returns their ids."""
+    texts = texts or [f"word{n}" for n in range(count)]
     document = Document.objects.create(collection=collection, name=f"random-{seed}", status="ready")
     version = DocumentVersion.objects.create(document=document, number=1, file="none", size=1, sha256="0" * 64)
     Document.objects.filter(pk=document.pk).update(current=version)
-    vectors = np.random.default_rng(seed).normal(size=(count, EMBEDDING_DIMENSIONS))
-    chunks = [Chunk(version=version, collection=collection, ordinal=n, text=f"word{n}") for n in range(count)]
+    vectors = np.random.default_rng(seed).normal(size=(len(texts), EMBEDDING_DIMENSIONS))
+    chunks = [Chunk(version=version, collection=collection, ordinal=n, text=text) for n, text in enumerate(texts)]
     ids = [chunk.pk for chunk in Chunk.objects.bulk_create(chunks, batch_size=500)]
     stage_embeddings(index_id=ensure_serving_index().pk, vectors=list(zip(ids, vectors.tolist(), strict=True)))
     publish_passages(ids)
