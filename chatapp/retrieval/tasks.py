@@ -1,6 +1,7 @@
 """Celery's side: load by id, call one function. Heavy packages load in the functions that are called."""
 
 import time
+from functools import partial
 from uuid import UUID
 
 from chatapp.celery import app
@@ -86,7 +87,7 @@ def draw_page(version_id: str, page: int) -> bool:
 
 @app.task(expires=30)
 def tend_index(index_id: int) -> None:
-    if services.tend_index(index_id=index_id):
+    if run_aside(partial(services.tend_index, index_id=index_id)):
         tend_index.apply_async((index_id,), expires=30)
 
 
