@@ -58,7 +58,8 @@ def read_upload(request: HttpRequest) -> bytes:
         raise ChatappError("invalid", detail="choose a file.")
     if file.size is None or file.size > MAX_FILE_BYTES:
         raise ChatappError("file_too_large", limit=f"{MAX_FILE_BYTES // 1_000_000} MB")
-    return file.read()
+    data: bytes = file.read()
+    return data
 
 
 def _initial(question: GoldenQuestion) -> dict[str, Any]:

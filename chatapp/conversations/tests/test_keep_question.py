@@ -109,7 +109,9 @@ def test_a_question_is_no_answer(alice: User, answer: Message) -> None:
 
 
 def test_a_question_that_is_too_long_is_said(alice: User, answer: Message) -> None:
-    Message.objects.filter(pk=answer.parent_id).update(text="x" * 501)
+    assert answer.parent is not None
+    answer.parent.text = "x" * 501
+    answer.parent.save()
     response = signed_in(alice).post(url_of(answer), headers={"HX-Request": "true"})
     assert response.status_code == 400
     assert "1 to 500 characters" in response.content.decode()

@@ -4,10 +4,14 @@ import csv
 import io
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from chatapp.errors import ChatappError
 from chatapp.retrieval.models import GoldenQuestion
 from chatapp.spreadsheets import neutralize, restore
+
+if TYPE_CHECKING:
+    from _csv import Reader
 
 MAX_FILE_BYTES = 1_000_000
 MAX_LINES = 5_000
@@ -59,7 +63,7 @@ def write_questions(questions: Iterable[GoldenQuestion]) -> Iterator[list[object
             yield [neutralize(cell) for cell in (question.text, source["document"], source["quote"])]
 
 
-def _rows(reader: "csv._reader") -> Iterator[Row]:
+def _rows(reader: "Reader") -> Iterator[Row]:
     head = [cell.strip().lower() for cell in next(reader, [])]
     if COLUMNS[0] not in head:
         raise ChatappError("invalid", detail=f"the first line must name the columns: {', '.join(COLUMNS)}.")

@@ -29,7 +29,7 @@ from chatapp.retrieval.models import (
     GoldenQuestion,
 )
 from chatapp.retrieval.search import find_passages
-from chatapp.retrieval.selectors import citation_support, role_of
+from chatapp.retrieval.selectors import citation_support, get_reader, role_of
 
 log = structlog.get_logger(__name__)
 
@@ -141,7 +141,7 @@ def _ask(run: _Run) -> bool:
     evaluation, until = run.evaluation, time.monotonic() + SLICE_SECONDS
     waiting = EvaluationResult.objects.filter(evaluation=evaluation, ranks__isnull=True).order_by("ordinal")
     for result in waiting.iterator(chunk_size=50):
-        user = User.objects.filter(pk=evaluation.started_by_id).first()
+        user = get_reader(evaluation.started_by_id) if evaluation.started_by_id else None
         if user is None or role_of(user, evaluation.collection) is None:
             run.end(EvaluationState.FAILED, error=_NO_RIGHT)
             return False

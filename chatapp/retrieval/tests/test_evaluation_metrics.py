@@ -1,5 +1,6 @@
 """The measures against values worked out by hand, and when a passage holds a source."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from math import log2
 
@@ -47,9 +48,9 @@ def test_two_facts_in_one_passage_are_one_relevant_passage() -> None:
 
 
 @pytest.mark.parametrize("measure", [recall, reciprocal_rank, ndcg])
-def test_a_question_without_sources_has_no_rank(measure: object) -> None:
+def test_a_question_without_sources_has_no_rank(measure: Callable[..., float]) -> None:
     with pytest.raises(ValueError, match="Nothing is relevant"):
-        measure([], k=10)  # type: ignore[operator]
+        measure([], k=10)
 
 
 PASSAGES = [
