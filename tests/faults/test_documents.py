@@ -7,6 +7,7 @@ from uuid import uuid4
 
 import pytest
 
+from chatapp.retrieval.formats import OLE_MAGIC
 from tests.faults.client import FaultClient, wait
 from tests.faults.conftest import Prove
 from tests.faults.scene import Scene
@@ -25,6 +26,17 @@ def bomb() -> bytes:
     return packed.getvalue()
 
 
+def many_pages() -> bytes:
+    """One page that stands 6,000 times in the list of pages."""
+    pages = b" ".join([b"3 0 R"] * 6_000)
+    return (
+        b"%PDF-1.7\n1 0 obj<</Type/Catalog/Pages 2 0 R>>endobj\n"
+        b"2 0 obj<</Type/Pages/Count 6000/Kids[" + pages + b"]>>endobj\n"
+        b"3 0 obj<</Type/Page/Parent 2 0 R/MediaBox[0 0 9 9]>>endobj\n"
+        b"trailer<</Root 1 0 R/Size 4>>\n%%EOF"
+    )
+
+
 @pytest.mark.fault("F31")
 def test_poison_documents_fail_with_a_reason_and_others_are_read(scene: Scene, prove: Prove) -> None:
     ada = FaultClient(scene.stack, "ada")
@@ -33,6 +45,11 @@ def test_poison_documents_fail_with_a_reason_and_others_are_read(scene: Scene, p
         "broken.pdf": b"%PDF-1.7\n" + b"\0garbage" * 500,
         "bomb.docx": bomb(),
         "cut.docx": bomb()[:900],
+        "empty.eml": b"",
+        "locked.pptx": OLE_MAGIC + bytes(600),
+        "bomb.zip": bomb(),
+        "deep.html": b"<div>" * 200_000,
+        "crowd.pdf": many_pages(),
     }
     taken: dict[str, str] = {}
     for name, data in {**poison, "good.md": f"# A good document\n\nIt says {uuid4()}.".encode()}.items():
