@@ -17,6 +17,7 @@ from chatapp.retrieval.embedding_models import (
 from chatapp.retrieval.metrics import QUERY_CACHE
 
 __all__ = [
+    "BACKGROUND_BATCH",
     "BATCH",
     "EMBEDDING_DIMENSIONS",
     "EMBEDDING_MODEL",
@@ -30,6 +31,8 @@ __all__ = [
 ]
 
 BATCH = 32
+# A fraction of a second of one core.
+BACKGROUND_BATCH = 16
 
 
 class QueryCache:
@@ -74,19 +77,24 @@ def embed_texts(
     """Vectors of length 1, in the order of the texts. Raises EmbeddingError.
 
     Some models want a prompt before queries and another one before passages, as their folder says. `background` is work
-    that nobody waits for: give it few texts at a time, and whoever waits for a vector goes first.
+    that nobody waits for: it takes few texts at a time, and between them whoever waits for a vector goes first.
     """
     if not texts:
         return []
     loaded = load_model(model)
     encode = loaded.model.encode_query if as_queries else loaded.model.encode_document
-    try:
-        with loaded.lock.hold(background=background):
-            vectors = encode(list(texts), batch_size=BATCH, normalize_embeddings=True, show_progress_bar=False)
-    except (OSError, RuntimeError, ImportError) as error:
-        raise EmbeddingError(f"The embedding model {model} could not be used.") from error
-    array = np.asarray(vectors, dtype=np.float32)
-    return check_vectors(array, expected=len(texts), dimensions=loaded.dimensions)
+    at_once = BACKGROUND_BATCH if background else len(texts)
+    rows: list[list[float]] = []
+    for start in range(0, len(texts), at_once):
+        part = list(texts[start : start + at_once])
+        try:
+            with loaded.lock.hold(background=background):
+                vectors = encode(part, batch_size=BATCH, normalize_embeddings=True, show_progress_bar=False)
+        except (OSError, RuntimeError, ImportError) as error:
+            raise EmbeddingError(f"The embedding model {model} could not be used.") from error
+        array = np.asarray(vectors, dtype=np.float32)
+        rows += check_vectors(array, expected=len(part), dimensions=loaded.dimensions)
+    return rows
 
 
 def dimensions_of(model: str) -> int:

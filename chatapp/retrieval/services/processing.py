@@ -43,8 +43,8 @@ log = structlog.get_logger(__name__)
 
 # A turn embeds so many passages: some seconds of one core.
 SLICE = 128
-# Between two of these, a question that waits for its vector goes first.
-BATCH = 16
+# Kept at once, and shown as progress.
+BATCH = 32
 _SWEEP_BATCH = 20
 _RATE_WEIGHT = 0.3
 # Longer ago, the party had nothing to wait for.

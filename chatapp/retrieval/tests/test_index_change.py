@@ -46,7 +46,7 @@ class Embedder:
     def __init__(self) -> None:
         self.before: Hook | None = None
 
-    def fill(self, texts: list[str], *, model: str) -> list[list[float]]:
+    def fill(self, texts: list[str], *, model: str, background: bool) -> list[list[float]]:
         hook, self.before = self.before, None
         if hook:
             hook()
