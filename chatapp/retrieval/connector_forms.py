@@ -73,7 +73,8 @@ class S3Form(_Patterns, ConnectorForm):
     )  # fmt: skip
     endpoint = forms.CharField(max_length=1000, help_text="Such as https://s3.eu-central-1.amazonaws.com")
     bucket = forms.CharField(max_length=100)
-    prefix = forms.CharField(max_length=500, required=False, help_text="Only what lies below it.")
+    # Django takes fields out of the class, so that the form's own attribute of this name stays what it is.
+    prefix = forms.CharField(max_length=500, required=False, help_text="Only what lies below it.")  # type: ignore[assignment]
     region = forms.CharField(max_length=50, required=False, help_text="Empty: us-east-1.")
     access_key = forms.CharField(max_length=200, required=False, help_text="Empty for a public bucket.")
     secret = forms.CharField(

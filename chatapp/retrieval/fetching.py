@@ -5,6 +5,7 @@ its network in CONNECTOR_ALLOWED_HOSTS; link-local and metadata addresses never 
 one, each judged like the first address, and credentials stay with the place they were given for.
 """
 
+import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 from ipaddress import IPv4Network, IPv6Network, ip_network
@@ -68,12 +69,13 @@ def fetch(
 ) -> Fetched:
     """GET, with the body of a good answer (2xx) in `into`; 304 is an answer, too.
 
-    `credentials` are headers that are sent to the first origin only. Raises FetchError.
+    All hops together take at most `seconds`. `credentials` are headers that are sent to the first origin only.
+    Raises FetchError.
     """
-    bounds = guarded.Bounds(max_bytes, _STEP_SECONDS, seconds)
-    origin = origin_of(url)
+    until, origin = time.monotonic() + seconds, origin_of(url)
     for _ in range(hops + 1):
         secret = credentials if credentials and origin_of(url) == origin else {}
+        bounds = guarded.Bounds(max_bytes, _STEP_SECONDS, max(0.1, until - time.monotonic()))
         try:
             answer = _get(url, into, bounds, {"User-Agent": AGENT, **(headers or {}), **(secret or {})})
         except requests.RequestException as error:

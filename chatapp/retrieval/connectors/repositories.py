@@ -78,7 +78,7 @@ def _git() -> str:
 
 def _environment(home: str, options: dict[str, str], *, protocol: str) -> dict[str, str]:
     """Options come by the environment: unlike arguments, no other user of the machine sees them (and the token)."""
-    numbered = {}
+    numbered: dict[str, str] = {}
     for number, (key, value) in enumerate(options.items()):
         numbered |= {f"GIT_CONFIG_KEY_{number}": key, f"GIT_CONFIG_VALUE_{number}": value}
     return {

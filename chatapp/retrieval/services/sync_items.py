@@ -62,13 +62,13 @@ def store_item(run: Run, item: SyncedItem, content: Content, file: IO[bytes]) ->
         item.is_pending, item.error = False, ""
         item.save()
         more = _note_links(run, links)
-        run.report(**{outcome: F(outcome) + 1, "total": F("total") + more})
+        run.report(outcome=outcome, total=F("total") + more)
 
 
 def fail_item(run: Run, item: SyncedItem, error: str) -> None:
     """It is tried again at the next sync. Raises LeaseLostError."""
     with transaction.atomic():
-        run.report(failed=F("failed") + 1)
+        run.report(outcome="failed")
         SyncedItem.objects.filter(pk=item.pk).update(is_pending=False, error=error[:500])
 
 

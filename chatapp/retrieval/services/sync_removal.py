@@ -3,7 +3,7 @@
 import time
 
 from django.db import transaction
-from django.db.models import F, Q, QuerySet
+from django.db.models import Q, QuerySet
 
 from chatapp.errors import ChatappError
 from chatapp.holds import covers_collection
@@ -73,4 +73,4 @@ def _remove(run: Run, item: SyncedItem) -> None:
         if item.document is not None:
             remove_document(document=item.document, actor=None, connector_id=run.connector.pk)
         SyncedItem.objects.filter(pk=item.pk).delete()
-        run.report(removed=F("removed") + 1)
+        run.report(outcome="removed")

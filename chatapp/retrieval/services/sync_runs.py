@@ -49,9 +49,11 @@ class Run:
         if self.rows().select_for_update().first() is None:
             raise LeaseLostError
 
-    def report(self, *, lease: timedelta = ITEM_LEASE, **changes: object) -> None:
-        """Writes to the row and renews the lease. Raises LeaseLostError."""
+    def report(self, *, lease: timedelta = ITEM_LEASE, outcome: str = "", **changes: object) -> None:
+        """Writes to the row, counts one item's `outcome` and renews the lease. Raises LeaseLostError."""
         written: dict[str, Any] = {"lease_until": Now() + lease, **changes}
+        if outcome:
+            written[outcome] = F(outcome) + 1
         if not self.rows().update(**written):
             raise LeaseLostError
 

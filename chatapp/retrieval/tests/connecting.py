@@ -8,7 +8,7 @@ from chatapp.retrieval.models import OPEN_STATUSES, Collection, Connector, SyncR
 
 
 def connect(
-    user: User, collection: Collection, kind: str, *, secret: str = "", name: str = "Wiki", **config: object
+    user: User, collection: Collection, kind: str, *, secret: str = "", name: str = "Wiki", **config: Any
 ) -> Connector:
     return services.create_connector(
         user=user, collection=collection, kind=kind, name=name, config=config, secret=secret

@@ -3,6 +3,7 @@
 import base64
 import shutil
 import socket
+import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -12,7 +13,6 @@ import pytest
 from chatapp.accounts.models import AuditEvent
 from chatapp.errors import ChatappError
 from chatapp.retrieval import services
-from chatapp.retrieval.connectors import repositories
 from chatapp.retrieval.connectors.git import clone_folder
 from chatapp.retrieval.models import Collection, Document
 from chatapp.retrieval.tests.conftest import People
@@ -203,13 +203,13 @@ def test_the_token_is_in_no_argument_and_no_log(
     people: People, notes: Collection, root: Path, running: Servers, monkeypatch: pytest.MonkeyPatch, caplog: Any
 ) -> None:
     started: list[list[str]] = []
-    popen = repositories.subprocess.Popen
+    popen = subprocess.Popen
 
     def note(arguments: list[str], **how: Any) -> Any:
         started.append(arguments)
         return popen(arguments, **how)
 
-    monkeypatch.setattr(repositories.subprocess, "Popen", note)
+    monkeypatch.setattr(subprocess, "Popen", note)
     commit(root / "handbook", FILES)
     url = running.start(git_server(root, [])) + "/handbook/.git"
     sync(connect(people.ada, notes, "git", repository=url, secret="token-secret-1"))

@@ -162,7 +162,7 @@ def test_a_list_without_end_ends(people: People, notes: Collection, running: Ser
         *({"bucket": "a/b"}, {"bucket": ""}, {"bucket": "a\nb"}, {"prefix": "x" * 2000}, {"include": "*" * 9}),
     ],
 )
-def test_d07_odd_settings_are_refused(people: People, notes: Collection, config: dict[str, object]) -> None:
+def test_d07_odd_settings_are_refused(people: People, notes: Collection, config: dict[str, Any]) -> None:
     with pytest.raises(ChatappError) as told:
         connect(people.ada, notes, "s3", **{"endpoint": "https://s3.example", "bucket": "manuals", **config})
     assert told.value.code == "invalid"

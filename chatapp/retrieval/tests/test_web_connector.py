@@ -60,7 +60,7 @@ def site(settings: Any) -> Iterator[Site]:
         yield made
 
 
-def crawl(people: People, notes: Collection, site: Site, path: str = "/docs/", **config: object) -> Connector:
+def crawl(people: People, notes: Collection, site: Site, path: str = "/docs/", **config: Any) -> Connector:
     config = {"url": site.url + path, "whole_site": True, "delay": 0, **config}
     return connect(people.ada, notes, "web", **config)
 
