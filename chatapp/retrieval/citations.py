@@ -1,7 +1,7 @@
 """Which sentences of an answer rest on which passage: the model's own markers, and attribution where it set none."""
 
-import time
 from collections.abc import Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 
 import structlog
@@ -14,8 +14,9 @@ from chatapp.retrieval.sentences import MARKER, next_fence
 
 # A line that is longer is taken as several, so that the work for each piece of it stays small.
 MAX_LINE = 4_000
-# One vector took so long: the machine has no time for the others of this answer.
-SLOW_SECONDS = 5.0
+# So long a sentence may hold up the text behind it: a machine that is busy with other answers embeds slowly.
+PATIENCE_SECONDS = 3.0
+_aside = ThreadPoolExecutor(max_workers=4, thread_name_prefix="citing")
 log = structlog.get_logger(__name__)
 
 
@@ -38,7 +39,7 @@ class CitedAnswer:
 
 def cite_sentences(answer: str, passages: Sequence[Passage], *, question: str = "") -> CitedAnswer:
     """`CitationStream` of an answer that is whole already."""
-    stream = CitationStream(passages, question=question)
+    stream = CitationStream(passages, question=question, patience=None)
     text = stream.feed(answer) + stream.finish()
     return CitedAnswer(text, stream.cited, tuple(stream.claims))
 
@@ -51,15 +52,19 @@ class CitationStream:
     inside code or to headings. Figures of the question need no source.
 
     What comes out does not depend on how the text is cut into pieces, and but for markers it is the text. Held back
-    are only part of a marker, blanks and backticks. Where the embedding model fails or is slow, sentences go without.
+    are only part of a marker, blanks and backticks. A sentence goes without a number where the embedding model fails,
+    and where it takes longer than `patience` seconds.
     """
 
-    def __init__(self, passages: Sequence[Passage], *, question: str = "") -> None:
+    def __init__(
+        self, passages: Sequence[Passage], *, question: str = "", patience: float | None = PATIENCE_SECONDS
+    ) -> None:
         self.claims: list[Claim] = []
         self._passages = passages
         self._asked = numbers_in(question)
         self._written = 0
-        self._is_able = True
+        self._patience = patience
+        self._late: Future[int | None] | None = None
         self._fence = ""
         self._continues = False
         self._open_line("")
@@ -182,15 +187,14 @@ class CitationStream:
         return self._source_of(sentence)
 
     def _source_of(self, sentence: str) -> int | None:
-        if not self._is_able or not self._passages:
+        if not self._passages or (self._late and not self._late.done()):
             return None
-        begun = time.monotonic()
+        found = _aside.submit(find_source, sentence, self._passages, self._asked)
         try:
-            return find_source(sentence, self._passages, self._asked)
+            return found.result(self._patience)
+        except TimeoutError:
+            log.warning("citing_late", seconds=self._patience)
+            self._late = found
         except EmbeddingError as error:
             log.warning("citing_failed", reason=str(error))
-            self._is_able = False
-            return None
-        finally:
-            if time.monotonic() - begun > SLOW_SECONDS:
-                self._is_able = False
+        return None
