@@ -29,16 +29,16 @@ def parse(path: Path) -> Parsed:
 
 def _read(image: Image.Image) -> Parsed:
     blocks: list[Block] = []
-    pages = 0
-    for frame in ImageSequence.Iterator(image):
-        pages += 1
-        _check_size(frame)
-        if pages > OCR_PAGES or not ocr.has_time():
-            break
-        blocks += ocr.recognise(_prepared(frame), page=pages)
-    current_budget().spend_pages(pages)
     frames = getattr(image, "n_frames", 1)
-    notes = [f"Text recognition took too long: only {pages - 1} of {frames} pages were read."] if pages < frames else []
+    current_budget().spend_pages(frames)
+    read = 0
+    for frame in ImageSequence.Iterator(image):
+        if read and (read >= OCR_PAGES or not ocr.has_time()):
+            break
+        _check_size(frame)
+        read += 1
+        blocks += ocr.recognise(_prepared(frame), page=read)
+    notes = [f"Text recognition took too long: only {read} of {frames} pages were read."] if read < frames else []
     return Parsed(blocks=blocks, pages=frames, notes=notes)
 
 

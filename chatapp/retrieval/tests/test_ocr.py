@@ -11,9 +11,9 @@ import pytest
 from PIL import Image
 
 from chatapp.retrieval.formats import Format
-from chatapp.retrieval.parsing import Parsed, ParsingError, Reason, limits
+from chatapp.retrieval.parsing import Parsed, ParsingError, Reason, child, limits, ocr
 from chatapp.retrieval.parsing.child import parse_file
-from chatapp.retrieval.tests.files import make_picture, make_scan, make_zip, picture_of
+from chatapp.retrieval.tests.files import make_picture, make_scan, make_zip, picture_of, read_bytes
 
 needs_tesseract = pytest.mark.skipif(shutil.which("tesseract") is None, reason="tesseract is not installed")
 SENTENCE = "The pump runs at four bar."
@@ -81,6 +81,40 @@ def test_pages_of_a_tiff_and_pictures_in_an_archive(parse: Parse) -> None:
     ]
     archive = make_zip({"a/picture.png": make_picture(SENTENCE)})
     assert [block.text for block in parse(Format.ZIP, archive).blocks] == ["a/picture.png", SENTENCE]
+
+
+@needs_tesseract
+def test_pages_that_time_does_not_suffice_for_are_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv(limits.TESSERACT, shutil.which("tesseract") or "")
+    monkeypatch.setenv(limits.OCR_LANGUAGES, "eng")
+    monkeypatch.setattr(ocr, "OCR_SECONDS", 0)
+    file = io.BytesIO()
+    picture_of(SENTENCE).save(file, "TIFF", save_all=True, append_images=[picture_of("Second page of it.")])
+    parsed = read_bytes(Format.TIFF, file.getvalue(), tmp_path)
+    assert [block.text for block in parsed.blocks] == [SENTENCE]
+    assert parsed.notes == ["Text recognition took too long: only 1 of 2 pages were read."]
+
+
+@needs_tesseract
+def test_d11_names_like_options_reach_no_command(parse: Parse) -> None:
+    names = ["--help.png", "-oX.png", "a b;id.png"]
+    parsed = parse(Format.ZIP, make_zip({name: make_picture(SENTENCE) for name in names}))
+    assert [block.text for block in parsed.blocks] == [text for name in names for text in (name, SENTENCE)]
+
+
+def test_no_secret_reaches_the_child(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SECRET_KEY", "zanzibar-77")
+    handed = child._environment("/tmp/scratch")
+    assert "zanzibar-77" not in handed.values()
+    known = {
+        "PYTHONDONTWRITEBYTECODE",
+        "PYTHONUTF8",
+        "TMPDIR",
+        "TESSDATA_PREFIX",
+        limits.TESSERACT,
+        limits.OCR_LANGUAGES,
+    }
+    assert handed.keys() <= known
 
 
 @needs_tesseract
