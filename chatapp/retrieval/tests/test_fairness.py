@@ -1,16 +1,30 @@
 """Who is served when: parties in turns, big files in slices, and how long the rest takes."""
 
+import os
+import signal
 from collections.abc import Sequence
 from datetime import timedelta
 from uuid import uuid4
 
 import pytest
+from django.db import connections
 from django.db.models.functions import Now
 from pytest_django import DjangoAssertNumQueries
 
 from chatapp.accounts.models import User
 from chatapp.retrieval import selectors, services
-from chatapp.retrieval.models import Chunk, Collection, Document, DocumentStatus, IngestionParty
+from chatapp.retrieval.models import (
+    Chunk,
+    Collection,
+    CollectionStatistics,
+    Document,
+    DocumentStatus,
+    Embedding,
+    IngestionParty,
+    SearchEntry,
+    StagedEmbedding,
+    TermStatistics,
+)
 from chatapp.retrieval.services import processing, queue, reading
 from chatapp.retrieval.tests.conftest import People, Upload, parsing_here
 from chatapp.retrieval.tests.test_processing import embedder, searchable
@@ -200,3 +214,38 @@ def test_a_collection_is_read_again_as_next_versions(people: People, notes: Coll
     assert len(searchable()) == 20
     assert Document.objects.get(name="bad.txt").status == DocumentStatus.FAILED
     assert Document.objects.get(name="bad.txt").versions.count() == 1
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a20_a_worker_killed_halfway_leaves_what_the_next_one_completes(
+    people: People, notes: Collection, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A real kill in the middle of a slice; then a retry, a version that replaces it, and the deletion."""
+    old = put(people.ada, notes, "big.txt", b"The version before.")
+    served()
+    document = put(people.ada, notes, "big.txt", BIG)
+    services.process_next()
+    connections.close_all()
+    pid = os.fork()
+    if pid == 0:
+        processing.embed_texts = embedder(lambda: os.kill(os.getpid(), signal.SIGKILL))  # type: ignore[assignment]
+        services.process_next()
+        os._exit(0)  # not reached
+    assert os.waitpid(pid, 0)[1] == signal.SIGKILL
+    document.refresh_from_db()
+    assert (document.status, document.attempts) == (DocumentStatus.PROCESSING, 1)
+    assert not services.process_next()  # its lease holds
+    assert searchable() == ["The version before."]
+    Document.objects.update(lease_until=Now() - timedelta(seconds=1))
+    assert services.sweep_documents() == 1
+    assert served() == ["big.txt"]
+    assert old.pk == document.pk
+    assert len(searchable()) == Embedding.objects.count() == 20
+    assert not StagedEmbedding.objects.exists()
+    put(people.ada, notes, "big.txt", b"The last version.")
+    served()
+    assert searchable() == ["The last version."]
+    services.delete_document(user=people.ada, document=document)
+    assert (SearchEntry.objects.count(), Embedding.objects.count(), Chunk.objects.count()) == (0, 0, 0)
+    assert list(CollectionStatistics.objects.values_list("passages", "length")) in ([], [(0, 0)])
+    assert not TermStatistics.objects.filter(passages__gt=0).exists()
