@@ -11,8 +11,10 @@ from chatapp.accounts.models import User
 from chatapp.retrieval.rewriting import rewrite_query
 from chatapp.retrieval.search import explain_search
 from chatapp.retrieval.search.passages import NAMED, RELATED, SHARED_WORDS, SIMILAR
+from chatapp.retrieval.search.trace import Fate
 from chatapp.retrieval.selectors import PASSAGES_PER_PAGE
 
+_LISTED_FIRST = 10
 STAGES = {"plan": "Plan", "embed": "Vector of the question", "search": "Search", "rerank": "Reranking"}
 
 
@@ -67,6 +69,15 @@ class Explanation:
         return cls(found["queries"], found["used"], trace, candidates)
 
     @property
+    def first(self) -> list[Candidate]:
+        """What counts as found, and the best of what does not."""
+        return [one for one in self.candidates if self._is_first(one)]
+
+    @property
+    def rest(self) -> list[Candidate]:
+        return [one for one in self.candidates if not self._is_first(one)]
+
+    @property
     def near(self) -> list[Candidate]:
         return self._listed("near_rank")
 
@@ -82,15 +93,18 @@ class Explanation:
     def given(self) -> int:
         return len(self.trace["given"])
 
+    def _is_first(self, one: Candidate) -> bool:
+        return one.rank <= _LISTED_FIRST or one.row["fate"] != Fate.BELOW_FLOOR
+
     def _listed(self, rank: str) -> list[Candidate]:
         return sorted((one for one in self.candidates if one.row[rank]), key=lambda one: int(one.row[rank]))
 
 
 def _reason(row: dict[str, Any], rows: dict[str, dict[str, Any]]) -> str:
-    if row["fate"] == "duplicate":
+    if row["fate"] == Fate.DUPLICATE:
         twin = rows.get(row["twin"], {})
         return f"It repeats a better passage of {twin.get('document_name', 'another document')}."
-    if row["fate"] == "surplus":
+    if row["fate"] == Fate.SURPLUS:
         return "It counts as found, but better ones take the places."
     return _evidence(row["similarity"], len(row["words"]), row["asked"])
 
