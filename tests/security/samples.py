@@ -71,7 +71,7 @@ class Samples:
             generation_id=generation.pk, user_id=self.owner.pk, version=version, status="complete"
         )
         maker = PersonFactory(username="maker", roles=["administrator"], groups=())
-        collection = create_collection(user=maker, slug="plans", name="Plans", groups={"engineering": "editor"})
+        collection = create_collection(user=maker, slug="plans", name="Plans", groups={"engineering": "owner"})
         question = add_golden_question(user=self.owner, collection=collection, text="What is the plan?", sources=[])
         index = EmbeddingIndex.objects.create(model="sample", dimensions=3, state=IndexState.READY)
         evaluation = run_evaluation(collection=collection, index=index, actor=self.owner)
