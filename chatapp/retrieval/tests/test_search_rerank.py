@@ -68,7 +68,7 @@ def test_passages_come_in_the_order_of_the_cross_encoder(
     assert [passage.text for passage in trace.passages] == expected != [passage.text for passage in plain]
     assert trace.reranked
     assert "rerank" in trace.milliseconds
-    assert [judged.rerank for judged in trace.given] == sorted((float(score) for score in scores), reverse=True)
+    assert [judged.rerank for judged in trace.given] == pytest.approx(sorted(scores, reverse=True), abs=1e-4)
 
 
 def test_a_folder_that_holds_no_model_costs_only_the_order(

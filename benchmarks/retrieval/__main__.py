@@ -1,0 +1,60 @@
+"""Measures search on a database of its own: python -m benchmarks.retrieval [--collection PATH ...] [--size N,N]
+
+`quality` needs test collections in the layout of BEIR, given by path; it is left out without any. `scale` makes its
+passages itself. docs/performance.md says what each figure means. Prints one JSON object last; exits with 0 when every
+bar holds, else with 1.
+"""
+
+import argparse
+import json
+import os
+import sys
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from benchmarks.retrieval.database import own_database
+from benchmarks.retrieval.quality import measure_quality
+from benchmarks.retrieval.scale import measure_scale
+from benchmarks.retrieval.table import broken_bars, lines
+
+_CACHE = Path(os.environ.get("XDG_CACHE_HOME", "~/.cache")).expanduser() / "chatapp-benchmarks"
+
+
+def _parse() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(
+        prog="python -m benchmarks.retrieval", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--collection", type=Path, action="append", default=[], metavar="PATH", help="repeatable")
+    parser.add_argument("--size", type=_numbers, default=(10_000, 100_000), metavar="N,N", help="0: no scale")
+    parser.add_argument("--questions", type=int, default=50, help="of each kind, for scale")
+    parser.add_argument("--cache", type=Path, default=_CACHE, help="where vectors of test collections are kept")
+    parser.add_argument("--json", action="store_true", help="print nothing but the JSON object")
+    return parser.parse_args()
+
+
+def _numbers(text: str) -> tuple[int, ...]:
+    return tuple(int(number) for number in text.split(",") if int(number))
+
+
+def main() -> int:
+    options = _parse()
+    results: dict[str, Any] = {"quality": {}, "scale": {}}
+    load = os.getloadavg()
+    with own_database():
+        for folder in options.collection:
+            print(f"{folder.name} …", file=sys.stderr, flush=True)
+            results["quality"][folder.name] = measure_quality(folder, cache=options.cache)
+        for size in options.size:
+            print(f"{size:,} passages …", file=sys.stderr, flush=True)
+            results["scale"][str(size)] = measure_scale(size, questions=options.questions)
+    broken = list(broken_bars(results))
+    if not options.json:
+        print(*lines(results), *broken, sep="\n")
+    about = {"date": datetime.now(UTC).date().isoformat(), "cores": os.cpu_count(), "load": [load, os.getloadavg()]}
+    print(json.dumps({"benchmark": "retrieval", **about, **results, "broken": broken}))
+    return 1 if broken else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
