@@ -47,6 +47,7 @@ class Embedder:
         self.before: Hook | None = None
 
     def fill(self, texts: list[str], *, model: str, background: bool) -> list[list[float]]:
+        assert background
         hook, self.before = self.before, None
         if hook:
             hook()
@@ -61,7 +62,7 @@ def embedder(monkeypatch: pytest.MonkeyPatch) -> Embedder:
     monkeypatch.setattr(filling, "measure_scale", lambda _: Scale())
     monkeypatch.setattr(filling, "SLICE", 2)
     monkeypatch.setattr(
-        processing, "embed_texts", lambda texts, *, model=FIRST: [vector_of(text, model) for text in texts]
+        processing, "embed_texts", lambda texts, *, model, **_: [vector_of(text, model) for text in texts]
     )
     monkeypatch.setattr(find, "embed_query", lambda text, *, scope, model=FIRST: vector_of(text, model))
     if connection.in_atomic_block:
@@ -213,7 +214,7 @@ def test_a_document_that_is_published_across_a_swap_has_vectors_of_the_new_index
     index = fill(start(people))
     swapped = list[bool]()
 
-    def swap_once(texts: list[str], *, model: str) -> list[list[float]]:
+    def swap_once(texts: list[str], *, model: str, **_: object) -> list[list[float]]:
         if not swapped:
             swapped.append(True)
             services.swap_index(user=people.ada, index=index)

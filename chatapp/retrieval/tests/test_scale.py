@@ -24,8 +24,10 @@ def shift(vectors: Sequence[Sequence[float]]) -> list[list[float]]:
     return np.hstack([rows, np.full((len(rows), 1), np.sqrt(_SHARE))]).tolist()  # type: ignore[no-any-return]
 
 
-def embed(texts: Sequence[str], *, model: str = EMBEDDING_MODEL, as_queries: bool = False) -> list[list[float]]:
-    plain = embedding.embed_texts(texts, as_queries=as_queries)
+def embed(
+    texts: Sequence[str], *, model: str = EMBEDDING_MODEL, as_queries: bool = False, background: bool = False
+) -> list[list[float]]:
+    plain = embedding.embed_texts(texts, as_queries=as_queries, background=background)
     return shift(plain) if model == SHIFTED else plain
 
 
