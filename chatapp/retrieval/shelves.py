@@ -1,6 +1,7 @@
 """A collection as the knowledge pages show it to one user."""
 
 from dataclasses import dataclass, field
+from typing import Any
 from urllib.parse import urlencode
 
 from django.conf import settings
@@ -10,7 +11,7 @@ from chatapp.accounts.models import User
 from chatapp.errors import ChatappError
 from chatapp.retrieval import selectors
 from chatapp.retrieval.formats import ACCEPTED_EXTENSIONS
-from chatapp.retrieval.models import AccessRole, Collection, Document
+from chatapp.retrieval.models import AccessRole, Collection
 from chatapp.retrieval.selectors import DocumentFilter, Estimate, Overview
 
 # What the list of collections shows of the few that it opens.
@@ -23,7 +24,7 @@ class Shelf:
     """Numbers of a collection, with one page of its documents. `is_short`: the newest few, without filter and pages."""
 
     overview: Overview
-    documents: Page[Document]
+    documents: Page[Any]
     wanted: DocumentFilter = field(default_factory=DocumentFilter)
     is_short: bool = False
     estimate: Estimate | None = None

@@ -7,7 +7,7 @@ from uuid import uuid4
 import pytest
 from playwright.sync_api import Browser, expect
 
-from tests.e2e.browser import PHONE, User, at_browser
+from tests.e2e.browser import DESKTOP, PHONE, Scheme, User, at_browser
 from tests.e2e.test_accessibility import assert_sound
 from tests.stack import Stack
 
@@ -75,8 +75,9 @@ def _edit_the_only_passage(editor: User) -> None:
 
 
 def test_pages_of_a_collection_are_sound(browser: Browser, stack: Stack) -> None:
-    for size, scheme in ((PHONE, "dark"), (None, "light")):
-        with at_browser(browser, stack, **({"size": size} if size else {}), scheme=scheme) as user:
+    looks: list[tuple[tuple[int, int], Scheme]] = [(PHONE, "dark"), (DESKTOP, "light")]
+    for size, scheme in looks:
+        with at_browser(browser, stack, size=size, scheme=scheme) as user:
             user.sign_in("ada")
             user.open("/knowledge/")
             user.page.locator("#collections h2 a").first.click()

@@ -1,6 +1,7 @@
 """A collection's documents, as its page lists them: filtered, sorted and in pages."""
 
 from dataclasses import dataclass
+from typing import Any
 
 from django.contrib.auth.models import AnonymousUser
 from django.core.paginator import Page, Paginator
@@ -46,8 +47,8 @@ def page_of_documents_for(
     page: int,
     wanted: DocumentFilter | None = None,
     size: int = DOCUMENTS_PER_PAGE,
-) -> Page[Document]:
-    """A page past the end is the last one. Rows have `quarantined_count` beside `chunk_count`."""
+) -> Page[Any]:
+    """Of documents; a page past the end is the last one. Rows have `quarantined_count` beside `chunk_count`."""
     wanted = wanted or DocumentFilter()
     documents = list_documents_for(user, collection)
     if wanted.name:
@@ -71,5 +72,5 @@ def _quarantined() -> QuerySet[Chunk]:
     return Chunk.objects.filter(version=OuterRef("current")).exclude(quarantine="")
 
 
-def _count(chunks: QuerySet[Chunk]) -> QuerySet[Chunk]:
+def _count(chunks: QuerySet[Chunk]) -> QuerySet[Any, Any]:
     return chunks.order_by().values("version").annotate(total=Count("pk")).values("total")

@@ -110,4 +110,4 @@ def _has_owner(collection: Collection, grants: Mapping[Group, AccessRole]) -> bo
     """Whether somebody with an open account would own it."""
     owners = [group.pk for group, role in grants.items() if role == AccessRole.OWNER]
     people = User.objects.filter(is_active=True)
-    return people.filter(pk=collection.created_by_id).exists() or people.filter(groups__in=owners).exists()
+    return people.filter(pk__in=[collection.created_by_id]).exists() or people.filter(groups__in=owners).exists()

@@ -132,7 +132,7 @@ def test_a_deleted_collection_is_gone_at_once_and_leaves_nothing(
         assert services.purge_collections() == 1
     assert [collection.name for collection in Collection.objects.all()] == ["Notes again"]
     left = (Document, DocumentVersion, Chunk, Embedding, SearchEntry, TermStatistics)
-    assert [table.__name__ for table in left if table.objects.exists()] == []  # type: ignore[attr-defined]
+    assert [table.__name__ for table in left if table.objects.exists()] == []
     assert not CollectionStatistics.objects.filter(passages__gt=0).exists()
     assert not any(default_storage.exists(file) for file in files)
     event = AuditEvent.objects.get(action="collection.deleted")

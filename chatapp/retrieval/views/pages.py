@@ -26,8 +26,9 @@ def document(request: HttpRequest, document_id: UUID) -> HttpResponse:
     only = request.GET.get("only", "")
     chunks, following = selectors.page_of_passages_for(user, version, start=start, only=only)
     context = {"document": found, "version": version, "passages": passages_of(chunks), "following": following}
-    context |= {"only": only, **document_context(user, found, version)}
-    return render(request, "retrieval/document.html", context)
+    return render(
+        request, "retrieval/document.html", {**context, "only": only, **document_context(user, found, version)}
+    )
 
 
 @login_required

@@ -60,9 +60,8 @@ def _change(request: HttpRequest, chunk_id: UUID, change: Callable[..., Chunk], 
 
 def _fragment(request: HttpRequest, chunk: Chunk, *, said: str = "") -> HttpResponse:
     if not getattr(request, "htmx", False):
-        version = chunk.version
-        address = {"document_id": version.document_id, "version": version.number, "ordinal": chunk.ordinal}
-        return redirect(selectors.passage_url(**address))
+        document_id, version = chunk.version.document_id, chunk.version.number
+        return redirect(selectors.passage_url(document_id=document_id, version=version, ordinal=chunk.ordinal))
     fresh = selectors.get_passage_for(request.user, chunk.pk)
     context = {**passage_context(cast("User", request.user), fresh), "said": said}
     return render(request, "retrieval/_passage.html", context)
