@@ -2,6 +2,7 @@
 
 import html
 from collections.abc import Iterator
+from itertools import islice
 from urllib.parse import quote, urljoin, urlsplit, urlunsplit
 
 import re2
@@ -9,6 +10,8 @@ import re2
 from chatapp.retrieval.fetching import complain_of
 
 _MAX_MARKUP = 4_000_000
+_MAX_LINKS = 5_000
+_MAX_PLACES = 50_000  # sitemaps.org allows as many in one file
 _VALUE = r"""(?:"([^"]*)"|'([^']*)'|([^\s"'>]+))"""
 _LINK = re2.compile(r"(?i)<(?:a|area)\s(?:[^>]*?\s)?href\s*=\s*" + _VALUE)
 _BASE = re2.compile(r"(?i)<base\s(?:[^>]*?\s)?href\s*=\s*" + _VALUE)
@@ -40,7 +43,7 @@ class Page:
         return what in words or "none" in words
 
     def links(self) -> Iterator[str]:
-        for found in _LINK.finditer(self._text):
+        for found in islice(_LINK.finditer(self._text), _MAX_LINKS):
             if url := normalize(_unquoted(found.groups()), self._base):
                 yield url
 
@@ -52,7 +55,7 @@ class Page:
 def places_of(sitemap: bytes) -> list[str]:
     """The addresses in a sitemap, or the sitemaps in an index of them (sitemaps.org)."""
     text = sitemap[:_MAX_MARKUP].decode("utf-8", "replace")
-    found = (normalize(html.unescape(place.group(1)), "") for place in _PLACE.finditer(text))
+    found = (normalize(html.unescape(place.group(1)), "") for place in islice(_PLACE.finditer(text), _MAX_PLACES))
     return [url for url in found if url]
 
 
