@@ -1,6 +1,7 @@
 """Documents of a whole collection, read once more: those that failed, or all of them after its settings changed."""
 
 from collections.abc import Sequence
+from uuid import UUID
 
 from django.db import transaction
 
@@ -50,7 +51,7 @@ def _newest_versions(collection: Collection) -> Sequence[DocumentVersion]:
     return list(versions.order_by("document_id", "-number").distinct("document_id"))
 
 
-def _add_versions(user: User, documents: Sequence[Document], newest: dict[object, DocumentVersion]) -> None:
+def _add_versions(user: User, documents: Sequence[Document], newest: dict[UUID, DocumentVersion]) -> None:
     DocumentVersion.objects.bulk_create(
         (next_version(newest[document.pk], person=user) for document in documents), batch_size=_CREATED_AT_ONCE
     )

@@ -125,7 +125,7 @@ def _store(
     if document and newest and newest.sha256 == version.sha256:
         failed = document.status == DocumentStatus.FAILED
         if failed:
-            queue_document(document, party=connector_id or (actor and actor.pk))
+            queue_document(document, party=_party(actor, connector_id))
         return document, failed
     if document is None:
         if collection.documents.count() >= settings.COLLECTION_MAX_DOCUMENTS:
@@ -137,12 +137,16 @@ def _store(
     version.number = newest.number + 1 if newest else 1
     version.file.save(name, file, save=False)
     version.save()
-    queue_document(document, party=connector_id or (actor and actor.pk))
+    queue_document(document, party=_party(actor, connector_id))
     detail: dict[str, object] = {"name": name, "version": version.number}
     if connector_id:
         detail["connector"] = str(connector_id)
     record_event(actor=actor, action="document.uploaded", obj=document, detail=detail)
     return document, True
+
+
+def _party(actor: User | None, connector_id: UUID | None) -> UUID | None:
+    return connector_id or (actor.pk if actor else None)
 
 
 def _digest(file: "File[bytes]") -> str:
