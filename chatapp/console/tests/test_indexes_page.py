@@ -98,7 +98,8 @@ def test_a_retired_index_can_be_served_again_or_dropped(
 def test_figures_of_both_stand_side_by_side(
     client_of: ClientOf, serving: EmbeddingIndex, retired: EmbeddingIndex, handbook: Collection
 ) -> None:
-    figures = {"questions": 4, "answerable": 4, "recall_at_3": 0.75, "recall_at_10": 1, "mrr": 0.5, "ndcg_at_10": 0.625}
+    measures = {"recall_at_3": 0.75, "recall_at_10": 1, "mrr": 0.5, "ndcg_at_10": 0.625, "no_answer_accuracy": None}
+    figures = {"questions": 4, "answerable": 4, **measures}
     Evaluation.objects.create(
         collection=handbook, index=serving, state=EvaluationState.COMPLETE, total=4, done=4, setup={}, figures=figures
     )

@@ -139,4 +139,9 @@ def _weighted(figures: Sequence[Mapping[str, Any]]) -> dict[str, float | int]:
         measure: sum(one[measure] * one["answerable"] for one in figures if one["answerable"]) for measure in _MEASURES
     }
     shares = {measure: round(total / answerable, 4) for measure, total in sums.items()} if answerable else {}
+    others = [(one["no_answer_accuracy"], one["questions"] - one["answerable"]) for one in figures]
+    unanswerable = sum(count for share, count in others if share is not None)
+    if unanswerable:
+        right = sum(share * count for share, count in others if share is not None)
+        shares["no_answer_accuracy"] = round(right / unanswerable, 4)
     return {"collections": len(figures), "questions": sum(one["questions"] for one in figures), **shares}

@@ -275,7 +275,7 @@ def test_what_is_no_golden_question_is_refused(
 
 def test_the_same_question_twice_is_said(people: People, notes: Collection) -> None:
     add(people, notes, "How many  days?")
-    with pytest.raises(ChatappError, match="already exists"):
+    with pytest.raises(ChatappError, match="golden question of the collection already"):
         add(people, notes, "How many days?")
 
 
@@ -307,7 +307,8 @@ def test_latest_figures_weigh_collections_by_their_questions(
     other = services.create_collection(user=people.ada, slug="other", name="Other", groups={})
 
     def complete(collection: Collection, answerable: int, value: float | None) -> None:
-        measures = dict.fromkeys(("recall_at_3", "recall_at_10", "mrr", "ndcg_at_10"), value)
+        names = ("recall_at_3", "recall_at_10", "mrr", "ndcg_at_10", "no_answer_accuracy")
+        measures = dict.fromkeys(names, value)
         Evaluation.objects.create(
             collection=collection, index=index, total=answerable, setup={}, state=EvaluationState.COMPLETE,
             figures={"questions": answerable + 1, "answerable": answerable, **measures},
@@ -319,6 +320,7 @@ def test_latest_figures_weigh_collections_by_their_questions(
     complete(other, 30, 0.9)
     assert selectors.latest_figures(index) == {
         "collections": 2, "questions": 42, "recall_at_3": 0.8, "recall_at_10": 0.8, "mrr": 0.8, "ndcg_at_10": 0.8,
+        "no_answer_accuracy": 0.7,
     }  # fmt: skip
 
 
