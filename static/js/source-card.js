@@ -20,7 +20,7 @@ export class SourceCard {
     this.#card.popover = "manual";
     this.#card.dataset.testid = "source-card";
     this.#card.append(...this.#parts);
-    document.body.append(this.#card);
+    document.getElementById("content").append(this.#card); // Within a landmark.
   }
 
   /** What a screen reader says of it. */

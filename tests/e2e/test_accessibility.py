@@ -108,3 +108,25 @@ def test_a_running_conversation(browser: Browser, scripted_stack: Stack, size: t
         user.page.get_by_test_id("stop").click()
         user.wait_settled()
         assert_sound(user)
+
+
+def test_a_citation_and_the_printed_page(
+    browser: Browser, scripted_stack: Stack, size: tuple[int, int], scheme: Scheme
+) -> None:
+    with at_browser(browser, scripted_stack, size=size, scheme=scheme) as user:
+        user.sign_in("alice")
+        user.ask("rate=200 say: Which gifts may I accept from a supplier? It is said here [1].")
+        user.wait_settled()
+        citation = user.answers.last.get_by_label("Source 1, weak support")
+        citation.hover()
+        user.page.get_by_test_id("source-card").wait_for()
+        assert_sound(user)
+        user.page.keyboard.press("Escape")
+        citation.click()
+        panel = user.page.locator("[data-testid=source-panel]:popover-open")
+        panel.get_by_test_id("open-document").wait_for()
+        assert_sound(user)
+        panel.get_by_test_id("open-page").click()
+        user.page.locator("[data-printed-sheet]:not([data-waiting])").wait_for(timeout=ANSWER_MS)
+        expect(user.page.get_by_test_id("page-marks").locator("rect").first).to_be_attached()
+        assert_sound(user)
