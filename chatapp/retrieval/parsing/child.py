@@ -70,6 +70,9 @@ def _run(command: list[str], *, environment: dict[str, str], output: Any, errors
         env=environment,
         start_new_session=True,
     )
+    # With autogroups (sched(7)) the nice value that it inherited would count within its own session only.
+    with contextlib.suppress(OSError):
+        Path(f"/proc/{child.pid}/autogroup").write_text(str(os.getpriority(os.PRIO_PROCESS, 0)))
     try:
         return child.wait(seconds)
     except subprocess.TimeoutExpired:
