@@ -62,6 +62,7 @@ PROBLEMS: dict[str, Problem] = {
     "connector_paused": Problem(409, "This connector is paused. Resume it first."),
     "last_owner": Problem(409, "Nobody would own this collection any more. Give a group the role of owner first."),
     "evaluation_running": Problem(409, "This index is being evaluated already. Wait for the end, or cancel it."),
+    "question_exists": Problem(409, "This is a golden question of the collection already."),
     "nothing_to_keep": Problem(409, "The answer cites no collection that you may edit."),
     "evaluation_over": Problem(409, "This evaluation is over already."),
     "storage_unavailable": Problem(503, "The file could not be stored. Try again later or tell your administrator."),

@@ -16,8 +16,8 @@ from chatapp.retrieval.services import add_golden_question
 def keep_question(*, user: User, message_id: UUID) -> list[Collection]:
     """Adds it to every collection that the answer cites and the user may edit; returns these.
 
-    The editors of such a collection can then read the question. Raises ChatappError: not_found, nothing_to_keep (the answer
-    cites no such collection), exists (it is in each of them already), invalid (too long for a golden question).
+    The editors of such a collection can then read the question. Raises ChatappError: not_found; nothing_to_keep (the
+    answer cites no such collection); question_exists (in each of them already); invalid (too long for one).
     """
     turn = get_turn_for(user, message_id)
     asked = turn.message.parent
@@ -41,7 +41,7 @@ def _add(user: User, text: str, found: dict[Collection, list[Expected]]) -> list
                 user=user, collection=collection, text=text, sources=sources, origin=QuestionOrigin.ANSWER
             )
         except ChatappError as error:
-            if error.code != "exists":
+            if error.code != "question_exists":
                 raise
             there = error
         else:

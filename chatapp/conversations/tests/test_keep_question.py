@@ -69,7 +69,7 @@ def test_one_click_keeps_the_question_with_what_the_answer_cites(alice: User, an
     assert question.sources == [{"document": "handbook-1.md", "quote": "You receive 28 days of holiday per year."}]
     response = client.post(url_of(answer), headers={"HX-Request": "true"})
     assert response.status_code == 409
-    assert "already exists" in response.content.decode()
+    assert "golden question of the collection already" in response.content.decode()
 
 
 def test_each_collection_that_may_be_edited_gets_it(alice: User, ada: User, answer: Message) -> None:

@@ -30,7 +30,7 @@ def add_golden_question(
 ) -> GoldenQuestion:
     """Without sources it is a question that the collection does not answer.
 
-    Raises ChatappError: forbidden, invalid (text, quote, an unknown document, too many), exists.
+    Raises ChatappError: forbidden, invalid (text, quote, an unknown document, too many), question_exists.
     """
     require(user, "retrieval.evaluate_collection", collection)
     text, sources = _clean(collection, text, sources)
@@ -44,7 +44,7 @@ def add_golden_question(
             detail: dict[str, object] = {"collection": collection.slug, "origin": origin.value}
             record_event(actor=user, action="golden_question.added", obj=question, detail=detail)
     except IntegrityError:
-        raise ChatappError("exists", what="This question") from None
+        raise ChatappError("question_exists") from None
     return question
 
 
@@ -61,7 +61,7 @@ def change_golden_question(
             detail: dict[str, object] = {"collection": question.collection.slug, "active": is_active}
             record_event(actor=user, action="golden_question.changed", obj=question, detail=detail)
     except IntegrityError:
-        raise ChatappError("exists", what="This question") from None
+        raise ChatappError("question_exists") from None
 
 
 @transaction.atomic

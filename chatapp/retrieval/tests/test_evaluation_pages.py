@@ -101,7 +101,7 @@ def test_questions_are_added_changed_and_deleted(people: People, notes: Collecti
         ({"text": "How many?", "answered": "yes"}, "Name a document that answers the question"),
         ({"text": "How many?", "answered": "yes", "document": "gone.md"}, "no document named gone.md"),
         ({"text": "How many?", "answered": "perhaps"}, "not one of the available choices"),
-        ({"text": "There already?", "answered": "no"}, "already exists"),
+        ({"text": "There already?", "answered": "no"}, "golden question of the collection already"),
     ],
 )
 def test_what_cannot_be_added_is_said_and_kept_in_the_form(
