@@ -21,6 +21,8 @@ PAGES = {
         "/console/audit/",
         "/console/readings/",
         "/console/users/",
+        "/knowledge/collections/handbook/evaluation/",
+        "/knowledge/search/?q=holiday",
     ],
 }
 SAMPLE = (
