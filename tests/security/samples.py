@@ -15,8 +15,8 @@ from chatapp.inference.models import AnswerOutcome, ModelVersion, Provider, Rout
 from chatapp.moderation.checks import Finding
 from chatapp.moderation.models import Action, Flag, Severity, Stage
 from chatapp.moderation.services import create_policy_version, record_exchange
-from chatapp.retrieval.models import Collection, Document, EmbeddingIndex, IndexState
-from chatapp.retrieval.services import add_golden_question, create_collection, run_evaluation
+from chatapp.retrieval.models import Chunk, Collection, Connector, Document, DocumentStatus, EmbeddingIndex, IndexState
+from chatapp.retrieval.services import add_golden_question, create_collection, run_evaluation, upload_document
 from tests.people import PersonFactory
 
 BLOCK = {"kind": "pattern", "stage": "output", "action": "block", "severity": "high", "patterns": ["BLOCKME"]}
@@ -59,6 +59,7 @@ class Samples:
 
     owner: User
     ids: dict[str, Any] = field(default_factory=dict)
+    chunk: Chunk = field(init=False)
 
     def __post_init__(self) -> None:
         version = ModelVersion.objects.create(name="scripted", provider=Provider.SCRIPTED, context_tokens=100_000)
@@ -87,8 +88,10 @@ class Samples:
             "slug": collection.slug,
             "number": 1,
             "document_id": self._document(collection).pk,
+            "chunk_id": self.chunk.pk,
             "question_id": question.pk,
             "evaluation_id": evaluation.pk,
+            "connector_id": Connector.objects.create(collection=collection, kind="web", name="Site").pk,
             "user_id": self.owner.pk,
             "event_id": AuditEvent.objects.latest("at").pk,
             "group_id": self.owner.groups.get(name="engineering").pk,
@@ -121,4 +124,11 @@ class Samples:
         return Flag.objects.get(exchange=exchange)
 
     def _document(self, collection: Collection) -> Document:
-        return Document.objects.create(collection=collection, name="plan.md")
+        """Ready, with one version of one passage, as if a worker had read it."""
+        document = upload_document(
+            user=self.owner, collection=collection, name="plan.md", data=b"The plan.", media_type="text/markdown"
+        )
+        version = document.versions.get()
+        self.chunk = Chunk.objects.create(version=version, collection=collection, ordinal=0, text="The plan.")
+        Document.objects.filter(pk=document.pk).update(status=DocumentStatus.READY, current=version)
+        return document

@@ -66,6 +66,7 @@ OPERATIONS = {
     ("POST", "/api/v1/documents/{document_id}/retry"),
 }
 BY_BODY_OR_QUERY = {
+    ("GET", "/api/v1/connectors"),
     ("GET", "/api/v1/documents"),
     ("POST", "/api/v1/documents"),
     ("GET", "/api/v1/evaluations"),

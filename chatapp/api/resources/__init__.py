@@ -5,6 +5,7 @@ from ninja import Router
 from chatapp.api.resources import (
     audit,
     collections,
+    connectors,
     conversations,
     documents,
     evaluations,
@@ -22,6 +23,7 @@ from chatapp.api.resources import (
 
 ROUTERS: dict[str, Router] = {
     "/collections": collections.router,
+    "/connectors": connectors.router,
     "/documents": documents.router,
     "/evaluations": evaluations.router,
     "/search": search.router,
