@@ -42,7 +42,8 @@ def _read(document: Document) -> Parsed:
     left_out = remove_invisible(document, body, *notes)
     for paragraph in body.xpath(_WITH_BOXES):
         _lift_boxes(paragraph)
-    blocks = [block for item in document.iter_inner_content() for block in _blocks(item)]
+    styles = _style_names(document)
+    blocks = [block for item in document.iter_inner_content() for block in _blocks(item, styles)]
     footnotes = (clean("".join(text.text or "" for text in note.iter(qn("w:t")))).strip() for note in notes)
     blocks += [Block(BlockKind.TEXT, f"Footnote: {text}") for text in footnotes if text]
     return Parsed(blocks=blocks, title=clean(document.core_properties.title or ""), notes=left_out.notes())
@@ -70,13 +71,25 @@ def _unwrap(wrapper: Any) -> None:
     parent.remove(wrapper)
 
 
-def _blocks(item: Paragraph | Table) -> list[Block]:
+def _style_names(document: Document) -> dict[str | None, str]:
+    """By id, the default one by None. python-docx looks through all styles for each paragraph."""
+    names: dict[str | None, str] = {}
+    for style in document.styles.element.iter(qn("w:style")):
+        name = style.find(qn("w:name"))
+        text = (name.get(qn("w:val")) or "").lower() if name is not None else ""
+        names[style.get(qn("w:styleId"))] = text
+        if style.get(qn("w:type")) == "paragraph" and style.get(qn("w:default")) in {"1", "true", "on"}:
+            names[None] = text
+    return names
+
+
+def _blocks(item: Paragraph | Table, styles: dict[str | None, str]) -> list[Block]:
     if isinstance(item, Table):
         return table_blocks([[clean(cell.text) for cell in row.cells] for row in item.rows])
     text = clean(item.text).strip()
     if not text:
         return []
-    style = (item.style.name or "" if item.style else "").lower()
+    style = styles.get(item._p.style, "")  # noqa: SLF001 (its id)
     if style == "title":
         return [Block(BlockKind.HEADING, text, level=1)]
     if style.startswith("heading") and style[-1].isdigit():

@@ -1,5 +1,6 @@
 """What a sheet's XML says that openpyxl does not tell while it streams: merged cells, formulas without a value."""
 
+import re
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -11,6 +12,7 @@ from chatapp.retrieval.parsing.limits import TABLE_COLUMNS
 
 _NAMESPACE = "{http://schemas.openxmlformats.org/spreadsheetml/2006/main}"
 _MAX_RANGES = 10_000
+_MARKERS = re.compile(rb"[<:](?:f[\s>/]|mergeCell)")
 
 
 @dataclass(slots=True)
@@ -36,6 +38,8 @@ class SheetFacts:
 def read_facts(sheet: Any) -> SheetFacts:
     """Of a sheet of a workbook that was opened to be streamed. Raises ParsingError: DAMAGED, TOO_LARGE."""
     facts = SheetFacts()
+    if not _has_formulas_or_ranges(sheet):
+        return facts
     with sheet._get_source() as source:  # noqa: SLF001 (the sheet's part; there is no public name)
         tags = (_NAMESPACE + "c", _NAMESPACE + "mergeCell")
         try:
@@ -47,6 +51,17 @@ def read_facts(sheet: Any) -> SheetFacts:
         except etree.XMLSyntaxError:
             raise ParsingError(Reason.DAMAGED) from None
     return facts
+
+
+def _has_formulas_or_ranges(sheet: Any) -> bool:
+    """Most sheets have neither, and reading each cell twice takes long. A namespace prefix hides none."""
+    before = b""
+    with sheet._get_source() as source:  # noqa: SLF001 (as below)
+        while data := source.read(1_000_000):
+            if _MARKERS.search(before + data):
+                return True
+            before = data[-20:]
+    return False
 
 
 def _read_element(element: Any, facts: SheetFacts) -> None:

@@ -2,6 +2,7 @@
 
 import re
 from dataclasses import dataclass, replace
+from functools import lru_cache
 
 from lxml.html import HtmlElement
 from PIL import ImageColor
@@ -25,20 +26,24 @@ class Look:
 
 
 def look_of(element: HtmlElement, outer: Look) -> Look:
-    style = _declarations(element.get("style") or "")
+    if not element.attrib:
+        return outer
+    style, is_out_of_sight = _read_style(element.get("style") or "")
     look = outer
     if colour := style.get("color") or element.get("color"):
         look = replace(look, colour=_parsed(colour))
     ground = style.get("background-color") or style.get("background") or element.get("bgcolor")
     if ground or "background-image" in style or element.get("background"):
         look = replace(look, ground=_ground(ground or "", look.ground) if "background-image" not in style else None)
-    is_invisible = "hidden" in element.attrib or _is_out_of_sight(style) or _is_clear(style.get("color", ""))
+    is_invisible = "hidden" in element.attrib or is_out_of_sight or _is_clear(style.get("color", ""))
     return replace(look, is_hidden=is_invisible or is_same(look.colour, look.ground))
 
 
-def _declarations(style: str) -> dict[str, str]:
-    pairs = (declaration.partition(":") for declaration in style.lower().split(";"))
-    return {name.strip(): value.replace("!important", "").strip() for name, _, value in pairs if value.strip()}
+@lru_cache(maxsize=1_000)
+def _read_style(text: str) -> tuple[dict[str, str], bool]:
+    pairs = (declaration.partition(":") for declaration in text.lower().split(";"))
+    style = {name.strip(): value.replace("!important", "").strip() for name, _, value in pairs if value.strip()}
+    return style, _is_out_of_sight(style)
 
 
 def _is_out_of_sight(style: dict[str, str]) -> bool:

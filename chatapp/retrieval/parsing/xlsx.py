@@ -4,6 +4,7 @@ import datetime as dt
 import zipfile
 from collections.abc import Iterator
 from decimal import Decimal
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -70,6 +71,9 @@ def _tables(sheet: Any, facts: SheetFacts) -> Iterator[list[list[str]]]:
         yield rows
 
 
+_clean = lru_cache(maxsize=10_000)(clean)  # the same words stand in many cells
+
+
 def _shown(cell: Any) -> str:
     value = cell.value
     if value is None:
@@ -82,4 +86,4 @@ def _shown(cell: Any) -> str:
     if isinstance(value, dt.datetime):
         has_time = value.time() != dt.time()
         return value.isoformat(sep=" ", timespec="minutes") if has_time else value.date().isoformat()
-    return clean(str(value))
+    return _clean(str(value))
