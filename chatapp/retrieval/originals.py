@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator
 from pathlib import PurePosixPath
 
 from asgiref.sync import sync_to_async
-from django.core.files import File
+from django.core.files.storage import default_storage
 from django.http import StreamingHttpResponse
 from django.utils.http import content_disposition_header
 
@@ -19,10 +19,8 @@ _PIECE = 64 * 1024
 
 async def original_response(version: DocumentVersion) -> StreamingHttpResponse:
     """Raises ChatappError("storage_unavailable")."""
-    try:
-        file = await sync_to_async(version.file.open)("rb")
-    except OSError as error:
-        raise ChatappError("storage_unavailable") from error
+    if not await sync_to_async(default_storage.exists)(str(version.file)):
+        raise ChatappError("storage_unavailable")
     # The last part of the path: what saves it makes no folders.
     name = PurePosixPath(version.document.name).name
     headers = {
@@ -31,10 +29,12 @@ async def original_response(version: DocumentVersion) -> StreamingHttpResponse:
         "Content-Security-Policy": "sandbox; default-src 'none'",
         "X-Content-Type-Options": "nosniff",
     }
-    return StreamingHttpResponse(_pieces(file), content_type="application/octet-stream", headers=headers)
+    return StreamingHttpResponse(_pieces(str(version.file)), content_type="application/octet-stream", headers=headers)
 
 
-async def _pieces(file: "File[bytes]") -> AsyncIterator[bytes]:
+async def _pieces(key: str) -> AsyncIterator[bytes]:
+    """Opens the file only when somebody reads: a response that is thrown away leaves none open."""
+    file = await sync_to_async(default_storage.open)(key)
     try:
         while piece := await sync_to_async(file.read)(_PIECE):
             yield piece
