@@ -125,12 +125,12 @@ def _fill(world: World, passages: int, index: "EmbeddingIndex") -> dict[str, She
 def _measure(shelf: Shelf, asked: list[Question], index: "EmbeddingIndex") -> dict[str, Any]:
     from django.db import connection
 
-    from chatapp.retrieval.search import explain_search, find, find_passages
+    from chatapp.retrieval.search import explain_search, find_passages
 
     recalled, exact = list[float](), False
     times: dict[str, list[float]] = {"search": [], "search_clock": [], "bare": [], "bare_clock": []}
     for question in asked:
-        find.embed_query = lambda *_, vector=question.vector, **__: vector.tolist()
+        _answer_with(question)
         search, bare = Meter(), Meter()
         for _ in range(ROUNDS):
             with connection.execute_wrapper(search):
@@ -151,6 +151,13 @@ def _measure(shelf: Shelf, asked: list[Question], index: "EmbeddingIndex") -> di
     }
 
 
+def _answer_with(question: Question) -> None:
+    """The question's own vector, in place of the embedding model's."""
+    from chatapp.retrieval.search import find
+
+    vars(find)["embed_query"] = lambda *_, **__: question.vector.tolist()
+
+
 def _bare(shelf: Shelf, question: Question, index: "EmbeddingIndex", meter: Meter) -> None:
     from django.db import connection, transaction
 
@@ -160,7 +167,7 @@ def _bare(shelf: Shelf, question: Question, index: "EmbeddingIndex", meter: Mete
     everything = len(shelf.collections) == len(SHARES)
     statement = _BARE.format(index=index.pk, dimensions=index.dimensions, everything=str(everything).upper())
     vector = f"[{','.join(f'{value:.5g}' for value in question.vector)}]"
-    parameters = {"collections": shelf.collections, "vector": vector, "candidates": CANDIDATES}
+    parameters: dict[str, Any] = {"collections": shelf.collections, "vector": vector, "candidates": CANDIDATES}
     with transaction.atomic(), connection.cursor() as cursor:
         cursor.execute(f"{INDEXED_SETTINGS}; {_BARE_SETTINGS}")
         with meter.measured():

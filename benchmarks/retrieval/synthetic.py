@@ -51,7 +51,7 @@ class World:
 
 
 def _unit(vectors: "np.ndarray[Any, Any]") -> "np.ndarray[Any, Any]":
-    return vectors / np.linalg.norm(vectors, axis=1, keepdims=True)
+    return np.asarray(vectors / np.linalg.norm(vectors, axis=1, keepdims=True))
 
 
 def _word(number: int) -> str:

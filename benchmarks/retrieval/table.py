@@ -14,7 +14,7 @@ def growth(scale: dict[str, Any]) -> float | None:
     if len(scale) < 2:
         return None
     first, *_, last = (scale[size]["all"]["search"]["p95"] for size in sorted(scale, key=int))
-    return round(last / first, 2)
+    return round(float(last / first), 2)
 
 
 def broken_bars(results: dict[str, Any]) -> Iterator[str]:

@@ -3,6 +3,7 @@
 import json
 import math
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -50,8 +51,14 @@ def test_synthetic_passages_are_the_same_again_in_clusters_with_common_words() -
     assert 0.2 < commonest < 0.7
 
 
-def scale(**changed: float) -> dict[str, object]:
-    found = {"readable": 1, "exact": False, "recall": 0.99, "search": {"p50": 1, "p95": 3.0}, "ratio": 2.0}
+def scale(**changed: Any) -> dict[str, Any]:
+    found: dict[str, Any] = {
+        "readable": 1,
+        "exact": False,
+        "recall": 0.99,
+        "search": {"p50": 1, "p95": 3.0},
+        "ratio": 2.0,
+    }
     found |= {"bare": {"p50": 1, "p95": 2.0}}
     return {"all": found | changed, "tenth": found, "hundredth": found}
 

@@ -134,14 +134,14 @@ def _run(trace: SearchTrace, index: EmbeddingIndex, parameters: dict[str, Any]) 
     with transaction.atomic(), connection.cursor() as cursor:
         cursor.execute(f"{SETTINGS}; {EXACT_SETTINGS if trace.exact else INDEXED_SETTINGS}")
         cursor.execute(build_search(index, terms=trace.terms, picked=trace.picked, exact=trace.exact), parameters)
-        rows = cursor.fetchall()
+        rows = list(cursor.fetchall())
         near = rows[0][-1] if rows else 0
         # A scan of the index also ends when it has met too many rows that may not be read, or that are dead.
         if not trace.exact and near < min(CANDIDATES, trace.readable):
             trace.exact = True
             cursor.execute(EXACT_SETTINGS)
             cursor.execute(build_search(index, terms=trace.terms, picked=trace.picked, exact=True), parameters)
-            rows = cursor.fetchall()
+            rows = list(cursor.fetchall())
     return rows
 
 

@@ -1,8 +1,8 @@
 """The operator's cross-encoder, where one is configured: it reads query and passage together and orders them anew."""
 
 import threading
-import time
 from collections.abc import Callable, Sequence
+from time import monotonic
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -34,13 +34,13 @@ class Reranker:
 
     def score(self, query: str, texts: Sequence[str]) -> list[float]:
         """Scores of the first texts, as many as fit into RERANK_SECONDS; none when the model cannot be used."""
-        if time.monotonic() < self._retry_at:
+        if monotonic() < self._retry_at:
             return []
         try:
             with self._lock:
                 return self._predict(self._load(), query, texts)
         except Exception:
-            self._retry_at = time.monotonic() + _RETRY_SECONDS
+            self._retry_at = monotonic() + _RETRY_SECONDS
             RERANK_FAILURES.inc()
             log.exception("reranker_failed")
             return []
@@ -55,9 +55,9 @@ class Reranker:
     @staticmethod
     def _predict(model: "CrossEncoder", query: str, texts: Sequence[str]) -> list[float]:
         predict: Callable[..., Any] = model.predict
-        until = time.monotonic() + RERANK_SECONDS
+        until = monotonic() + RERANK_SECONDS
         scores = list[float]()
-        while len(scores) < len(texts) and time.monotonic() < until:
+        while len(scores) < len(texts) and monotonic() < until:
             batch = texts[len(scores) : len(scores) + _BATCH]
             given = np.asarray(predict([(query, text) for text in batch], show_progress_bar=False), dtype=np.float64)
             if given.shape != (len(batch),) or not np.isfinite(given).all():

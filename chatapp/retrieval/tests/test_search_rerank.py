@@ -42,8 +42,14 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     raw, folder = tmp_path_factory.mktemp("raw"), tmp_path_factory.mktemp("encoder")
     words = Tokenizer(models.WordLevel({word: number for number, word in enumerate(WORDS)}, unk_token="[UNK]"))
     words.pre_tokenizer = pre_tokenizers.Whitespace()
-    sizes = {"hidden_size": 16, "num_hidden_layers": 1, "num_attention_heads": 2, "intermediate_size": 16}
-    config = BertConfig(vocab_size=len(WORDS), num_labels=1, initializer_range=2.0, **sizes)
+    sizes: dict[str, Any] = {
+        "num_labels": 1,
+        "hidden_size": 16,
+        "num_hidden_layers": 1,
+        "num_attention_heads": 2,
+        "intermediate_size": 16,
+    }
+    config = BertConfig(vocab_size=len(WORDS), initializer_range=2.0, **sizes)
     BertForSequenceClassification(config).save_pretrained(raw)
     special = {"pad_token": "[PAD]", "unk_token": "[UNK]", "cls_token": "[CLS]", "sep_token": "[SEP]"}
     PreTrainedTokenizerFast(tokenizer_object=words, **special).save_pretrained(raw)
@@ -112,5 +118,5 @@ def test_scores_that_are_none_are_not_used(scores: Any) -> None:
 def test_when_time_is_over_the_rest_keeps_its_place(monkeypatch: pytest.MonkeyPatch) -> None:
     clock = iter([0.0, 0.0, 0.1, 9.0])
     made = reranker(lambda pairs: np.arange(len(pairs)))
-    monkeypatch.setattr(rerank.time, "monotonic", lambda: next(clock))
+    monkeypatch.setattr("chatapp.retrieval.search.rerank.monotonic", lambda: next(clock))
     assert len(made.score("query", ["text"] * 20)) == rerank._BATCH

@@ -2,6 +2,7 @@
 
 import random
 from dataclasses import dataclass
+from typing import Any
 from uuid import UUID
 
 import numpy as np
@@ -86,7 +87,7 @@ def test_a16_no_reader_finds_what_others_may_read(people: People, monkeypatch: p
             nearest = world.nearest(query, readable)
             for limit in (10_000, 0):
                 monkeypatch.setattr(find, "EXACT_SCAN_LIMIT", limit)
-                asked = {"user": reader, "collections": slugs, "k": K}
+                asked: dict[str, Any] = {"user": reader, "collections": slugs, "k": K}
                 found = [passage.chunk_id for passage in find_passages(query=NO_WORD, **asked)]
                 worded = {passage.chunk_id for passage in find_passages(query="word3 word4", **asked)}
                 assert set(found) | worded <= readable

@@ -1,6 +1,7 @@
 """What a search tells of itself: the two lists, the fused one, and why each candidate was given or not."""
 
 import json
+from typing import Any
 
 import pytest
 
@@ -23,7 +24,7 @@ def words_are_relevant(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_each_candidate_is_explained(people: People, notes: Collection, words_are_relevant: None) -> None:
     fill(people, notes, count=5, seed=1)
     fill(people, notes, count=3, seed=2)  # word0 to word2 once more
-    asked = {"user": people.bob, "query": "word1 word4", "collections": None}
+    asked: dict[str, Any] = {"user": people.bob, "query": "word1 word4", "collections": None}
     trace = explain_search(**asked, k=1)
     shown = json.loads(json.dumps(trace.as_dict()))
     fates = {row["text"]: row["fate"] for row in shown["passages"].values() if row["fate"] != "duplicate"}
