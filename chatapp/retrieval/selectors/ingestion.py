@@ -10,6 +10,7 @@ from chatapp.retrieval.models import Collection, Document, DocumentStatus, Docum
 
 # Who waits for documents whose uploader has been erased.
 NOBODY = UUID(int=0)
+_PARTY = Coalesce("queued_for", Value(NOBODY))
 _UNFINISHED = (DocumentStatus.WAITING, DocumentStatus.PROCESSING)
 # What a document holds of which nothing is known: a guess at short office documents.
 _PASSAGES_PER_DOCUMENT = 20
@@ -27,7 +28,6 @@ class Estimate:
 def estimate_for(collection: Collection) -> Estimate:
     """What is left to read in a collection. The caller has asked the right to see it."""
     unfinished = Document.objects.filter(status__in=_UNFINISHED)
-    unfinished = unfinished.order_by().annotate(party=Coalesce("queued_for", Value(NOBODY)))
     here = unfinished.filter(collection=collection)
     documents = here.count()
     if not documents:
@@ -35,9 +35,8 @@ def estimate_for(collection: Collection) -> Estimate:
     typical = _typical_passages(collection)
     here_left = _left(here, typical)
     # A party's documents wait for each other in whatever collection they are, so all of them count.
-    return Estimate(
-        documents, sum(here_left.values()), _seconds(_left(unfinished.filter(party__in=here_left), typical))
-    )
+    theirs = unfinished.annotate(party=_PARTY).filter(party__in=here_left)
+    return Estimate(documents, sum(here_left.values()), _seconds(_left(theirs, typical)))
 
 
 def _typical_passages(collection: Collection) -> int:
@@ -48,12 +47,13 @@ def _typical_passages(collection: Collection) -> int:
 def _left(documents: "QuerySet[Document]", typical: int) -> dict[UUID, int]:
     """Passages that have no vector yet, by party."""
     known = When(passages_total__gt=0, then=F("passages_total") - F("passages_done"))
-    rows = documents.values("party").annotate(left=Sum(Case(known, default=Value(typical))))
-    return {row["party"]: row["left"] for row in rows}
+    rows = documents.order_by().values(waits=_PARTY).annotate(left=Sum(Case(known, default=Value(typical))))
+    return {row["waits"]: row["left"] for row in rows}
 
 
 def _seconds(left: dict[UUID, int]) -> int | None:
-    rates = dict(IngestionParty.objects.filter(pk__in=left, rate__gt=0).values_list("pk", "rate"))
+    known = IngestionParty.objects.filter(pk__in=left).values_list("pk", "rate")
+    rates = {party: rate for party, rate in known if rate}
     if left.keys() - rates.keys():
         return None
     return round(max(passages / rates[party] for party, passages in left.items()))
