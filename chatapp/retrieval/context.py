@@ -1,6 +1,5 @@
 """What surrounds the passages that were found: small ones are found best, larger ones are understood best."""
 
-import itertools
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import replace
@@ -59,11 +58,13 @@ def _runs(passage: Passage, around: Mapping[int, Chunk]) -> Iterator[list[Chunk]
 
 
 def _run(around: Mapping[int, Chunk], start: int, belongs: Callable[[Chunk], bool]) -> list[Chunk]:
-    def reach(step: int) -> list[Chunk]:
-        ordinals = itertools.count(start + step, step)
-        return list(itertools.takewhile(belongs, itertools.takewhile(bool, map(around.get, ordinals))))
+    def reach(step: int) -> Iterator[Chunk]:
+        ordinal = start + step
+        while (chunk := around.get(ordinal)) and belongs(chunk):
+            yield chunk
+            ordinal += step
 
-    return [*reversed(reach(-1)), around[start], *reach(1)]
+    return [*reversed(list(reach(-1))), around[start], *reach(1)]
 
 
 def _key(chunk: Chunk) -> tuple[UUID, int]:
