@@ -13,6 +13,7 @@ READ = re.compile(
 NO_SETTING = {
     "DJANGO_SETTINGS_MODULE": "set by the product itself",
     "HF_HUB_OFFLINE": "set by the product itself",
+    "PATH": "every process has one",
 }
 
 
