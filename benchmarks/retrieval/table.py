@@ -6,6 +6,9 @@ from typing import Any
 RECALL = 0.98
 RATIO = 3.0
 GROWTH = 2.0
+THROUGHPUT = 0.8
+STREAM_DELAY_MS = 100.0
+WORKER_MIB = 1024.0
 _WAYS = ("words", "vectors", "reciprocal_rank", "hybrid", "rerank")
 
 
@@ -32,6 +35,19 @@ def broken_bars(results: dict[str, Any]) -> Iterator[str]:
             yield f"{largest}: the search takes {scale[largest]['all']['ratio']} times the bare query"
     if (rise := growth(scale)) is not None and rise > GROWTH:
         yield f"p95 grows {rise} times"
+    yield from _broken_by_ingestion(results)
+
+
+def _broken_by_ingestion(results: dict[str, Any]) -> Iterator[str]:
+    if ingestion := results.get("ingestion"):
+        if ingestion["throughput"]["ratio"] < THROUGHPUT:
+            yield f"ingestion has {ingestion['throughput']['ratio']:.2f} of encode's throughput"
+        for name, found in ingestion["memory"].items():
+            if found["mib_of_worker"] > WORKER_MIB:
+                yield f"{name}: the worker takes {found['mib_of_worker']:.0f} MiB"
+    streams = results.get("streams")
+    if streams and (streams["ingesting"]["p99_ms"] > STREAM_DELAY_MS or streams["status"] != "ready"):
+        yield f"{streams['ingesting']['p99_ms']:.0f} ms to a live answer's token while a text is {streams['status']}"
 
 
 def lines(results: dict[str, Any]) -> Iterator[str]:
@@ -50,6 +66,9 @@ def lines(results: dict[str, Any]) -> Iterator[str]:
             for reader in ("all", "tenth", "hundredth"):
                 yield _scale_line(int(size), reader, found[reader])
         yield f"Growth of p95: {growth(scale)}"
+    for part in ("ingestion", "streams"):
+        for name, found in (results.get(part) or {}).items():
+            yield f"{part}, {name}: {found}"
 
 
 def _scale_line(size: int, reader: str, found: dict[str, Any]) -> str:
