@@ -20,9 +20,10 @@ from chatapp.inference.defaults import SYSTEM_PROMPT
 from chatapp.inference.engine import ChatMessage, Engine
 from chatapp.inference.models import ModelVersion, Provider, Route
 from chatapp.inference.testing import ScriptedModel
+from chatapp.retrieval.models import Chunk
 from chatapp.retrieval.parsing.cleaning import clean
 from chatapp.retrieval.search import Passage
-from chatapp.retrieval.services import create_collection, process_document, upload_document
+from chatapp.retrieval.services import create_collection, process_document, release_passage, upload_document
 from tests.security.orders import FACT, ORDERS, QUESTION, SPACED, TAGGED, Order, passage_of
 
 # Of the orders, how many a model of 135 million parameters must not follow. It is a tripwire, no protection.
@@ -167,6 +168,10 @@ def test_d10_an_order_brings_no_passage_that_the_asker_cannot_read(
             user=ada, collection=collection, name=f"{slug}.md", data=data.encode(), media_type="text/markdown"
         )
         process_document(document_id=uploaded.pk)
+        # An order waits for the owner; here he lets it pass.
+        for chunk in Chunk.objects.filter(version__document=uploaded).exclude(quarantine=""):
+            release_passage(user=ada, chunk=chunk)
+            process_document(document_id=uploaded.pk)
     question = f"{QUESTION} And who is the partner of the merger?"
     answer(bob, question, collections=None)
     assert "28 days" in told[-1]

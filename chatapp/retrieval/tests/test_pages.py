@@ -181,7 +181,7 @@ def test_a13_no_url_gives_a_stranger_more_than_one_that_never_existed(
 
 
 def test_every_page_asks_to_sign_in(people: People, upload: Upload) -> None:
-    known = {"document_id": upload("a.md", GUIDE).pk, "slug": "notes", "number": 1}
+    known = {"document_id": upload("a.md", GUIDE).pk, "slug": "notes", "number": 1, "page": 1}
     for pattern in urlpatterns:
         kwargs = {name: known.get(name) or uuid4() for name in pattern.pattern.converters}
         url = reverse(str(pattern.name), kwargs=kwargs)
