@@ -144,7 +144,7 @@ ORDER BY fused.score DESC, c.id
 
 # BM25 without the factor that all passages share. PostgreSQL does not give a term's frequency, but `ts_rank` of one
 # lexeme with equal weights is sum(1/j^2 for j to n) * 6/pi^2, and 1 minus that is about 6/pi^2 / (n + 1/2): which gives
-# n back, exactly after rounding. It costs a third of unnesting the tsvector.
+# n back, exactly after rounding, without unnesting the tsvector.
 _TERM = """%(idf{place})s::float8 * (1 - m.saturation / (
     round(0.6079271::float8 / (1 - ts_rank('{{1,1,1,1}}', m.terms, %(term{place})s::tsquery)) - 0.5) + m.saturation
 ))"""
