@@ -40,7 +40,7 @@ PLANTED = [
 ]
 SECRETS = [
     "abcDEF123456", "ZXhhbXBsZS10b2tlbg", "dXNlcjpwYXNzd29yZA", "c2lnbmF0dXJl", "Jm3kXv0q1w2e", "1234567890abcdef",
-    "q1w2e3r4t5y6", "z9y8x7w6v5", "hunter2", "wilhelmina", "4111", "5500-0000", "0532013000", "5698",
+    "q1w2e3r4t5y6", "z9y8x7w6v5", "hunter2", "wilhelmina", "4111 1111", "5500-0000", "0532013000", "5698 7654",
 ]  # fmt: skip
 
 
