@@ -30,20 +30,6 @@ class Claim:
     numbers: frozenset[int]
 
 
-@dataclass(frozen=True, slots=True)
-class CitedAnswer:
-    text: str
-    cited: frozenset[int]
-    claims: tuple[Claim, ...] = ()
-
-
-def cite_sentences(answer: str, passages: Sequence[Passage], *, question: str = "") -> CitedAnswer:
-    """`CitationStream` of an answer that is whole already."""
-    stream = CitationStream(passages, question=question, patience=None)
-    text = stream.feed(answer) + stream.finish()
-    return CitedAnswer(text, stream.cited, tuple(stream.claims))
-
-
 class CitationStream:
     """Numbers the sentences that rest on a passage (passages count from 1), while the answer is written.
 

@@ -16,11 +16,11 @@ from chatapp.retrieval.embedding import EMBEDDING_DIMENSIONS
 from chatapp.retrieval.formats import Format
 from chatapp.retrieval.models import Collection, DocumentStatus
 from chatapp.retrieval.parsing import ParsingError, Reason
-from chatapp.retrieval.parsing.child import parse_file
 from chatapp.retrieval.parsing.limits import ARCHIVE_BYTES
 from chatapp.retrieval.services import processing
 from chatapp.retrieval.tests.conftest import make_docx, make_pdf
 from chatapp.retrieval.tests.files import make_eml, make_xlsx, make_zip
+from chatapp.retrieval.tests.reading_whole import parse_file
 from chatapp.retrieval.tests.test_parsing import zip_of
 from tests.listener import Listener
 

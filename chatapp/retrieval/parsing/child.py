@@ -9,7 +9,6 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Iterator
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -22,12 +21,6 @@ from chatapp.retrieval.parsing.limits import OCR_LANGUAGES, TESSERACT, WALL_SECO
 
 log = structlog.get_logger(__name__)
 _CHECKOUT = Path(__file__).resolve().parents[3]
-
-
-def parse_file(path: Path, kind: Format, *, wall_seconds: float = WALL_SECONDS) -> Parsed:
-    """All of it at once, for files that are known to be small. Raises ParsingError."""
-    with parsing(path, kind, wall_seconds=wall_seconds) as (parsed, blocks):
-        return replace(parsed, blocks=list(blocks))
 
 
 @contextlib.contextmanager

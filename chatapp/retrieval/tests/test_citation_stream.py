@@ -12,9 +12,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from chatapp.retrieval import citations
-from chatapp.retrieval.citations import MAX_LINE, CitationStream, cite_sentences
+from chatapp.retrieval.citations import MAX_LINE, CitationStream
 from chatapp.retrieval.embedding import EmbeddingError
 from chatapp.retrieval.search import Passage
+from chatapp.retrieval.tests.citing import cite_sentences
 
 ZERO = UUID(int=0)
 _ANY_MARKER = re.compile(r" *\[\d{1,3}(?: ?, ?\d{1,3})*\]")

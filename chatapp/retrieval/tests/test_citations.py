@@ -7,9 +7,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from chatapp.retrieval import citations
-from chatapp.retrieval.citations import cite_sentences
 from chatapp.retrieval.search import Passage
 from chatapp.retrieval.sentences import find_sentences
+from chatapp.retrieval.tests.citing import cite_sentences
 
 
 def passage(text: str, heading: str = "") -> Passage:

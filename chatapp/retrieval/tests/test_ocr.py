@@ -12,8 +12,8 @@ from PIL import Image
 
 from chatapp.retrieval.formats import Format
 from chatapp.retrieval.parsing import Parsed, ParsingError, Reason, child, limits, ocr
-from chatapp.retrieval.parsing.child import parse_file
 from chatapp.retrieval.tests.files import make_picture, make_scan, make_zip, picture_of, read_bytes
+from chatapp.retrieval.tests.reading_whole import parse_file
 
 needs_tesseract = pytest.mark.skipif(shutil.which("tesseract") is None, reason="tesseract is not installed")
 SENTENCE = "The pump runs at four bar."

@@ -10,9 +10,9 @@ import pytest
 
 from chatapp.retrieval.formats import OLE_MAGIC, Format
 from chatapp.retrieval.parsing import Block, BlockKind, Parsed, ParsingError, Reason
-from chatapp.retrieval.parsing.child import parse_file
 from chatapp.retrieval.parsing.limits import ARCHIVE_BYTES, ARCHIVE_ENTRIES
 from chatapp.retrieval.tests.conftest import make_docx, make_pdf
+from chatapp.retrieval.tests.reading_whole import parse_file
 
 Parse = Callable[..., Parsed]
 

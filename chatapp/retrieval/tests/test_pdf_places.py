@@ -8,9 +8,9 @@ import pytest
 
 from chatapp.retrieval.formats import Format
 from chatapp.retrieval.parsing import Block, BlockKind
-from chatapp.retrieval.parsing.child import parse_file
 from chatapp.retrieval.tests.conftest import make_pdf
 from chatapp.retrieval.tests.files import read_bytes
+from chatapp.retrieval.tests.reading_whole import parse_file
 
 LONG = " ".join(f"word{number}" for number in range(60))
 

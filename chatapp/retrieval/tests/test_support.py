@@ -4,10 +4,10 @@ from uuid import UUID
 
 import pytest
 
-from chatapp.retrieval.citations import cite_sentences
 from chatapp.retrieval.metrics import CITED_SENTENCES
 from chatapp.retrieval.search import Passage
 from chatapp.retrieval.support import count_support, find_weak
+from chatapp.retrieval.tests.citing import cite_sentences
 
 pytestmark = pytest.mark.model
 ZERO = UUID(int=0)
