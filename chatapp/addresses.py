@@ -2,6 +2,7 @@
 
 import ipaddress
 import re
+from collections.abc import Callable
 from urllib.parse import urlsplit
 
 MAX_URL = 500
@@ -43,6 +44,19 @@ def is_never_allowed(address: Address) -> bool:
 
 def is_inside(address: Address) -> bool:
     return address.is_private or address.is_loopback
+
+
+def may_reach(host: str, ip: str, *, is_listed: Callable[[Address], bool]) -> bool:
+    """Whether a connection that is meant for `host` may go to the address `ip`.
+
+    Public addresses are open, unless the name says this machine; one inside the network only where `is_listed`.
+    """
+    address = read_address(ip)
+    if address is None or is_never_allowed(address):
+        return False
+    if address.is_global and not is_inside(address):
+        return not is_loopback_name(host)
+    return is_listed(address)
 
 
 def is_loopback_name(host: str) -> bool:

@@ -8,7 +8,7 @@ one, each judged like the first address, and credentials stay with the place the
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass
-from ipaddress import IPv4Network, IPv6Network, ip_network
+from ipaddress import ip_network
 from typing import BinaryIO
 from urllib.parse import SplitResult, urljoin, urlsplit
 
@@ -16,7 +16,7 @@ import requests
 from django.conf import settings
 
 from chatapp import guarded
-from chatapp.addresses import complain_of_url, is_host_name, is_inside, is_loopback_name, is_never_allowed, read_address
+from chatapp.addresses import Address, complain_of_url, is_host_name, is_loopback_name, may_reach, read_address
 
 MAX_URL = 2000
 _STEP_SECONDS = 10
@@ -120,12 +120,7 @@ def complain_of(url: str) -> str:
 
 def is_allowed(host: str, ip: str) -> bool:
     """Whether a connection that is meant for `host` may go to the address `ip`."""
-    address = read_address(ip)
-    if address is None or is_never_allowed(address):
-        return False
-    if address.is_global and not is_inside(address):
-        return not is_loopback_name(host)
-    return is_listed(host) or is_listed(str(address)) or any(address in network for network in _listed_networks())
+    return may_reach(host, ip, is_listed=lambda address: is_listed(host) or _is_in_listed_place(address))
 
 
 def is_listed(host: str) -> bool:
@@ -154,5 +149,6 @@ def _complain_of_place(parts: SplitResult) -> str:
     return ""
 
 
-def _listed_networks() -> list[IPv4Network | IPv6Network]:
-    return [ip_network(entry) for entry in settings.CONNECTOR_ALLOWED_HOSTS if "/" in entry]
+def _is_in_listed_place(address: Address) -> bool:
+    networks = (ip_network(entry) for entry in settings.CONNECTOR_ALLOWED_HOSTS if "/" in entry)
+    return is_listed(str(address)) or any(address in network for network in networks)

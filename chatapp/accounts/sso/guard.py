@@ -9,7 +9,7 @@ from urllib.parse import SplitResult, urlsplit
 
 from django.conf import settings
 
-from chatapp.addresses import complain_of_url, is_host_name, is_inside, is_loopback_name, is_never_allowed, read_address
+from chatapp.addresses import complain_of_url, is_host_name, is_loopback_name, may_reach, read_address
 from chatapp.errors import ChatappError
 
 
@@ -27,12 +27,8 @@ def complain_of(url: str) -> str:
 
 def is_allowed(host: str, ip: str) -> bool:
     """Whether a connection that is meant for `host` may go to the address `ip`."""
-    address = read_address(ip)
-    if address is None or is_never_allowed(address):
-        return False
-    if address.is_global and not is_inside(address):
-        return not is_loopback_name(host)
-    return (address.is_loopback and _may_be_here(host)) or host.lower().rstrip(".") in settings.SSO_PRIVATE_HOSTS
+    is_named = host.lower().rstrip(".") in settings.SSO_PRIVATE_HOSTS
+    return may_reach(host, ip, is_listed=lambda address: is_named or (address.is_loopback and _may_be_here(host)))
 
 
 def _complain_of_place(parts: SplitResult) -> str:
