@@ -9,7 +9,7 @@ import numpy as np
 
 from chatapp.retrieval.embedding import embed_texts
 from chatapp.retrieval.search import Passage
-from chatapp.retrieval.sentences import MARKER, find_sentences
+from chatapp.retrieval.sentences import MARKER, find_sentences, words_in
 
 # Calibrated on sentences of the demo handbook and on general talk (docs/retrieval.md has the figures).
 ALIKE = 0.60
@@ -22,7 +22,6 @@ _MIN_STEM = 4
 # A passage can be a whole document; more of its sentences are not made vectors of, for one answer.
 _MAX_SENTENCES = 60
 
-_WORD = re.compile(r"[^\W\d_]+(?:['\u2019][^\W\d_]+)?")
 _NUMBER = re.compile(r"\d+(?:[.,:]\d+)*")
 _NUMBER_WORDS = {
     word: str(value)
@@ -74,7 +73,7 @@ def vectors_of(passage: Passage) -> Vectors:
 def states_something(sentence: str, *, min_words: int = MIN_WORDS) -> bool:
     if sentence.rstrip("*_ ").endswith(("?", ":")) or _DECLINES.search(sentence):
         return False
-    return len(_WORD.findall(sentence)) >= min_words or bool(_NUMBER.search(sentence))
+    return len(words_in(sentence)) >= min_words or bool(_NUMBER.search(sentence))
 
 
 def find_source(sentence: str, passages: Sequence[Passage], asked: frozenset[str]) -> int | None:
@@ -113,10 +112,6 @@ def stems_in(text: str) -> frozenset[str]:
     """Crude on purpose: the first letters of words that carry meaning."""
     words = words_in(MARKER.sub("", text))
     return frozenset(word[: _MIN_STEM + 1] for word in words if word not in _COMMON and word not in _NUMBER_WORDS)
-
-
-def words_in(text: str) -> list[str]:
-    return [word.lower() for word in _WORD.findall(text)]
 
 
 def _whole(passage: Passage) -> str:

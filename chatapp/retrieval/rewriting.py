@@ -3,9 +3,10 @@
 import re
 from collections.abc import Sequence
 
+from chatapp.retrieval.sentences import words_in
+
 MAX_EARLIER = 2
 MAX_CHARACTERS = 2_000
-_WORD = re.compile(r"[^\W\d_]+(?:['\u2019][^\W\d_]+)?")
 _OPENING = re.compile(
     r"\s*(?:and|but|or|also|so|then|what about|how about|same|why(?: not)?|really|more|again|else|otherwise)\b",
     re.IGNORECASE,
@@ -43,7 +44,7 @@ def rewrite_query(question: str, earlier: Sequence[str]) -> list[str]:
 
 def is_follow_up(question: str) -> bool:
     """Whether the question leans on what was asked before: by how it opens, by a pronoun, or by naming nothing."""
-    return bool(_OPENING.match(question)) or bool(_POINTING & _words(question)) or not _names_something(question)
+    return bool(_OPENING.match(question)) or bool(_POINTING & set(words_in(question))) or not _names_something(question)
 
 
 def _topics(before: Sequence[str]) -> list[str]:
@@ -57,8 +58,4 @@ def _topics(before: Sequence[str]) -> list[str]:
 
 
 def _names_something(text: str) -> bool:
-    return bool(_words(text) - _EMPTY) or any(character.isdigit() for character in text)
-
-
-def _words(text: str) -> set[str]:
-    return {word.lower() for word in _WORD.findall(text)}
+    return bool(set(words_in(text)) - _EMPTY) or any(character.isdigit() for character in text)

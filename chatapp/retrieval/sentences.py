@@ -18,6 +18,7 @@ _ABBREVIATION = re.compile(
     r"(?:\b(?:e\.g|i\.e|etc|vs|approx|no|nos|dr|mr|mrs|ms|st|inc|ltd|co|fig|p|pp|ext|min|max|[A-Z])|^\s*\d{1,3})$",
     re.IGNORECASE,
 )
+_WORD = re.compile(r"[^\W\d_]+(?:['\u2019][^\W\d_]+)?")
 _CODE_SPAN = re.compile(r"(`+)(?!`).+?(?<!`)\1(?!`)")
 
 
@@ -87,3 +88,8 @@ def _ends(body: str, match: re.Match[str], spans: list[tuple[int, int]]) -> bool
     if any(start <= match.start() < end for start, end in spans):
         return False
     return not (body[match.start()] == "." and _ABBREVIATION.search(body[: match.start()]))
+
+
+def words_in(text: str) -> list[str]:
+    """In lower case, without figures."""
+    return [word.lower() for word in _WORD.findall(text)]

@@ -20,10 +20,10 @@ from chatapp.retrieval.evidence import (
     states_something,
     stems_in,
     vectors_of,
-    words_in,
 )
 from chatapp.retrieval.metrics import CITED_SENTENCES
 from chatapp.retrieval.search import Passage
+from chatapp.retrieval.sentences import words_in
 
 # Calibrated on tests/test_support.py; milder than for a citation that is added, as the model has read the passage.
 ALIKE = 0.45
