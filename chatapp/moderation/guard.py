@@ -29,7 +29,7 @@ class OutputGuard:
 
     def __init__(self, checks: Sequence[Check]) -> None:
         self.blocked = False
-        self._scanners = [Scanner(check) for check in checks]
+        self._scanners = [Scanner(check) for check in checks if check.matchers]
         self._hits: list[_Hit] = []
         self._found: dict[int, list[tuple[int, int]]] = {}
         self._pieces: list[str] = []
@@ -78,6 +78,8 @@ class OutputGuard:
         while self._hits and self._hits[0].span.start < limit:
             hit = heapq.heappop(self._hits)
             self._remember(hit)
+            if not hit.check.holds:
+                continue
             if hit.check.action == Action.BLOCK:
                 self.blocked = True
                 self._held = ""
@@ -111,4 +113,6 @@ class OutputGuard:
             severity=check.severity,
             spans=spans,
             excerpt=excerpt_of(text, spans),
+            kind=check.kind,
+            is_shadow=check.is_shadow,
         )

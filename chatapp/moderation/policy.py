@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 from uuid import UUID
 
+from chatapp.accounts.models import User
 from chatapp.moderation import selectors
 from chatapp.moderation.checks.check import Check
 from chatapp.moderation.checks.findings import Decision, strictest
@@ -44,21 +45,30 @@ class PolicySet:
         return [check for check in self.checks if check.stage == stage]
 
 
-def active_policies() -> PolicySet:
-    """Asked anew for every message and answer, so that a change holds at once; versions are compiled once."""
-    versions = selectors.list_active_versions()
-    checks = tuple(check for version in versions for check in _compiled(version.id))
-    return PolicySet(version=", ".join(str(version) for version in versions), checks=checks)
+def active_policies(*, user: User | None = None, route: str = "") -> PolicySet:
+    """What applies to an exchange of that user on that route, and the shadow versions beside it.
+
+    Asked anew for every message and answer, so that a change holds at once; versions are compiled once.
+    """
+    versions = selectors.list_versions_in_force()
+    groups = selectors.list_group_names(user) if user is not None else frozenset()
+    checks = tuple(
+        check
+        for version in versions
+        for check in _compiled(version.id, is_shadow=not version.active)
+        if check.scope.covers(groups=groups, route=route)
+    )
+    return PolicySet(version=", ".join(str(version) for version in versions if version.active), checks=checks)
 
 
 def decide(checks: Sequence[Check], text: str) -> Decision:
     guard = OutputGuard(checks)
     cleared = guard.feed(text) + guard.finish()
     findings = guard.findings
-    action = strictest([finding.action for finding in findings])
+    action = strictest([finding.action for finding in findings if not finding.is_shadow])
     return Decision(action=action, text="" if action == Action.BLOCK else cleared, findings=findings)
 
 
 @lru_cache(maxsize=64)
-def _compiled(version_id: UUID) -> tuple[Check, ...]:
-    return build_checks(selectors.get_checks(version_id), policy_id=str(version_id))
+def _compiled(version_id: UUID, *, is_shadow: bool) -> tuple[Check, ...]:
+    return build_checks(selectors.get_checks(version_id), policy_id=str(version_id), is_shadow=is_shadow)

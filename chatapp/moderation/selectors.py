@@ -7,14 +7,19 @@ from django.db.models.functions import Now
 from chatapp.accounts.models import User
 from chatapp.accounts.permissions import can
 from chatapp.errors import ChatappError
-from chatapp.moderation.models import Flag, FlagStatus, PolicyVersion, Severity
+from chatapp.moderation.models import Flag, FlagStatus, PolicyState, PolicyVersion, Severity
 
 DECIDED = (FlagStatus.UPHELD, FlagStatus.DISMISSED)
 
 
-def list_active_versions() -> list[PolicyVersion]:
-    """For the product itself, which applies them to everybody; by name, so that the order is stable."""
-    return list(PolicyVersion.objects.filter(active=True).defer("checks").order_by("name"))
+def list_versions_in_force() -> list[PolicyVersion]:
+    """Active and shadow, for the product itself; by name, so that the order is stable."""
+    in_force = (PolicyState.ACTIVE, PolicyState.SHADOW)
+    return list(PolicyVersion.objects.filter(state__in=in_force).defer("checks").order_by("name", "number"))
+
+
+def list_group_names(user: User) -> frozenset[str]:
+    return frozenset(user.groups.values_list("name", flat=True))
 
 
 def get_checks(version_id: UUID) -> list[dict[str, Any]]:

@@ -46,9 +46,9 @@ def flag_row(flag: Flag, *, user: User) -> FlagRow:
 
 
 def flag_detail(flag: Flag, *, user: User) -> FlagDetail:
-    exchange, stage = flag.exchange, flag.verdict.stage
+    exchange, stage = flag.exchange, flag.stage
     start, end = _match_in_excerpt(flag)
-    match, spans = flag.excerpt[start:end], [(first, last) for first, last in flag.verdict.spans]
+    match, spans = flag.excerpt[start:end], [(first, last) for first, last in flag.spans]
 
     def mark(text: str, *, checked: bool) -> list[Segment]:
         return list(_mark(text, spans, match)) if checked else [Segment(text, marked=False)]
@@ -73,9 +73,9 @@ def _state(flag: Flag, user: User) -> str:
 
 def _match_in_excerpt(flag: Flag) -> tuple[int, int]:
     """Where the first span lies in the excerpt, which starts with an ellipsis if text was cut off before it."""
-    if not flag.verdict.spans:
+    if not flag.spans:
         return 0, 0
-    start, end = flag.verdict.spans[0]
+    start, end = flag.spans[0]
     offset = start if start <= EXCERPT_MARGIN else EXCERPT_MARGIN + 1
     return offset, offset + end - start
 

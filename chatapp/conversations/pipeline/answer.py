@@ -122,7 +122,8 @@ def _follow_up(reply: Reply, finished: FinishedAnswer) -> None:
 
 
 def _answer(reply: Reply, model_for: ModelSource) -> FinishedAnswer:
-    generation, policies = reply.generation, active_policies()
+    generation = reply.generation
+    policies = active_policies(user=generation.user, route=generation.route_id)
     generation.policy_version = policies.version
     history = read_history(generation)
     if _declines(reply, history.messages, policies):

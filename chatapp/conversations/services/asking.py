@@ -53,7 +53,7 @@ def ask(
 ) -> Generation:
     """`parent` comes with its generation: while that is live, the new answer waits for its end."""
     above: Generation | None = getattr(parent, "generation", None)
-    policies = active_policies()
+    policies = active_policies(user=conversation.owner, route=options.route or conversation.route_id or Route.DEFAULT)
     decision = policies.check_input(text)
     # A blocked question stays in the employee's own view, and no prompt is ever built from it.
     kept = text if decision.action == Action.BLOCK else decision.text
@@ -68,7 +68,7 @@ def ask(
 
 def ask_again(*, conversation: Conversation, question: Message | None, options: AnswerOptions) -> Generation:
     """Another answer to a question that is stored."""
-    policies = active_policies()
+    policies = active_policies(user=conversation.owner, route=options.route or conversation.route_id or Route.DEFAULT)
     decision = policies.check_input(question.text if question else "")
     generation = _prepare(conversation, question, decision, options)
     generation.policy_version = policies.version

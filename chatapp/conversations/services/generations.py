@@ -153,6 +153,7 @@ def record_exchange(
         answer=answer,
         original=original,
         sources=[{"n": s.n, "document": s.document_name, "page": s.page} for s in sources],
+        route=generation.route_id,
         model_version=generation.version.name if generation.version else "",
         policy_version=generation.policy_version,
         findings=[*known, *findings],

@@ -15,7 +15,7 @@ from chatapp.inference.models import ModelVersion
 from chatapp.inference.selectors import list_chat_versions, load_route, serving_version
 from chatapp.inference.services import set_serving_version
 from chatapp.moderation.models import PolicyVersion
-from chatapp.moderation.selectors import list_active_versions
+from chatapp.moderation.selectors import list_versions_in_force
 from chatapp.retrieval.models import AccessRole, Collection, Document, DocumentVersion
 from chatapp.retrieval.selectors import list_collections_for, list_documents_for, role_of
 from chatapp.retrieval.services import delete_document
@@ -94,7 +94,7 @@ def test_people_see_the_collections_of_their_groups() -> None:
 
 def test_the_one_active_policy_is_the_company_s() -> None:
     seed()
-    [active] = list_active_versions()
+    [active] = list_versions_in_force()
     assert (active.name, active.number, active.checks) == ("company", 1, CHECKS)
 
 

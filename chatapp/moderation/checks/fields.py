@@ -26,6 +26,22 @@ def text_list(spec: Mapping[str, Any], field: str, *, most: int, longest: int) -
     return list(dict.fromkeys(value))
 
 
+def number_in(spec: Mapping[str, Any], field: str, *, least: float, most: float, default: float) -> float:
+    """Raises FieldError."""
+    value = spec.get(field, default)
+    if isinstance(value, bool) or not isinstance(value, int | float) or not least <= value <= most:
+        raise FieldError(field, f"must be a number from {least:g} to {most:g}.")
+    return float(value)
+
+
+def truth(spec: Mapping[str, Any], field: str, *, default: bool) -> bool:
+    """Raises FieldError."""
+    value = spec.get(field, default)
+    if not isinstance(value, bool):
+        raise FieldError(field, "must be true or false.")
+    return value
+
+
 def is_storable(text: str) -> bool:
     """Neither NUL nor a lone surrogate: PostgreSQL keeps neither."""
     return "\0" not in text and not any("\ud800" <= character <= "\udfff" for character in text)

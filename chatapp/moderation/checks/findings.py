@@ -12,7 +12,9 @@ STRICTNESS = (Action.ALLOW, Action.FLAG, Action.MASK, Action.BLOCK)
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """One check's hits in one text. `spans` are [start, end) character offsets in the checked text, 100 at most.
+    """One check's hits in one text, or why it could not look (`failure`).
+
+    `spans` are [start, end) character offsets in the checked text, 100 at most.
 
     `excerpt` is text that a policy objects to: it is left out of `as_dict`, so that a finding can be stored and
     logged as it is. `record_exchange` keeps the excerpt encrypted.
@@ -25,6 +27,10 @@ class Finding:
     severity: Severity
     spans: tuple[tuple[int, int], ...]
     excerpt: str = ""
+    kind: str = ""
+    score: float | None = None
+    failure: str = ""
+    is_shadow: bool = False
 
     def as_dict(self) -> dict[str, Any]:
         fields = asdict(self)
@@ -40,6 +46,10 @@ class Finding:
             action=Action(data["action"]),
             severity=Severity(data["severity"]),
             spans=tuple((start, end) for start, end in data["spans"]),
+            kind=data.get("kind", ""),
+            score=data.get("score"),
+            failure=data.get("failure", ""),
+            is_shadow=data.get("is_shadow", False),
         )
 
 

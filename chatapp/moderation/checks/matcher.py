@@ -33,6 +33,7 @@ class Matcher:
     beginnings: str
     confirm: Confirm
     mask: str = MASK
+    label: str = ""  # What it finds, such as CARD; placeholders are named by it.
 
 
 def whole_match(_text: str, start: int, end: int) -> tuple[int, int]:
@@ -53,7 +54,7 @@ def compile_pattern(source: str) -> Any:
         raise PatternError(f"is not a pattern that RE2 can run: {reason}.") from None
 
 
-def build_matcher(source: str, confirm: Confirm = whole_match, mask: str = MASK) -> Matcher:
+def build_matcher(source: str, confirm: Confirm = whole_match, mask: str = MASK, label: str = "") -> Matcher:
     pattern = compile_pattern(source)
     try:
         node = rewrite(source)
@@ -64,4 +65,4 @@ def build_matcher(source: str, confirm: Confirm = whole_match, mask: str = MASK)
     if node.shortest > MAX_SPAN:
         raise PatternError(f"can never match: a match has at most {MAX_SPAN} characters.")
     compile_pattern(node.prefix)
-    return Matcher(source=source, pattern=pattern, beginnings=node.prefix, confirm=confirm, mask=mask)
+    return Matcher(source=source, pattern=pattern, beginnings=node.prefix, confirm=confirm, mask=mask, label=label)

@@ -5,6 +5,7 @@ from typing import Any
 
 import re2
 
+from chatapp.moderation.checks.check import Parts
 from chatapp.moderation.checks.fields import FieldError, text_list
 from chatapp.moderation.checks.matcher import Matcher, PatternError, build_matcher
 
@@ -15,7 +16,7 @@ MAX_WORDS = 1000
 MAX_WORD_CHARACTERS = 100
 
 
-def build_matchers(spec: Mapping[str, Any]) -> tuple[Matcher, ...]:
+def build(spec: Mapping[str, Any]) -> Parts:
     patterns = text_list(spec, "patterns", most=MAX_PATTERNS, longest=MAX_PATTERN_CHARACTERS)
     words = text_list(spec, "words", most=MAX_WORDS, longest=MAX_WORD_CHARACTERS)
     if not patterns and not words:
@@ -28,7 +29,7 @@ def build_matchers(spec: Mapping[str, Any]) -> tuple[Matcher, ...]:
             raise FieldError(f"patterns[{number}]", str(error)) from None
     if words:
         matchers.append(_word_matcher(words))
-    return tuple(matchers)
+    return Parts(tuple(matchers))
 
 
 def _word_matcher(words: list[str]) -> Matcher:

@@ -9,6 +9,7 @@ from typing import Any
 
 from stdnum import iban, luhn
 
+from chatapp.moderation.checks.check import Parts
 from chatapp.moderation.checks.fields import FieldError, text_list
 from chatapp.moderation.checks.matcher import Confirm, Matcher, build_matcher
 from chatapp.moderation.checks.national_ids import NATIONAL_IDS
@@ -35,7 +36,7 @@ _CARD_NUMBER = re.compile(
 )
 
 
-def build_matchers(spec: Mapping[str, Any]) -> tuple[Matcher, ...]:
+def build(spec: Mapping[str, Any]) -> Parts:
     entities = text_list(spec, "entities", most=len(ENTITIES), longest=20) or ["card", "iban", "national_id"]
     unknown = [entity for entity in entities if entity not in ENTITIES]
     if unknown:
@@ -43,13 +44,13 @@ def build_matchers(spec: Mapping[str, Any]) -> tuple[Matcher, ...]:
     domains = _company_entries(spec, "company_domains")
     numbers = _company_entries(spec, "company_numbers")
     builders: dict[str, Callable[[], Iterator[Matcher]]] = {
-        "card": lambda: iter([build_matcher(CARD, _confirm_card, "[card number removed]")]),
-        "iban": lambda: iter([build_matcher(IBAN, _longest_valid(iban.is_valid), "[account number removed]")]),
+        "card": lambda: iter([build_matcher(CARD, _confirm_card, "[card number removed]", "CARD")]),
+        "iban": lambda: iter([build_matcher(IBAN, _longest_valid(iban.is_valid), "[account number removed]", "IBAN")]),
         "national_id": _national_ids,
-        "email": lambda: iter([build_matcher(EMAIL, _private_email(domains), "[e-mail address removed]")]),
-        "phone": lambda: iter([build_matcher(PHONE, _private_phone(numbers), "[phone number removed]")]),
+        "email": lambda: iter([build_matcher(EMAIL, _private_email(domains), "[e-mail address removed]", "EMAIL")]),
+        "phone": lambda: iter([build_matcher(PHONE, _private_phone(numbers), "[phone number removed]", "PHONE")]),
     }
-    return tuple(matcher for entity in entities for matcher in builders[entity]())
+    return Parts(tuple(matcher for entity in entities for matcher in builders[entity]()))
 
 
 def _company_entries(spec: Mapping[str, Any], field: str) -> list[str]:
@@ -58,7 +59,7 @@ def _company_entries(spec: Mapping[str, Any], field: str) -> list[str]:
 
 def _national_ids() -> Iterator[Matcher]:
     for number in NATIONAL_IDS:
-        yield build_matcher(number.pattern, _longest_valid(number.is_valid), "[identity number removed]")
+        yield build_matcher(number.pattern, _longest_valid(number.is_valid), "[identity number removed]", "NATIONAL_ID")
 
 
 def _longest_valid(is_valid: Callable[[str], bool]) -> Confirm:

@@ -14,6 +14,7 @@ class Span:
     start: int
     end: int
     mask: str
+    label: str = ""
 
 
 class Scanner:
@@ -66,4 +67,4 @@ class Scanner:
             position = span[1] if span else start + 1
             if span:
                 self._next[number] = self._offset + span[1]
-                yield Span(self._offset + span[0], self._offset + span[1], matcher.mask)
+                yield Span(self._offset + span[0], self._offset + span[1], matcher.mask, matcher.label)

@@ -7,31 +7,38 @@ from typing import Any, TypeVar
 
 from chatapp.errors import ChatappError
 from chatapp.moderation.checks import pattern, pii
-from chatapp.moderation.checks.check import Check
-from chatapp.moderation.checks.fields import FieldError, is_storable
-from chatapp.moderation.checks.matcher import Matcher, PatternError
+from chatapp.moderation.checks.check import DEFAULT_BUDGET_SECONDS, Check, FailRule, Parts, Scope
+from chatapp.moderation.checks.fields import FieldError, is_storable, number_in, text_list, truth
+from chatapp.moderation.checks.matcher import PatternError
 from chatapp.moderation.models import Action, Severity, Stage
 
 MAX_CHECKS = 50
 MAX_NAME_CHARACTERS = 100
-COMMON_FIELDS = frozenset({"kind", "name", "stage", "action", "severity"})
+MAX_SCOPE_ENTRIES, MAX_SCOPE_CHARACTERS = 50, 150
+MAX_BUDGET_MS = 60_000
+COMMON_FIELDS = frozenset(
+    {"kind", "name", "stage", "action", "severity", "groups", "routes", "external_only"}
+    | {"threshold", "hold", "fail", "budget_ms", "placeholder"}
+)
 
 Choice = TypeVar("Choice", bound=Enum)
 
 
 @dataclass(frozen=True, slots=True)
 class Kind:
+    """`build` is cheap and loads nothing heavy. Raises FieldError, PatternError."""
+
     fields: frozenset[str]
-    build_matchers: Callable[[Mapping[str, Any]], tuple[Matcher, ...]]
+    build: Callable[[Mapping[str, Any]], Parts]
 
 
 KINDS = {
-    "pattern": Kind(pattern.FIELDS, pattern.build_matchers),
-    "pii": Kind(pii.FIELDS, pii.build_matchers),
+    "pattern": Kind(pattern.FIELDS, pattern.build),
+    "pii": Kind(pii.FIELDS, pii.build),
 }
 
 
-def build_checks(specs: object, *, policy_id: str = "") -> tuple[Check, ...]:
+def build_checks(specs: object, *, policy_id: str = "", is_shadow: bool = False) -> tuple[Check, ...]:
     """Raises ChatappError("invalid") with a sentence that names the check and the field."""
     if not isinstance(specs, list) or not specs:
         raise ChatappError("invalid", detail="checks must be a list with at least one check.")
@@ -40,13 +47,13 @@ def build_checks(specs: object, *, policy_id: str = "") -> tuple[Check, ...]:
     checks = []
     for number, spec in enumerate(specs):
         try:
-            checks.append(_build_check(spec, policy_id))
+            checks.append(_build_check(spec, policy_id, is_shadow=is_shadow))
         except (FieldError, PatternError) as error:
             raise ChatappError("invalid", detail=f"checks[{number}]: {error}") from None
     return tuple(checks)
 
 
-def _build_check(spec: object, policy_id: str) -> Check:
+def _build_check(spec: object, policy_id: str, *, is_shadow: bool) -> Check:
     if not isinstance(spec, dict):
         raise FieldError("a check", "must be an object.")
     kind_name = spec.get("kind")
@@ -56,14 +63,32 @@ def _build_check(spec: object, policy_id: str) -> Check:
     unknown = sorted(str(key) for key in spec.keys() - COMMON_FIELDS - kind.fields)
     if unknown:
         raise FieldError(unknown[0][:40], f"is not a field of a {kind_name} check.")
+    parts = kind.build(spec)
     return Check(
         name=_name(spec, default=str(kind_name)),
+        kind=str(kind_name),
         stage=_choice(spec, "stage", Stage),
         action=_choice(spec, "action", Action),
         severity=_choice(spec, "severity", Severity, default=Severity.MEDIUM),
-        matchers=kind.build_matchers(spec),
+        matchers=parts.matchers,
+        examiner=parts.examiner,
+        threshold=number_in(spec, "threshold", least=0.0, most=1.0, default=parts.threshold),
+        hold=truth(spec, "hold", default=True),
+        fails=_choice(spec, "fail", FailRule, default=FailRule.OPEN),
+        budget_seconds=number_in(spec, "budget_ms", least=1, most=MAX_BUDGET_MS, default=DEFAULT_BUDGET_SECONDS * 1000)
+        / 1000,
+        scope=_scope(spec),
+        placeholder=truth(spec, "placeholder", default=False),
         policy_id=policy_id,
+        is_shadow=is_shadow,
     )
+
+
+def _scope(spec: Mapping[str, Any]) -> Scope:
+    groups, routes = (
+        text_list(spec, field, most=MAX_SCOPE_ENTRIES, longest=MAX_SCOPE_CHARACTERS) for field in ("groups", "routes")
+    )
+    return Scope(frozenset(groups), frozenset(routes), truth(spec, "external_only", default=False))
 
 
 def _name(spec: Mapping[str, Any], *, default: str) -> str:

@@ -21,6 +21,7 @@ def record_exchange(
     answer: str,
     original: str = "",
     sources: list[dict[str, Any]],
+    route: str = "",
     model_version: str,
     policy_version: str,
     findings: Sequence[Finding],
@@ -40,6 +41,7 @@ def record_exchange(
         answer=answer,
         original=original,
         sources=sources,
+        route=route,
         model_version=model_version,
         policy_version=policy_version,
     )
@@ -62,11 +64,15 @@ def _record_findings(exchange: Exchange, findings: Sequence[Finding]) -> None:
             check_name=finding.check,
             stage=finding.stage,
             action=finding.action,
+            kind=finding.kind,
             severity=finding.severity,
+            score=finding.score,
             spans=[list(span) for span in finding.spans],
+            failure=finding.failure,
+            is_shadow=finding.is_shadow,
         )
         MODERATION_VERDICTS.labels(stage=finding.stage, action=finding.action, check=finding.check).inc()
-        if finding.action in FOR_REVIEW:
+        if finding.action in FOR_REVIEW and not finding.is_shadow:
             excerpt = finding.excerpt or excerpt_of(_checked_text(exchange, finding.stage), finding.spans)
             Flag.objects.create(exchange=exchange, verdict=verdict, severity=finding.severity, excerpt=excerpt)
 

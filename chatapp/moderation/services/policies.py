@@ -10,7 +10,7 @@ from chatapp.accounts.permissions import require
 from chatapp.accounts.services import record_event
 from chatapp.errors import ChatappError
 from chatapp.moderation.checks.schema import build_checks
-from chatapp.moderation.models import PolicyVersion
+from chatapp.moderation.models import PolicyState, PolicyVersion
 from chatapp.moderation.selectors import get_policy_for
 
 # Every stored answer names all active policies, so their names must fit together into one column.
@@ -59,8 +59,8 @@ def set_policy_active(*, user: User, policy_id: UUID, active: bool) -> PolicyVer
     if active and not policy.active:
         _activate(user=user, policy=policy)
     elif policy.active and not active:
-        policy.active = False
-        policy.save(update_fields=["active"])
+        policy.state = PolicyState.RETIRED
+        policy.save(update_fields=["state"])
         record_event(
             actor=user,
             action="moderation.policy_deactivated",
@@ -73,14 +73,14 @@ def set_policy_active(*, user: User, policy_id: UUID, active: bool) -> PolicyVer
 
 
 def _activate(*, user: User | None, policy: PolicyVersion) -> None:
-    replaced = PolicyVersion.objects.filter(name=policy.name, active=True).first()
-    PolicyVersion.objects.filter(name=policy.name, active=True).update(active=False)
-    if PolicyVersion.objects.filter(active=True).count() >= MAX_ACTIVE:
+    replaced = PolicyVersion.objects.filter(name=policy.name, state=PolicyState.ACTIVE).first()
+    PolicyVersion.objects.filter(name=policy.name, state=PolicyState.ACTIVE).update(state=PolicyState.RETIRED)
+    if PolicyVersion.objects.filter(state=PolicyState.ACTIVE).count() >= MAX_ACTIVE:
         raise ChatappError(
             "invalid", detail=f"{MAX_ACTIVE} policies are active, which is the limit. Deactivate one first."
         )
-    policy.active = True
-    policy.save(update_fields=["active"])
+    policy.state = PolicyState.ACTIVE
+    policy.save(update_fields=["state"])
     record_event(
         actor=user,
         action="moderation.policy_activated",

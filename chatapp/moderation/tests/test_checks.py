@@ -44,7 +44,12 @@ def mask(text: str, spec: dict[str, object]) -> str:
         ({"patterns": [r"\Qa.b\E"]}, "is not supported here"),
         ({"patterns": ["(((a{500}){10}){10}){10}"]}, "is not a pattern that RE2 can run"),
         ({"words": ["w" * 101]}, r"words\[0\] has 101 characters"),
-        ({"threshold": 1}, "threshold is not a field of a pattern check"),
+        ({"treshold": 1}, "treshold is not a field of a pattern check"),
+        ({"threshold": 2}, "threshold must be a number from 0 to 1"),
+        ({"budget_ms": True}, "budget_ms must be a number from 1 to 60000"),
+        ({"hold": 1}, "hold must be true or false"),
+        ({"fail": "shut"}, "fail must be one of open, closed"),
+        ({"groups": ["", "x"]}, r"groups\[0\] must be a text that is not empty"),
         ({"entities": ["card"]}, "entities is not a field of a pattern check"),
     ],
 )

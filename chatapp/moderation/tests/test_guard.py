@@ -189,7 +189,14 @@ def test_text_is_held_from_before_every_match_that_it_could_become(source: str, 
         matcher = build_matcher(source)
     except ValueError:
         return  # matches the empty text
-    one = Check("c", Stage.OUTPUT, Action.BLOCK, Severity.LOW, (matcher,))
+    one = Check(
+        name="c",
+        kind="pattern",
+        stage=Stage.OUTPUT,
+        action=Action.BLOCK,
+        severity=Severity.LOW,
+        matchers=(matcher,),
+    )
     for found in matcher.pattern.finditer(text):
         for end in range(found.start() + 1, found.end() + 1):
             assert one.open_end.search(text[:end]).start() <= found.start()

@@ -20,7 +20,7 @@ from chatapp.conversations.models import (
 )
 from chatapp.conversations.services import remove_conversation
 from chatapp.inference.models import AnswerOutcome, SideWork
-from chatapp.moderation.models import Exchange, Flag, Verdict
+from chatapp.moderation.models import Exchange, Feedback, Flag, Notice, Verdict
 from chatapp.privacy.models import DataExport
 from chatapp.privacy.services.exports import remove_export
 from chatapp.privacy.sql import find_mentions
@@ -104,7 +104,11 @@ def _erase_reviews(person: User) -> dict[str, int]:
         "exchanges_with_withheld_text": exchanges.count(),
         "flags_with_excerpts": Flag.objects.filter(exchange__in=exchanges).count(),
         "verdicts": Verdict.objects.filter(exchange__in=exchanges).count(),
+        "feedback": Feedback.objects.filter(user=person).count(),
+        "notices": Notice.objects.filter(user=person).count(),
     }
+    Feedback.objects.filter(user=person).delete()
+    Notice.objects.filter(user=person).delete()
     exchanges.delete()
     return counts
 

@@ -1,0 +1,37 @@
+import uuid
+
+from django.conf import settings
+from django.db import models
+
+from chatapp.fields import EncryptedTextField
+from chatapp.moderation.models.exchanges import Exchange
+
+
+class FeedbackStatus(models.TextChoices):
+    NEW = "new"
+    ACKNOWLEDGED = "acknowledged"
+    ANSWERED = "answered"
+    DONE = "done"
+
+
+class Feedback(models.Model):
+    """What an employee thinks of one answer of theirs: a thumb, reasons, words; and what triage made of it."""
+
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
+    exchange = models.ForeignKey(Exchange, on_delete=models.CASCADE, related_name="feedback")
+    user = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="+")
+    is_positive = models.BooleanField()
+    reasons = models.JSONField(default=list)
+    text = EncryptedTextField(blank=True)
+    status = models.CharField(max_length=16, choices=FeedbackStatus, default=FeedbackStatus.NEW)
+    note = EncryptedTextField(blank=True, help_text="Among those who triage.")
+    reply = EncryptedTextField(blank=True, help_text="To the employee.")
+    handled_by = models.ForeignKey(settings.AUTH_USER_MODEL, null=True, on_delete=models.SET_NULL, related_name="+")
+    handled_at = models.DateTimeField(null=True)
+    created_at = models.DateTimeField(auto_now_add=True)
+    updated_at = models.DateTimeField(auto_now=True)
+
+    class Meta:
+        ordering = ["-created_at", "-id"]
+        constraints = [models.UniqueConstraint(fields=["exchange", "user"], name="one_feedback_per_answer")]
+        indexes = [models.Index(fields=["status", "-created_at"], name="feedback_of_status")]
