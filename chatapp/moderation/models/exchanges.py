@@ -12,6 +12,9 @@ class Exchange(models.Model):
 
     Written at the terminal commit of an answer by `conversations`. `original` is the text that a policy or a
     reviewer took away from the employee; it is always encrypted and shown to reviewers only.
+
+    `personal` says where personal data stands in each of these texts: `{"question": [[start, end, label]], ...}`, in
+    characters; null until somebody has looked.
     """
 
     generation_id = models.UUIDField(primary_key=True)
@@ -19,6 +22,7 @@ class Exchange(models.Model):
     question = ConfidentialTextField()
     answer = ConfidentialTextField()
     original = EncryptedTextField(blank=True)
+    personal = models.JSONField(null=True)
     sources = models.JSONField(default=list)
     route = models.CharField(max_length=64, blank=True)
     model_version = models.CharField(max_length=100, blank=True)
