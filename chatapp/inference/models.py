@@ -178,6 +178,9 @@ class AnswerOutcome(models.Model):
     sources = models.PositiveSmallIntegerField(default=0)
     cited = models.PositiveSmallIntegerField(default=0)
     flags = models.PositiveSmallIntegerField(default=0)
+    thumb = models.SmallIntegerField(
+        default=0, db_default=0, help_text="What the employee thinks of it: -1, 0 (nothing said) or 1."
+    )
     is_fallback = models.BooleanField(default=False)
     is_cached = models.BooleanField(default=False)
     cost = models.DecimalField(max_digits=14, decimal_places=6, default=0, help_text="By the version's prices.")

@@ -1,4 +1,4 @@
-from chatapp.inference.services.outcomes import record_outcome, record_side_work
+from chatapp.inference.services.outcomes import record_outcome, record_side_work, set_thumb
 from chatapp.inference.services.problems import clear_problem, report_problem, retry_version
 from chatapp.inference.services.route_plans import RuleSpec
 from chatapp.inference.services.routes import configure_route, set_serving_version
@@ -14,4 +14,5 @@ __all__ = [
     "report_problem",
     "retry_version",
     "set_serving_version",
+    "set_thumb",
 ]

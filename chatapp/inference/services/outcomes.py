@@ -48,6 +48,11 @@ def record_outcome(
     )
 
 
+def set_thumb(*, generation_id: UUID, thumb: int) -> None:
+    """Keeps -1, 0 or 1 with the outcome; before there is one, `record_aftermath` of conversations does it later."""
+    AnswerOutcome.objects.filter(generation_id=generation_id).update(thumb=thumb)
+
+
 def record_side_work(
     *, user_id: UUID, version_id: UUID, task: Task, prompt_tokens: int, completion_tokens: int
 ) -> SideWork:

@@ -1,5 +1,5 @@
 from chatapp.moderation.models.exchanges import CheckTally, Exchange, Failure, Verdict
-from chatapp.moderation.models.feedback import Feedback, FeedbackStatus
+from chatapp.moderation.models.feedback import Feedback, FeedbackStatus, Rerun
 from chatapp.moderation.models.flags import Flag, FlagDecision, FlagSource, FlagStatus, Notice
 from chatapp.moderation.models.policies import Action, PolicyChange, PolicyState, PolicyVersion, Severity, Stage
 from chatapp.moderation.models.replays import Replay, ReplayState, ReplayVerdict
@@ -22,6 +22,7 @@ __all__ = [
     "Replay",
     "ReplayState",
     "ReplayVerdict",
+    "Rerun",
     "Severity",
     "Stage",
     "Verdict",

@@ -34,4 +34,23 @@ class Feedback(models.Model):
     class Meta:
         ordering = ["-created_at", "-id"]
         constraints = [models.UniqueConstraint(fields=["exchange", "user"], name="one_feedback_per_answer")]
-        indexes = [models.Index(fields=["status", "-created_at"], name="feedback_of_status")]
+        indexes = [
+            models.Index(fields=["status", "-created_at"], name="feedback_of_status"),
+            models.Index(fields=["-created_at"], name="feedback_by_age"),
+        ]
+
+
+class Rerun(models.Model):
+    """A rated question, asked again by somebody who triages, of a version that they chose and with their rights.
+
+    Its conversation is theirs and a temporary one, so the answer is gone some days later; see `conversations.services`.
+    """
+
+    generation_id = models.UUIDField(primary_key=True)
+    feedback = models.ForeignKey(Feedback, on_delete=models.CASCADE, related_name="reruns")
+    asked_by = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="+")
+    model_version = models.CharField(max_length=100)
+    created_at = models.DateTimeField(auto_now_add=True)
+
+    class Meta:
+        ordering = ["-created_at", "-generation_id"]
