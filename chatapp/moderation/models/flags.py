@@ -63,6 +63,11 @@ class Flag(models.Model):
                 name="one_report_and_one_appeal_per_person",
             ),
         ]
+        indexes = [
+            models.Index(
+                fields=["severity", "due_at"], condition=~Q(status__in=["upheld", "dismissed"]), name="flag_undecided"
+            ),
+        ]
 
     @property
     def check_name(self) -> str:
@@ -88,6 +93,7 @@ class FlagDecision(models.Model):
     flag = models.ForeignKey(Flag, on_delete=models.CASCADE, related_name="decisions")
     actor = models.ForeignKey(settings.AUTH_USER_MODEL, null=True, on_delete=models.SET_NULL, related_name="+")
     decision = models.CharField(max_length=16)
+    queue = models.CharField(max_length=16, choices=FlagStatus, default=FlagStatus.OPEN, help_text="Before it.")
     reason_code = models.CharField(max_length=32, blank=True)
     reason = models.CharField(max_length=1000, blank=True)
     effects = models.JSONField(default=list, help_text="Such as retract, mask, notify.")
