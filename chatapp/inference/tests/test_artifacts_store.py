@@ -201,3 +201,23 @@ class TestFinding:
         (tmp_path / f"{artifact().sha256}.gguf").symlink_to(target)
         with pytest.raises(InvalidGGUFError):
             find_artifact(artifact().sha256, directory=tmp_path)
+
+
+def test_a_file_of_another_kind_keeps_its_suffix_and_only_its_hash_is_asked(hub: Hub, tmp_path: Path) -> None:
+    content = b"neither GGUF nor anything"
+    hub.files["/maker/model/resolve/main/part/tokenizer.json"] = content
+    wanted = Artifact(
+        name="tokenizer",
+        sha256=hashlib.sha256(content).hexdigest(),
+        size_bytes=len(content),
+        filename="tokenizer.json",
+        sources=(HubFile("maker/model", "part/tokenizer.json"),),
+    )
+    path, _reports = ensure(wanted, tmp_path)
+    assert path.name == f"{wanted.sha256}.json"
+    assert find_artifact(wanted.sha256, directory=tmp_path, suffix=wanted.suffix) == path
+    path.write_bytes(content + b"!")
+    with pytest.raises(ArtifactError, match="has another sha256 than its name"):
+        find_artifact(wanted.sha256, directory=tmp_path, suffix=".json")
+    with pytest.raises(ArtifactError, match="is not in"):
+        find_artifact(wanted.sha256, directory=tmp_path)
