@@ -1,0 +1,41 @@
+from chatapp.moderation.selectors.flags import (
+    DECIDED,
+    NO_FILTER,
+    OVERDUE,
+    QUEUES,
+    FlagFilter,
+    by_urgency,
+    count_flags,
+    count_overdue,
+    free_for,
+    get_flag_for,
+    last_decision,
+    list_flags_for,
+)
+from chatapp.moderation.selectors.policies import (
+    get_checks,
+    get_policy_for,
+    list_group_names,
+    list_policies_for,
+    list_versions_in_force,
+)
+
+__all__ = [
+    "DECIDED",
+    "NO_FILTER",
+    "OVERDUE",
+    "QUEUES",
+    "FlagFilter",
+    "by_urgency",
+    "count_flags",
+    "count_overdue",
+    "free_for",
+    "get_checks",
+    "get_flag_for",
+    "get_policy_for",
+    "last_decision",
+    "list_flags_for",
+    "list_group_names",
+    "list_policies_for",
+    "list_versions_in_force",
+]
