@@ -29,6 +29,7 @@ class OutputGuard:
 
     def __init__(self, checks: Sequence[Check]) -> None:
         self.blocked = False
+        self.retracted = False
         self._scanners = [Scanner(check) for check in checks if check.matchers]
         self._hits: list[_Hit] = []
         self._found: dict[int, list[tuple[int, int]]] = {}
@@ -37,6 +38,7 @@ class OutputGuard:
         self._held = ""
         self._released = 0  # offset of _held[0] in the whole text
         self._masked_until = 0
+        self._spared: list[tuple[int, int]] = []
 
     @property
     def raw(self) -> str:
@@ -51,6 +53,10 @@ class OutputGuard:
         text = text.encode("utf-8", "replace").decode()  # a lone surrogate can be neither scanned nor stored
         self._pieces.append(text)
         return "".join(self._look(text[at : at + SLICE_CHARACTERS]) for at in range(0, len(text), SLICE_CHARACTERS))
+
+    def spare(self, start: int, end: int) -> None:
+        """Characters of the whole text, not fed yet, that are the employee's own: personal data that stays."""
+        self._spared.append((start, end))
 
     def finish(self) -> str:
         if self.blocked:
@@ -69,8 +75,14 @@ class OutputGuard:
         return self._release(min((s.clear for s in self._scanners if s.check.holds), default=self._length))
 
     def _collect(self, number: int, spans: list[Span]) -> None:
+        check = self._scanners[number].check
         for span in spans:
-            heapq.heappush(self._hits, _Hit(span, number, self._scanners[number].check))
+            if not self._is_spared(check, span):
+                heapq.heappush(self._hits, _Hit(span, number, check))
+
+    def _is_spared(self, check: Check, span: Span) -> bool:
+        masks_personal_data = check.kind == "pii" and check.action == Action.MASK
+        return masks_personal_data and any(start <= span.start and span.end <= end for start, end in self._spared)
 
     def _release(self, limit: int) -> str:
         """Text up to `limit`, before which every span of the holding checks is known."""

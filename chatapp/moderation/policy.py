@@ -1,7 +1,7 @@
 """The policies in force, compiled; light enough for the web process."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from uuid import UUID
 
@@ -29,20 +29,32 @@ class PolicySet:
     checks: tuple[Check, ...]
 
     def check_input(self, text: str) -> Decision:
-        return decide(self._of_stage(Stage.INPUT), text)
+        """What the web process can say of a question at once; the worker's `examine_input` says the rest."""
+        checks = [
+            only_matchers(check) for check in self._of_stage(Stage.INPUT, external=False) if not check.placeholder
+        ]
+        return decide(checks, text)
 
-    def check_passage(self, text: str) -> Decision:
-        return decide(self._of_stage(Stage.CONTEXT), text)
+    def examine_input(self, text: str, *, external: bool) -> Decision:
+        """What `check_input` left to the worker. Checks that make placeholders only note what they found."""
+        return decide([_for_worker(check) for check in self._of_stage(Stage.INPUT, external=external)], text)
 
-    def check_output(self, text: str) -> Decision:
+    def check_passage(self, text: str, *, external: bool) -> Decision:
+        return decide(self._of_stage(Stage.CONTEXT, external=external), text)
+
+    def check_output(self, text: str, *, external: bool = True) -> Decision:
         """Of a text that is whole already; what is streamed goes through `output_guard`."""
-        return decide(self._of_stage(Stage.OUTPUT), text)
+        return decide(self._of_stage(Stage.OUTPUT, external=external), text)
 
-    def output_guard(self) -> OutputGuard:
-        return OutputGuard(self._of_stage(Stage.OUTPUT))
+    def placeholder_checks(self, *, external: bool) -> list[Check]:
+        return [check for check in self._of_stage(Stage.INPUT, external=external) if check.placeholder]
 
-    def _of_stage(self, stage: Stage) -> list[Check]:
-        return [check for check in self.checks if check.stage == stage]
+    def output_guard(self, *, external: bool = True) -> OutputGuard:
+        return OutputGuard(self._of_stage(Stage.OUTPUT, external=external))
+
+    def _of_stage(self, stage: Stage, *, external: bool) -> list[Check]:
+        """`external`: a model outside the company answers, so checks for that alone count too."""
+        return [c for c in self.checks if c.stage == stage and (external or not c.scope.external_only)]
 
 
 def active_policies(*, user: User | None = None, route: str = "") -> PolicySet:
@@ -67,6 +79,18 @@ def decide(checks: Sequence[Check], text: str) -> Decision:
     findings = guard.findings
     action = strictest([finding.action for finding in findings if not finding.is_shadow])
     return Decision(action=action, text="" if action == Action.BLOCK else cleared, findings=findings)
+
+
+@lru_cache(maxsize=256)
+def only_matchers(check: Check) -> Check:
+    return replace(check, examiner=None) if check.examiner else check
+
+
+@lru_cache(maxsize=256)
+def _for_worker(check: Check) -> Check:
+    if check.placeholder:
+        return replace(check, action=Action.ALLOW)
+    return check if check.scope.external_only else replace(check, matchers=())
 
 
 @lru_cache(maxsize=64)

@@ -19,18 +19,21 @@ def ground(generation: Generation, history: Sequence[Message], policies: PolicyS
         return []
     *earlier, question = (message.text for message in history if message.role == MessageRole.USER)
     user, wanted = generation.user, settings.RETRIEVED_PASSAGES
+    external = generation.version is not None and generation.version.may_leave_company
     for query in rewrite_query(question, earlier):
         passages = find_passages(user=user, query=query, collections=generation.collections, k=wanted)
         if passages:
-            return _cleared(widen(passages, user=user, characters=settings.CONTEXT_CHARACTERS), policies)
+            return _cleared(
+                widen(passages, user=user, characters=settings.CONTEXT_CHARACTERS), policies, external=external
+            )
     return []
 
 
-def _cleared(passages: Sequence[Passage], policies: PolicySet) -> list[Passage]:
+def _cleared(passages: Sequence[Passage], policies: PolicySet, *, external: bool) -> list[Passage]:
     """Where only what stands around a passage is blocked, the passage itself is given."""
-    narrow = (p if _is_clear(p.given, policies) else replace(p, context="") for p in passages)
-    return [p for p in narrow if _is_clear(p.given, policies)]
+    narrow = (p if _is_clear(p.given, policies, external=external) else replace(p, context="") for p in passages)
+    return [p for p in narrow if _is_clear(p.given, policies, external=external)]
 
 
-def _is_clear(text: str, policies: PolicySet) -> bool:
-    return policies.check_passage(text).action != Action.BLOCK
+def _is_clear(text: str, policies: PolicySet, *, external: bool) -> bool:
+    return policies.check_passage(text, external=external).action != Action.BLOCK
