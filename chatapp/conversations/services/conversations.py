@@ -13,9 +13,9 @@ from chatapp.conversations import events
 from chatapp.conversations.models import Conversation, TitledBy
 from chatapp.conversations.selectors import get_conversation_for
 from chatapp.conversations.services.removal import hide_conversation, refuse_temporary, remove_conversation
-from chatapp.conversations.text import clean_text
 from chatapp.errors import ChatappError
 from chatapp.holds import covers_person
+from chatapp.text import clean_text
 
 TITLE_CHARACTERS = 80
 CHOICE_CHARACTERS = 32

@@ -20,9 +20,9 @@ from chatapp.conversations.services.conversations import (
     set_choice,
     title_of,
 )
-from chatapp.conversations.text import clean_text
 from chatapp.errors import ChatappError
 from chatapp.inference.models import ModelVersion
+from chatapp.text import clean_text
 
 
 def post_message(
