@@ -6,8 +6,8 @@ from django.db import models
 from django.db.models import Q
 from django.db.models.functions import Now
 
-import chatapp.conversations.reading_models  # noqa: F401 (Django looks for models here only)
-import chatapp.conversations.review_models  # noqa: F401
+import chatapp.conversations.reading_models
+import chatapp.conversations.review_models  # noqa: F401 (Django looks for models here only)
 from chatapp.fields import ConfidentialTextField
 from chatapp.inference.models import ModelVersion, Route, RouteRule
 from chatapp.retrieval.models import Chunk, DocumentVersion
@@ -17,8 +17,11 @@ if TYPE_CHECKING:
 
 
 class Origin(models.TextChoices):
+    """`triage`: a rated question that who triages asked again; see `services.rerun_question`."""
+
     PAGE = "page"
     API = "api"
+    TRIAGE = "triage"
 
 
 class TitledBy(models.TextChoices):

@@ -1,5 +1,5 @@
 from chatapp.moderation.models.exchanges import CheckTally, Exchange, Failure, Verdict
-from chatapp.moderation.models.feedback import Feedback, FeedbackStatus, Rerun
+from chatapp.moderation.models.feedback import Feedback, FeedbackReason, FeedbackStatus, Rerun
 from chatapp.moderation.models.flags import Flag, FlagDecision, FlagSource, FlagStatus, Notice
 from chatapp.moderation.models.policies import Action, PolicyChange, PolicyState, PolicyVersion, Severity, Stage
 from chatapp.moderation.models.replays import Replay, ReplayState, ReplayVerdict
@@ -10,6 +10,7 @@ __all__ = [
     "Exchange",
     "Failure",
     "Feedback",
+    "FeedbackReason",
     "FeedbackStatus",
     "Flag",
     "FlagDecision",

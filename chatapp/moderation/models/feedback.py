@@ -7,11 +7,26 @@ from chatapp.fields import EncryptedTextField
 from chatapp.moderation.models.exchanges import Exchange
 
 
+class FeedbackReason(models.TextChoices):
+    """What is wrong with an answer, as its reader sees it."""
+
+    WRONG = "wrong", "It is wrong"
+    NOT_IN_SOURCES = "not_in_sources", "It is not in the sources"
+    OUTDATED = "outdated", "It is outdated"
+    INCOMPLETE = "incomplete", "Something is missing"
+    TOO_LONG = "too_long", "It is too long"
+    UNSAFE = "unsafe", "It is unsafe"
+    OTHER = "other", "Something else"
+
+
 class FeedbackStatus(models.TextChoices):
+    """`withdrawn`: taken back by its author, and kept for a legal hold only."""
+
     NEW = "new"
     ACKNOWLEDGED = "acknowledged"
     ANSWERED = "answered"
     DONE = "done"
+    WITHDRAWN = "withdrawn"
 
 
 class Feedback(models.Model):
