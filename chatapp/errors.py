@@ -93,6 +93,10 @@ PROBLEMS: dict[str, Problem] = {
     ),
     "flag_taken": Problem(409, "{name} is reviewing this flag now. Take another one."),
     "flag_decided": Problem(409, "This flag has been decided already."),
+    "flag_not_yours": Problem(
+        403, "Somebody else has to decide this flag: you decided on it before, or on what it appeals against."
+    ),
+    "undo_over": Problem(409, "Only your own last decision can be undone, and only for ten minutes."),
     "provider_probe": Problem(502, "The identity provider could not be asked. {detail}"),
     "provider_in_use": Problem(
         409, "People have come from this issuer. Add another identity provider for another issuer."
@@ -101,6 +105,11 @@ PROBLEMS: dict[str, Problem] = {
         409, "No administrator could sign in any more. Let one come in by another provider or by password first."
     ),
     "provider_url": Problem(400, "This is no address of an identity provider. {detail}"),
+    "policy_state": Problem(409, "{policy} is in the state {now} and cannot be {then} next."),
+    "policy_first": Problem(409, "No other version of this policy was active before {policy}."),
+    "replays_running": Problem(409, "{limit} replays wait or run already. Wait for one of them, or cancel it."),
+    "replay_over": Problem(409, "This replay is over already."),
+    "replay_not_stopped": Problem(409, "Only a replay that was cancelled or failed can go on."),
     "flag_unclaimed": Problem(409, "Claim this flag before you decide it."),
     "reading_own": Problem(403, "Somebody else has to decide this: you asked for it, or they are your own."),
     "reading_decided": Problem(409, "This has been decided already."),

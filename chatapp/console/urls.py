@@ -1,6 +1,6 @@
 from django.urls import include, path
 
-from chatapp.console.views import audit, flags, home, models, policies, readings, roles, routes, sign_in, usage, workers
+from chatapp.console.views import audit, flags, home, models, readings, roles, routes, sign_in, usage, workers
 from chatapp.console.views.alarms import acknowledge
 from chatapp.console.views.reports import list_reports
 
@@ -47,6 +47,5 @@ urlpatterns = [
     path("indexes/", include("chatapp.console.indexes_urls")),
     path("privacy/", include("chatapp.console.privacy_urls")),
     path("users/", include("chatapp.console.people_urls")),
-    path("policies/", policies.list_policies, name="console_policies"),
-    path("policies/<uuid:policy_id>/active/", policies.set_active, name="console_policy_active"),
+    path("policies/", include("chatapp.console.policies_urls")),
 ]

@@ -24,7 +24,8 @@ _KIND = re.compile(r"\{\w+:")
 UNKNOWN = "no line in tests/security/rights.py"
 # A page that asks for more than its decorator says.
 ASKS_MORE = {
-    "console/policies/<uuid:policy_id>/active/": "moderation.manage_policy",
+    "console/policies/<uuid:policy_id>/back/": "moderation.manage_policy",
+    "console/policies/<uuid:policy_id>/state/": "moderation.manage_policy",
 }
 PAGES = {
     "": SIGNED_IN,
@@ -143,7 +144,7 @@ SAME = [
     ("console/routes/", "GET /api/v1/routes"),
     ("console/routes/edit/", "PUT /api/v1/routes/{name}", "console/models/<uuid:version_id>/serve/"),
     ("console/policies/", "GET /api/v1/policies"),
-    ("console/policies/<uuid:policy_id>/active/", "POST /api/v1/policies"),
+    ("console/policies/<uuid:policy_id>/state/", "POST /api/v1/policies"),
     ("console/usage/", "console/usage/csv/"),
     ("console/audit/", "GET /api/v1/audit"),
 ]

@@ -68,9 +68,11 @@ def test_what_an_employee_posts_changes_nothing_and_answers_as_if_it_never_exist
         (f"/console/flags/{flag.id}/claim/", f"/console/flags/{uuid4()}/claim/"),
         (f"/console/flags/{flag.id}/decide/", f"/console/flags/{uuid4()}/decide/"),
         (f"/console/models/{version.id}/serve/", f"/console/models/{uuid4()}/serve/"),
-        (f"/console/policies/{policy.id}/active/", f"/console/policies/{uuid4()}/active/"),
+        (f"/console/policies/{policy.id}/state/", f"/console/policies/{uuid4()}/state/"),
     ]:
-        answers = [client.post(one, {"decision": "uphold", "active": "0"}, headers=HTMX) for one in (path, missing)]
+        answers = [
+            client.post(one, {"decision": "uphold", "state": "retired"}, headers=HTMX) for one in (path, missing)
+        ]
         assert [answer.status_code for answer in answers] == [404, 404]
         assert answers[0].content == answers[1].content
     assert client.get(f"/console/flags/{flag.id}/").status_code == 404
@@ -255,19 +257,3 @@ def test_spans_are_found_again_where_the_shown_answer_differs_from_the_checked_o
     Flag.objects.filter(id=flag.id).update(excerpt="the secret plan")
     page = client_of("mona").get(f"/console/flags/{flag.id}/").content.decode()
     assert "Well [1]: the <mark>secret</mark> plan, a <mark>secret</mark>." in page
-
-
-def test_an_administrator_switches_a_policy_and_a_reviewer_only_reads(client_of: ClientOf) -> None:
-    policy = create_policy_version(user=None, name="company", checks=[BLOCK], activate=True)
-    url = f"/console/policies/{policy.id}/active/"
-    mona, ada = client_of("mona"), client_of("ada")
-    assert url not in mona.get("/console/policies/").content.decode()
-    assert mona.post(url, {"active": "0"}).status_code == 403
-    assert active_policies().version == "company@1"
-    page = ada.get("/console/policies/").content.decode()
-    assert "BLOCKME" in page
-    assert "moonshot" in page
-    assert "company@1 no longer applies." in ada.post(url, {"active": "0"}, headers=HTMX).content.decode()
-    assert active_policies().version == ""
-    assert ada.post(url, {"active": "1"})["Location"] == "/console/policies/"
-    assert active_policies().version == "company@1"

@@ -63,11 +63,11 @@ def test_a_policy_holds_from_its_activation_to_its_end(ada: User) -> None:
     assert active_policies().version == "company@1"
     second = services.create_policy_version(user=ada, name="company", checks=[BLOCK, MASK], activate=False)
     assert (second.number, active_policies().version) == (2, "company@1")
-    services.set_policy_active(user=ada, policy_id=second.id, active=True)
+    services.change_policy_state(user=ada, policy_id=second.id, state="active", reason="Stricter.")
     assert active_policies().version == "company@2"
     first.refresh_from_db()
     assert not first.active
-    services.set_policy_active(user=ada, policy_id=second.id, active=False)
+    services.change_policy_state(user=ada, policy_id=second.id, state="retired", reason="Too strict.")
     assert active_policies().version == ""
     assert active_policies().check_input("4111 1111 1111 1111").action == Action.ALLOW
 
@@ -113,7 +113,7 @@ def test_only_administrators_make_and_switch_policies(name: str) -> None:
     with pytest.raises(ChatappError) as made:
         services.create_policy_version(user=user, name="mine", checks=[BLOCK], activate=True)
     with pytest.raises(ChatappError) as switched:
-        services.set_policy_active(user=user, policy_id=policy.id, active=True)
+        services.change_policy_state(user=user, policy_id=policy.id, state="active", reason="Mine.")
     assert made.value.code == "forbidden"
     assert switched.value.code == ("forbidden" if name == "mona" else "not_found")
     assert active_policies().version == ""
