@@ -91,6 +91,8 @@ PROBLEMS: dict[str, Problem] = {
     "last_administrator": Problem(
         409, "This is the last administrator who can sign in. Give another person that role first."
     ),
+    "feedback_over": Problem(409, "This feedback was taken back, or is done already."),
+    "feedback_temporary": Problem(409, "A temporary chat leaves no trace, so its answers cannot be rated."),
     "flag_taken": Problem(409, "{name} is reviewing this flag now. Take another one."),
     "flag_decided": Problem(409, "This flag has been decided already."),
     "flag_not_yours": Problem(

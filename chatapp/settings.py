@@ -311,6 +311,17 @@ if not 1 <= API_KEY_DAYS <= API_KEY_MAX_DAYS:
 USER_CONCURRENT_ANSWERS = env.int("USER_CONCURRENT_ANSWERS", default=4)
 if USER_CONCURRENT_ANSWERS < 1:
     raise ImproperlyConfigured("USER_CONCURRENT_ANSWERS is 1 or more.")
+# Hours in which a flag of that severity shall be decided; from which severity on two reviewers decide ("": never).
+FLAG_DUE_HOURS = {
+    "high": env.int("FLAG_DUE_HOURS_HIGH", default=4),
+    "medium": env.int("FLAG_DUE_HOURS_MEDIUM", default=24),
+    "low": env.int("FLAG_DUE_HOURS_LOW", default=72),
+}
+SECOND_REVIEW_SEVERITY = env.str("SECOND_REVIEW_SEVERITY", default="high")
+if min(FLAG_DUE_HOURS.values()) < 1:
+    raise ImproperlyConfigured("FLAG_DUE_HOURS_HIGH, _MEDIUM and _LOW are 1 or more.")
+if SECOND_REVIEW_SEVERITY not in {"", *FLAG_DUE_HOURS}:
+    raise ImproperlyConfigured("SECOND_REVIEW_SEVERITY is high, medium, low or empty.")
 SOCKETS_PER_USER = env.int("SOCKETS_PER_USER", default=50)
 SOCKETS_PER_ADDRESS = env.int("SOCKETS_PER_ADDRESS", default=2000)
 SOCKET_FRAMES_PER_SECOND = env.int("SOCKET_FRAMES_PER_SECOND", default=50)

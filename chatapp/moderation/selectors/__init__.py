@@ -1,3 +1,12 @@
+from chatapp.moderation.selectors.feedback import (
+    find_own_feedback,
+    get_feedback_for,
+    get_own_feedback,
+    list_feedback_for,
+    list_own_ratings,
+    list_own_reruns,
+    thumb_of,
+)
 from chatapp.moderation.selectors.flags import (
     DECIDED,
     NO_FILTER,
@@ -29,13 +38,20 @@ __all__ = [
     "by_urgency",
     "count_flags",
     "count_overdue",
+    "find_own_feedback",
     "free_for",
     "get_checks",
+    "get_feedback_for",
     "get_flag_for",
+    "get_own_feedback",
     "get_policy_for",
     "last_decision",
+    "list_feedback_for",
     "list_flags_for",
     "list_group_names",
+    "list_own_ratings",
+    "list_own_reruns",
     "list_policies_for",
     "list_versions_in_force",
+    "thumb_of",
 ]

@@ -92,7 +92,7 @@ def last_decision(flag: Flag) -> FlagDecision | None:
 
 
 def _others_exchanges(user: User) -> Q:
-    return Q(exchange__user__isnull=True) | ~Q(exchange__user=user)
+    return ~Q(exchange__user=user)
 
 
 def _of_status(status: str, user: User) -> Q:

@@ -7,7 +7,8 @@ from django.db import transaction
 from chatapp.accounts.models import User
 from chatapp.moderation.checks.findings import Finding, excerpt_of
 from chatapp.moderation.metrics import MODERATION_VERDICTS
-from chatapp.moderation.models import Action, Exchange, Flag, PolicyVersion, Stage, Verdict
+from chatapp.moderation.models import Action, Exchange, FlagSource, PolicyVersion, Stage, Verdict
+from chatapp.moderation.services.raising import raise_flag
 
 FOR_REVIEW = (Action.FLAG, Action.BLOCK)
 
@@ -74,7 +75,13 @@ def _record_findings(exchange: Exchange, findings: Sequence[Finding]) -> None:
         MODERATION_VERDICTS.labels(stage=finding.stage, action=finding.action, check=finding.check).inc()
         if finding.action in FOR_REVIEW and not finding.is_shadow:
             excerpt = finding.excerpt or excerpt_of(_checked_text(exchange, finding.stage), finding.spans)
-            Flag.objects.create(exchange=exchange, verdict=verdict, severity=finding.severity, excerpt=excerpt)
+            raise_flag(
+                exchange=exchange,
+                source=FlagSource.CHECK,
+                severity=finding.severity,
+                verdict=verdict,
+                excerpt=excerpt,
+            )
 
 
 def _checked_text(exchange: Exchange, stage: str) -> str:
