@@ -11,6 +11,7 @@ class Provider(models.TextChoices):
     LLAMA_CPP = "llama_cpp"
     OPENAI_COMPATIBLE = "openai_compatible"
     HTTP_JSON = "http_json"
+    MODERATION = "moderation"
     SCRIPTED = "scripted"
 
 
@@ -45,6 +46,11 @@ class ModelVersion(models.Model):
 
     def __str__(self) -> str:
         return self.name
+
+    @property
+    def writes(self) -> bool:
+        """Whether it answers; a moderation service only says how harmful texts are, to checks."""
+        return self.provider != Provider.MODERATION
 
 
 class Endpoint(models.Model):
@@ -108,6 +114,7 @@ class Task(models.TextChoices):
     CHAT = "chat"
     TITLE = "title"
     SUMMARY = "summary"
+    JUDGE = "judge"
 
 
 class RouteRule(models.Model):
@@ -194,7 +201,7 @@ class AnswerOutcome(models.Model):
 
 
 class SideWork(models.Model):
-    """A title or a summary that a model wrote: no answer, but its tokens are used and paid like those of answers."""
+    """A title, summary or judgement that a model wrote: no answer, but its tokens are used and paid likewise."""
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
     user = models.ForeignKey(settings.AUTH_USER_MODEL, null=True, on_delete=models.SET_NULL, related_name="+")
