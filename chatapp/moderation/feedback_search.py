@@ -64,8 +64,8 @@ def _time(text: str) -> datetime | None:
     try:
         day = parse_date(text)
         found = datetime.combine(day, time()) if day else parse_datetime(text)
-        if found is None:
-            raise ValueError
-        return timezone.make_aware(found) if timezone.is_naive(found) else found
-    except (ValueError, OverflowError):
-        raise ChatappError("invalid", detail="since must be a day or a time in the form of ISO 8601.") from None
+    except ValueError:  # The form is right and there is no such day.
+        found = None
+    if found is None:
+        raise ChatappError("invalid", detail="since must be a day or a time in the form of ISO 8601.")
+    return timezone.make_aware(found) if timezone.is_naive(found) else found

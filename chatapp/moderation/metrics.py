@@ -16,3 +16,4 @@ CHECK_FAILURES = Counter(
     "Looks that a check could not take, so that its fail rule decided: `slow` or `down`.",
     ["check", "failure"],
 )
+FEEDBACK = Counter("chatapp_feedback", "Thumbs that employees gave answers, changed ones again.", ["rating"])
