@@ -16,7 +16,7 @@ class Migration(migrations.Migration):
             name='ReviewedMessage',
             fields=[
                 ('message', models.OneToOneField(on_delete=django.db.models.deletion.CASCADE, primary_key=True, related_name='reviewed', serialize=False, to='conversations.message')),
-                ('question', chatapp.fields.EncryptedTextField(blank=True)),
+                ('text', chatapp.fields.EncryptedTextField(blank=True, help_text='The question; the sentence that stood in place of an answer.')),
                 ('status', models.CharField(blank=True, max_length=16)),
                 ('finish_reason', models.CharField(blank=True, max_length=32)),
                 ('weak_citations', models.JSONField(default=list)),

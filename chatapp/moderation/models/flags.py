@@ -110,6 +110,7 @@ class Notice(models.Model):
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
     user = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="notices")
     generation_id = models.UUIDField()
+    flag = models.ForeignKey(Flag, null=True, on_delete=models.SET_NULL, related_name="notices")
     text = EncryptedTextField()
     created_at = models.DateTimeField(auto_now_add=True)
     read_at = models.DateTimeField(null=True)

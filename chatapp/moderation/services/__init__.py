@@ -3,7 +3,7 @@ from chatapp.moderation.services.deciding import decide_flag, undo_decision
 from chatapp.moderation.services.exchanges import forget_exchanges, record_exchange
 from chatapp.moderation.services.feedback import give_feedback, take_back_feedback
 from chatapp.moderation.services.flags import open_flag, record_flags_listed
-from chatapp.moderation.services.notices import notify_employee, read_all_notices, read_notice
+from chatapp.moderation.services.notices import notify_employee, read_all_notices, read_notice, withdraw_notices
 from chatapp.moderation.services.policies import change_policy_state, create_policy_version, roll_back_policy
 from chatapp.moderation.services.raising import raise_flag
 from chatapp.moderation.services.triage import (
@@ -44,4 +44,5 @@ __all__ = [
     "set_feedback_status",
     "take_back_feedback",
     "undo_decision",
+    "withdraw_notices",
 ]

@@ -6,12 +6,20 @@ from django.db.models.functions import Now
 
 from chatapp.accounts.models import User
 from chatapp.errors import ChatappError
-from chatapp.moderation.models import Notice
+from chatapp.moderation.models import Flag, Notice
 
 
-def notify_employee(*, user: User, generation_id: UUID, text: str) -> Notice:
-    """Shown to them until they have read it. `text` is plain words, without the name of whoever decided."""
-    return Notice.objects.create(user=user, generation_id=generation_id, text=text)
+def notify_employee(*, user: User, generation_id: UUID, text: str, flag: Flag | None = None) -> Notice:
+    """Shown to them until they have read it. `text` is plain words, without the name of whoever decided.
+
+    `flag` is what the notice tells of, so that it can be taken back with the decision.
+    """
+    return Notice.objects.create(user=user, generation_id=generation_id, text=text, flag=flag)
+
+
+def withdraw_notices(*, flag: Flag) -> int:
+    """Of a decision that was undone: those that nobody has read. Returns how many."""
+    return Notice.objects.filter(flag=flag, read_at=None).delete()[0]
 
 
 def read_notice(*, user: User, notice_id: UUID) -> None:
