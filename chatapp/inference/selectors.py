@@ -10,6 +10,7 @@ from chatapp.accounts.permissions import can
 from chatapp.errors import ChatappError
 from chatapp.inference.models import (
     ModelVersion,
+    Provider,
     Route,
     RouteArm,
     RouteFallback,
@@ -36,8 +37,8 @@ def get_version_for(user: User, version_id: UUID) -> ModelVersion:
 
 
 def get_version_by_name(name: str) -> ModelVersion:
-    """For callers that may use any version, not see its record. Raises ChatappError("model_unknown")."""
-    version = None if "\0" in name else ModelVersion.objects.filter(name=name).first()
+    """One that writes, for callers that may use any, not see its record. Raises ChatappError("model_unknown")."""
+    version = None if "\0" in name else _that_write().filter(name=name).first()
     if version is None:
         raise ChatappError("model_unknown", name=name[:100])
     return version
@@ -112,7 +113,25 @@ def list_served_versions() -> set[UUID] | None:
 def list_chat_versions() -> list[ModelVersion]:
     """What the API offers as models: the serving version first, then by name."""
     serving = Exists(Route.objects.filter(name=Route.DEFAULT, version=OuterRef("pk")))
-    return list(ModelVersion.objects.annotate(serves=serving).order_by("-serves", "name"))
+    return list(_that_write().annotate(serves=serving).order_by("-serves", "name"))
+
+
+def _that_write() -> QuerySet[ModelVersion]:
+    return ModelVersion.objects.exclude(provider=Provider.MODERATION)
+
+
+def get_moderation_version(name: str) -> ModelVersion:
+    """With its endpoints, for checks. Raises ChatappError("model_unknown")."""
+    versions = ModelVersion.objects.filter(provider=Provider.MODERATION).prefetch_related("endpoints")
+    version = None if "\0" in name else versions.filter(name=name).first()
+    if version is None:
+        raise ChatappError("model_unknown", name=name[:100])
+    return version
+
+
+def may_leave_company(route: str) -> bool:
+    """Whether text that came by that route may be sent outside; not by an unknown one."""
+    return Route.objects.filter(name=route, may_leave_company=True).exists()
 
 
 def live_workers(kind: WorkerKind) -> QuerySet[Worker]:

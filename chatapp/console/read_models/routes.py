@@ -7,7 +7,12 @@ from chatapp.console.route_drafts import RouteDraft, RuleRow
 from chatapp.inference.models import Route, Task
 from chatapp.inference.services.route_plans import plan_of
 
-_TASKS = {Task.CHAT.value: "Questions", Task.TITLE.value: "Titles", Task.SUMMARY.value: "Summaries"}
+_TASKS = {
+    Task.CHAT.value: "Questions",
+    Task.TITLE.value: "Titles",
+    Task.SUMMARY.value: "Summaries",
+    Task.JUDGE.value: "Judgements",
+}
 
 
 @dataclass(frozen=True, slots=True)

@@ -19,6 +19,7 @@ PROVIDERS: dict[str, str] = {
     Provider.LLAMA_CPP: "Own weights",
     Provider.OPENAI_COMPATIBLE: "OpenAI-compatible endpoint",
     Provider.HTTP_JSON: "HTTP endpoint, JSON",
+    Provider.MODERATION: "Moderation service, for checks",
     Provider.SCRIPTED: "Scripted, for tests",
 }
 
@@ -75,4 +76,5 @@ def version_rows(*, user: User, workers: Sequence[Worker]) -> list[VersionRow]:
 
 def current_states(*, user: User, workers: Sequence[Worker]) -> list[VersionState]:
     """Only what changes from one moment to the next."""
-    return version_states(list_shown_versions_for(user), workers=workers, problems=list_problems_for(user))
+    versions = [version for version in list_shown_versions_for(user) if version.writes]
+    return version_states(versions, workers=workers, problems=list_problems_for(user))

@@ -100,4 +100,4 @@ def _parse_token(response: httpx2.Response, body: bytes) -> tuple[str, float]:
 def _as_header(token: str, header: AuthHeader) -> Mapping[str, str]:
     if not _TOKEN.fullmatch(token):
         raise ProviderError("The key or token is empty or has characters that no header may hold.", retryable=False)
-    return {"authorization": f"Bearer {token}"} if header == "bearer" else {"api-key": token}
+    return {"authorization": f"Bearer {token}"} if header == "bearer" else {header: token}

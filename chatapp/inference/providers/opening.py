@@ -37,7 +37,10 @@ def open_model(version: ModelVersion, endpoints: Sequence[Endpoint]) -> RemoteMo
         raise EngineError(f"{version.name} has no endpoint.")
     options = parse_request_options(version.request_options)
     backend, header = _backend(version, options)
-    upstreams = [_upstream(endpoint, version, backend, header, options) for endpoint in endpoints]
+    upstreams = [
+        make_upstream(endpoint, version, header=header, options=options, max_bytes=_MAX_STREAM_BYTES, backend=backend)
+        for endpoint in endpoints
+    ]
     pool = UpstreamPool(upstreams, breaker=Breaker(), probe_seconds=options.probe_seconds)
     rates = Rates(str(version.id), options.requests_per_minute, options.tokens_per_minute)
     return RemoteModel(name=version.name, backend=backend, pool=pool, rates=rates, options=options)
@@ -55,20 +58,31 @@ def _backend(version: ModelVersion, options: RequestOptions) -> tuple[Backend, A
     raise EngineError(f"{version.name} is not served by a provider that is known here.")
 
 
-def _upstream(
-    endpoint: Endpoint, version: ModelVersion, backend: Backend, header: AuthHeader, options: RequestOptions
+def make_upstream(
+    endpoint: Endpoint,
+    version: ModelVersion,
+    *,
+    header: AuthHeader,
+    options: RequestOptions,
+    max_bytes: int,
+    backend: Backend | None = None,
 ) -> Upstream:
+    """`backend` is what makes sessions and knows where to probe, if the endpoint answers chats."""
     return Upstream(
         id=str(endpoint.id),
         url=endpoint.url,
         credential=_credential(endpoint, header, options),
         connect_seconds=options.connect_seconds,
-        max_bytes=_MAX_STREAM_BYTES,
-        open_session=partial(backend.session, endpoint.url),
-        probe_url=backend.probe_url(endpoint.url),
+        max_bytes=max_bytes,
+        open_session=partial(backend.session, endpoint.url) if backend else _no_session,
+        probe_url=backend.probe_url(endpoint.url) if backend else None,
         # The company's own servers are not behind its way out.
         proxy=settings.PROVIDER_PROXY or None if version.may_leave_company else None,
     )
+
+
+def _no_session(_http: object) -> None:
+    """The HTTP client is all that is needed."""
 
 
 def _credential(endpoint: Endpoint, header: AuthHeader, options: RequestOptions) -> Headers:

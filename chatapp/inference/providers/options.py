@@ -9,7 +9,7 @@ from chatapp.inference.engine.errors import RequestError
 
 SystemRole = Literal["system", "developer", "user"]
 MaxTokensField = Literal["max_tokens", "max_completion_tokens"]
-AuthHeader = Literal["bearer", "api-key"]
+AuthHeader = Literal["bearer", "api-key", "ocp-apim-subscription-key"]
 CredentialKind = Literal["key", "token_file", "client_credentials"]
 
 

@@ -7,16 +7,24 @@ from dataclasses import dataclass, fields
 from chatapp.inference.engine.errors import RequestError
 from chatapp.inference.models import ModelVersion, Provider
 from chatapp.inference.providers.addresses import check_url
+from chatapp.inference.providers.harm import HARM_SERVICES, HarmService
 from chatapp.inference.providers.mapping import check_template, sampling_of
 from chatapp.inference.providers.options import RequestOptions, parse_request_options
 from chatapp.inference.providers.presets import PRESETS, Preset
 
-EXTERNAL = (Provider.OPENAI_COMPATIBLE, Provider.HTTP_JSON)
+EXTERNAL = (Provider.OPENAI_COMPATIBLE, Provider.HTTP_JSON, Provider.MODERATION)
 MAX_ENDPOINTS = 20
 _KEY = re.compile(r"[\x21-\x7e]{0,16384}")
 _MODEL = re.compile(r"[\x21-\x7e]{0,200}")
 _HTTP_JSON_ONLY = {"path", "request", "response"}
 _OPENAI_ONLY = {"system_role", "max_tokens_field", "sends_user_hash"}
+# A moderation service is asked once, within the time budget of the check that asks.
+_CHAT_ONLY = {
+    *_HTTP_JSON_ONLY,
+    *_OPENAI_ONLY,
+    *{"sampling", "first_token_seconds", "inter_token_seconds", "wait_seconds", "answer_seconds", "max_retries"},
+    *{"concurrency", "requests_per_minute", "tokens_per_minute"},
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +49,8 @@ def check_external(version: ModelVersion, endpoints: Iterable[object]) -> list[E
     if version.provider == Provider.HTTP_JSON:
         _check_mapping(version, options)
         header_is_open = True
+    elif version.provider == Provider.MODERATION:
+        header_is_open = _check_service(version, options).takes_client_credentials
     else:
         header_is_open = _check_preset(version, options).takes_client_credentials
     _check_credential(options, checked, header_is_open=header_is_open, is_own=not version.may_leave_company)
@@ -75,6 +85,16 @@ def _check_preset(version: ModelVersion, options: RequestOptions) -> Preset:
         raise RequestError(f"The preset {preset.name} has no place for a user's hash.")
     _check_sampling(version, _narrowed(preset, options))
     return preset
+
+
+def _check_service(version: ModelVersion, options: RequestOptions) -> HarmService:
+    service = HARM_SERVICES.get(version.preset)
+    if service is None:
+        raise RequestError(f"The preset of a moderation service must be one of {', '.join(HARM_SERVICES)}.")
+    _refuse_options(options, _CHAT_ONLY, "a moderation service")
+    if version.sampling or version.system_prompt:
+        raise RequestError("A moderation service writes no text: leave out sampling and system_prompt.")
+    return service
 
 
 def _check_mapping(version: ModelVersion, options: RequestOptions) -> None:

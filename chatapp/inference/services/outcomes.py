@@ -54,7 +54,7 @@ def set_thumb(*, generation_id: UUID, thumb: int) -> None:
 
 
 def record_side_work(
-    *, user_id: UUID, version_id: UUID, task: Task, prompt_tokens: int, completion_tokens: int
+    *, user_id: UUID | None, version_id: UUID, task: Task, prompt_tokens: int, completion_tokens: int
 ) -> SideWork:
     return SideWork.objects.create(
         user_id=user_id,

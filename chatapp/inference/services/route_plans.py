@@ -139,6 +139,7 @@ def _problems(plan: RoutePlan) -> Iterator[tuple[bool, str]]:
     for version in plan.versions():
         said = f"text sent to {version.name} leaves the company, which this route does not allow."
         yield not routing.allowed(route, version), said
+        yield not version.writes, f"{version.name} judges texts and answers no questions."
 
 
 def _arm_problems(plan: RoutePlan) -> Iterator[tuple[bool, str]]:

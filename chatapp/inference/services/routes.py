@@ -29,6 +29,8 @@ def set_serving_version(*, user: User | None, version: ModelVersion, route: str 
     before = Route.objects.select_for_update().filter(name=route).select_related("version").first()
     if not routing.allowed(before or Route(name=route), version):
         raise ChatappError("invalid", detail=f"text sent to {version.name} leaves the company; {route} forbids that.")
+    if not version.writes:
+        raise ChatappError("invalid", detail=f"{version.name} judges texts and answers no questions.")
     if before is not None and before.version_id != version.id:
         require_served(version)
     after, _ = Route.objects.update_or_create(name=route, defaults={"version": version, "updated_by": user})
