@@ -4,7 +4,7 @@ from collections.abc import Iterable
 
 from chatapp.errors import ChatappError
 from chatapp.moderation.models import Flag, Stage
-from chatapp.moderation.policy import SAFE_TEXT
+from chatapp.moderation.texts import RETRACTED_TEXT, SAFE_TEXT
 
 MASK, RETRACT, NOTIFY = "mask", "retract", "notify"
 EFFECTS = {
@@ -17,10 +17,11 @@ EFFECTS = {
 def possible_effects(flag: Flag, decision: str) -> tuple[str, ...]:
     """An answer that is withheld already can be neither retracted nor masked; only upholding takes text away."""
     exchange = flag.exchange
-    shown = bool(exchange.answer) and not exchange.original and exchange.answer != SAFE_TEXT
+    shown = bool(exchange.answer) and exchange.answer not in {SAFE_TEXT, RETRACTED_TEXT}
+    maskable = flag.stage == Stage.INPUT or (flag.stage == Stage.OUTPUT and shown)
     possible = {
         RETRACT: decision == "uphold" and shown,
-        MASK: decision == "uphold" and shown and flag.stage == Stage.OUTPUT and bool(flag.spans),
+        MASK: decision == "uphold" and maskable and bool(flag.spans),
         NOTIFY: decision in {"uphold", "dismiss"} and exchange.user_id is not None,
     }
     return tuple(effect for effect, makes_sense in possible.items() if makes_sense)

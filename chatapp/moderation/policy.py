@@ -12,13 +12,9 @@ from chatapp.moderation.checks.findings import Decision, strictest
 from chatapp.moderation.checks.schema import build_checks
 from chatapp.moderation.guard import OutputGuard
 from chatapp.moderation.models import Action, Stage
+from chatapp.moderation.texts import SAFE_TEXT
 
 __all__ = ["SAFE_TEXT", "Decision", "OutputGuard", "PolicySet", "active_policies", "decide"]
-
-SAFE_TEXT = (
-    "This answer was withheld: a company rule does not allow it to be shown. "
-    "If you think that the rule is wrong here, ask a reviewer to look at it; they can see the original answer."
-)
 
 
 @dataclass(frozen=True, slots=True)

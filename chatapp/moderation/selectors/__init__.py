@@ -1,3 +1,11 @@
+from chatapp.moderation.selectors.effects import (
+    HIDES,
+    MASKS,
+    SHOWS,
+    StandingEffect,
+    effects_on_answer,
+    effects_on_question,
+)
 from chatapp.moderation.selectors.feedback import (
     find_own_feedback,
     get_feedback_for,
@@ -31,13 +39,19 @@ from chatapp.moderation.selectors.policies import (
 
 __all__ = [
     "DECIDED",
+    "HIDES",
+    "MASKS",
     "NO_FILTER",
     "OVERDUE",
     "QUEUES",
+    "SHOWS",
     "FlagFilter",
+    "StandingEffect",
     "by_urgency",
     "count_flags",
     "count_overdue",
+    "effects_on_answer",
+    "effects_on_question",
     "find_own_feedback",
     "free_for",
     "get_checks",
