@@ -91,6 +91,8 @@ PROBLEMS: dict[str, Problem] = {
     "last_administrator": Problem(
         409, "This is the last administrator who can sign in. Give another person that role first."
     ),
+    "answer_gone": Problem(409, "The employee has deleted this conversation, and its sources are gone with it."),
+    "feedback_no_answer": Problem(409, "This answer failed or was withheld, so there is nothing to rate."),
     "feedback_over": Problem(409, "This feedback was taken back, or is done already."),
     "feedback_temporary": Problem(409, "A temporary chat leaves no trace, so its answers cannot be rated."),
     "flag_taken": Problem(409, "{name} is reviewing this flag now. Take another one."),

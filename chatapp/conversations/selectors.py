@@ -16,21 +16,29 @@ from chatapp.conversations.models import CachedAnswer, Conversation, Generation,
 from chatapp.conversations.queue import QueuePlace, find_places
 from chatapp.errors import ChatappError
 from chatapp.inference.models import AnswerOutcome
+from chatapp.moderation.models import Feedback
+from chatapp.moderation.selectors import list_own_ratings
 from chatapp.retrieval.selectors import list_collections_for, list_editable_collections_for
 
+RATED = (Status.COMPLETE, Status.STOPPED, Status.INTERRUPTED)
 _CITATION = re.compile(r"\[([0-9]{1,3})\]")
 _OF_A_TURN = ("generation__version", "generation__fallback_from", "generation__route", "generation__summary")
 
 
 @dataclass(frozen=True, kw_only=True)
 class Turn:
-    """One message as a page shows it. `siblings` are the ids of its versions, oldest first, its own among them."""
+    """One message as a page shows it. `siblings` are the ids of its versions, oldest first, its own among them.
+
+    `may_rate`: it is an answer that its reader can give a thumb; `is_liked` tells which way theirs points, if any.
+    """
 
     message: Message
     generation: Generation | None
     sources: list[Source]
     siblings: list[UUID]
     queue: QueuePlace | None
+    may_rate: bool = False
+    is_liked: bool | None = None
 
     @property
     def text(self) -> str:
@@ -191,6 +199,7 @@ def _turns(user: User, path: list[Message], children: dict[UUID | None, list[UUI
         for source in found.select_related("document_version", "chunk"):
             source.is_readable, source.is_editable = source.readable, source.editable
             sources[source.message_id].append(source)
+    ratings = _ratings(user, path, runs)
     return [
         Turn(
             message=message,
@@ -198,6 +207,30 @@ def _turns(user: User, path: list[Message], children: dict[UUID | None, list[UUI
             sources=sources[message.id],
             siblings=children[message.parent_id],
             queue=places.get(runs[message.id].id) if message.id in runs else None,
+            may_rate=message.id in ratings,
+            is_liked=ratings.get(message.id),
         )
         for message in path
     ]
+
+
+def _ratings(user: User, path: list[Message], runs: dict[UUID, Generation]) -> dict[UUID, bool | None]:
+    """By message, of answers that were read and are no policy's words; a temporary conversation leaves no thumb."""
+    of_read = {
+        runs[message.id].id: message.id
+        for message in path
+        if message.id in runs and runs[message.id].status in RATED and message.text
+    }
+    if not of_read or path[0].conversation.is_temporary:
+        return {}
+    return {of_read[answer]: is_liked for answer, is_liked in list_own_ratings(user, of_read).items()}
+
+
+def find_rated_turn(user: User, feedback: Feedback) -> Turn | None:
+    """The rated answer with its sources, as far as the user may read these; None when its conversation is gone.
+
+    Only for `user`s who triage: the caller has asked.
+    """
+    answers = Message.objects.select_related(*_OF_A_TURN, "conversation", "parent")
+    message = answers.filter(generation=feedback.exchange_id, conversation__deleted_at=None).first()
+    return _turns(user, [message], {message.parent_id: [message.id]})[0] if message else None

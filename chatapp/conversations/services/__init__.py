@@ -15,10 +15,12 @@ from chatapp.conversations.services.generations import (
     stop_all_of,
     store_sources,
 )
-from chatapp.conversations.services.golden import keep_question
+from chatapp.conversations.services.golden import keep_question, keep_rated_question
 from chatapp.conversations.services.leases import MAX_LOSSES, Checkpoint, hand_back, renew_leases
 from chatapp.conversations.services.messages import edit_message, post_api_chat, post_message, regenerate
+from chatapp.conversations.services.rating import rate_answer, withdraw_rating
 from chatapp.conversations.services.removal import delete_expired_conversations, remove_conversation
+from chatapp.conversations.services.reruns import remove_reruns_of, rerun_question
 from chatapp.conversations.services.summaries import store_summary
 from chatapp.conversations.services.sweeper import sweep_generations, sweep_when_settled
 from chatapp.conversations.services.waiting import switch_model
@@ -37,15 +39,19 @@ __all__ = [
     "hand_over",
     "has_ended",
     "keep_question",
+    "keep_rated_question",
     "post_api_chat",
     "post_message",
     "purge_cached_answers",
+    "rate_answer",
     "record_aftermath",
     "regenerate",
     "remove_conversation",
+    "remove_reruns_of",
     "rename_conversation",
     "renew_leases",
     "request_stop",
+    "rerun_question",
     "safe_ending",
     "stop_all_of",
     "store_cached_answer",
@@ -55,4 +61,5 @@ __all__ = [
     "sweep_generations",
     "sweep_when_settled",
     "switch_model",
+    "withdraw_rating",
 ]

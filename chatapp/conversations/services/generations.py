@@ -15,9 +15,9 @@ from chatapp.conversations import events
 from chatapp.conversations.models import Conversation, Generation, Message, Source, Status
 from chatapp.conversations.selectors import get_generation_for
 from chatapp.conversations.services.metering import settle_answer
-from chatapp.inference.services import record_outcome
+from chatapp.inference.services import record_outcome, set_thumb
 from chatapp.moderation.checks import Finding
-from chatapp.moderation.selectors import count_flags
+from chatapp.moderation.selectors import count_flags, thumb_of
 from chatapp.moderation.services import record_exchange as record_moderation_exchange
 from chatapp.retrieval.search import Passage
 
@@ -184,6 +184,8 @@ def record_aftermath(generation_id: UUID) -> None:
         is_fallback=generation.fallback_from_id is not None,
         is_cached=generation.is_cached,
     )
+    if thumb := thumb_of(generation.id):  # Somebody was quicker than this.
+        set_thumb(generation_id=generation.id, thumb=thumb)
     Conversation.objects.filter(id=generation.message.conversation_id).update(updated_at=generation.finished_at)
 
 

@@ -1,0 +1,63 @@
+"""A rated question, asked again beside the old answer: by somebody who triages, of a version that they choose."""
+
+from datetime import timedelta
+from uuid import UUID
+
+from django.db import transaction
+from django.utils import timezone
+
+from chatapp.accounts.models import User
+from chatapp.accounts.permissions import require
+from chatapp.conversations.models import Conversation, Generation, Origin, Priority
+from chatapp.conversations.queue import refuse_when_full
+from chatapp.conversations.services.asking import AnswerOptions, ask
+from chatapp.conversations.services.removal import remove_conversation
+from chatapp.inference.selectors import get_version_by_name, is_route_name
+from chatapp.moderation.masked import mask_exchange
+from chatapp.moderation.models import Exchange, Rerun
+from chatapp.moderation.selectors import get_feedback_for
+from chatapp.moderation.services import record_rerun
+
+KEPT = timedelta(days=7)
+
+
+@transaction.atomic
+def rerun_question(*, user: User, feedback_id: UUID, version: str) -> Generation:
+    """Asks the question alone, as triage sees it: personal data masked, and documents by the rights of who asks.
+
+    Its conversation is the asker's, in no list, and gone after a week. It waits behind all that people wait for.
+    Raises ChatappError: not_found, model_unknown, model_not_allowed, those of `post_message` for full queues and
+    limits.
+    """
+    feedback = get_feedback_for(user, feedback_id)
+    require(user, "moderation.triage_feedback")
+    chosen = get_version_by_name(version)
+    refuse_when_full(user_id=user.pk, conversation_id=None)
+    route = feedback.exchange.route
+    conversation = Conversation.objects.create(
+        owner=user,
+        origin=Origin.TRIAGE,
+        route_id=route if is_route_name(route) else None,
+        expires_at=timezone.now() + KEPT,
+    )
+    generation = ask(
+        conversation=conversation,
+        parent=None,
+        message_id=None,
+        text=mask_exchange(feedback.exchange).question,
+        options=AnswerOptions(version=chosen, priority=Priority.BATCH),
+    )
+    record_rerun(user=user, feedback=feedback, generation_id=generation.id, model_version=chosen.name)
+    return generation
+
+
+def remove_reruns_of(*, person: User) -> int:
+    """For an erasure: other people's re-runs of what the person asked. Returns how many."""
+    of_person = Rerun.objects.filter(feedback__exchange__in=Exchange.objects.filter(user=person))
+    asked = Conversation.objects.filter(
+        messages__generation__in=list(of_person.values_list("generation_id", flat=True))
+    )
+    found = list(asked.distinct())
+    for conversation in found:
+        remove_conversation(conversation)
+    return len(found)

@@ -1,0 +1,40 @@
+"""Stored questions and answers as those see them who work on other people's: personal data is masked."""
+
+from dataclasses import dataclass
+
+from chatapp.moderation.checks.examiner import Hit
+from chatapp.moderation.models import Exchange
+from chatapp.moderation.personal import find_by_form, mask_personal_data
+
+
+@dataclass(frozen=True, slots=True)
+class MaskedExchange:
+    """`is_searched`: a worker has looked for names too; until then only what has a strict form is masked."""
+
+    question: str
+    answer: str
+    is_searched: bool
+
+
+def mask_exchange(exchange: Exchange) -> MaskedExchange:
+    return MaskedExchange(
+        question=_mask(exchange, "question"),
+        answer=_mask(exchange, "answer"),
+        is_searched=exchange.personal is not None,
+    )
+
+
+def mask_by_form(text: str) -> str:
+    """For words that no worker looks at, such as what an employee writes beside a thumb."""
+    return _mask_hits(text, find_by_form(text))
+
+
+def _mask(exchange: Exchange, part: str) -> str:
+    text: str = getattr(exchange, part)
+    found = (exchange.personal or {}).get(part, [])
+    known = [Hit(start, end, label=label) for start, end, label in found if end <= len(text)]
+    return _mask_hits(text, [*known, *find_by_form(text)])
+
+
+def _mask_hits(text: str, hits: list[Hit]) -> str:
+    return mask_personal_data(text, [Hit(hit.start, hit.end, mask=f"[{hit.label}]", label=hit.label) for hit in hits])
