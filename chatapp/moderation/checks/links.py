@@ -1,0 +1,107 @@
+"""Links to hosts that are not the company's own: in an answer they can carry data away (EchoLeak, CVE-2025-32711).
+
+What a browser takes for a link is wider than RFC 3986 (WHATWG URL Standard), and Markdown adds escapes and entities. So
+the patterns take every form of the slashes, and a host counts as the company's own only where it is written plainly.
+"""
+
+import re
+from collections.abc import Mapping
+from html import unescape
+from typing import Any
+
+from chatapp.addresses import is_host_name, read_address
+from chatapp.invisible import ALWAYS, without_smuggled
+from chatapp.moderation.checks.check import Parts
+from chatapp.moderation.checks.fields import FieldError, text_list
+from chatapp.moderation.checks.matcher import MAX_SPAN, Confirm, build_matcher
+
+FIELDS = frozenset({"hosts"})
+MAX_HOSTS = 200
+MAX_HOST_CHARACTERS = 253
+MASK = "[link removed]"
+
+# The page takes these out before it reads the Markdown, so they may stand anywhere; `\r` ends no URL for this reason.
+_UNSEEN = rf"[{ALWAYS}\r]*"
+_SLASH = rf"(?:(?:\\?/|\\|&(?:sol|bsol|#0{{0,6}}(?:47|92)|#x0{{0,6}}(?:2f|5c));?){_UNSEEN})"
+_END = r" \t\n\f\p{Z}<>\"`"
+# Schemes by name: if any word could be one, all words would wait for their end. Another's URL is found by its slashes.
+URL = (
+    rf"(?i:(?:(?:https?|ftps?|wss?){_UNSEEN}:{_UNSEEN})?{_SLASH}{{2,}}[^{_END}]+"
+    rf"|https?:{_SLASH}?[^{_END}]+|mailto:[^{_END}]+|www\.[^{_END}]+)"
+)
+MARKDOWN = rf"\]\([ \t\n]{{0,3}}<?[^()<>{_END[:-2]}`]+>?(?:[ \t]\"[^\"\n]{{0,100}}\")?\)?"
+
+_PARTS = re.compile(r"(?:(?P<scheme>[A-Za-z]{2,6}):)?(?P<slashes>[/\\]*)(?P<authority>[^/?#]*)")
+_HOST = re.compile(r"(?P<host>[A-Za-z0-9._-]+)(?::\d{1,5})?")
+_DOMAIN = re.compile(r"(?:[\w-]+\.)+(?:[^\W\d_]{2,63}(?!\w)|xn--[A-Za-z0-9-]+)|\d{1,3}(?:\.\d{1,3}){3}(?!\w)")
+_FILE = re.compile(r"\.(?:csv|docx?|html?|json|md|pdf|png|pptx?|py|txt|xlsx?|ya?ml)$", re.IGNORECASE)
+# What prose and Markdown put behind a URL.
+_CLOSING = ")]}*_'’\u201d»,;.!|~\u3001\u3002\uff0c\uff01\uff09"  # noqa: RUF001 -- marks as they are written
+# A `[` can be in no host and `@` makes all before it a password: behind the one, without the other, a new link begins.
+_NO_MORE_HOST = re.compile(rf"[{re.escape(_CLOSING)}]*(?:['’]s)?(?:\[[^@]*)?", re.DOTALL)  # noqa: RUF001
+
+
+def build(spec: Mapping[str, Any]) -> Parts:
+    hosts = text_list(spec, "hosts", most=MAX_HOSTS, longest=MAX_HOST_CHARACTERS)
+    for number, host in enumerate(hosts):
+        if not is_host_name(host) and read_address(host) is None:
+            raise FieldError(f"hosts[{number}]", "must be a host such as example.com, without https:// and path.")
+    own = frozenset(host.lower().strip(".") for host in hosts)
+    return Parts(
+        (
+            build_matcher(MARKDOWN, _foreign_destination(own), f"] {MASK}", "LINK"),
+            build_matcher(URL, _foreign_url(own), MASK, "LINK"),
+        )
+    )
+
+
+def _foreign_url(own: frozenset[str]) -> Confirm:
+    def confirm(text: str, start: int, end: int) -> tuple[int, int] | None:
+        if not _is_foreign(text[start:end], own, before=text[start - 1] if start else ""):
+            return None
+        return start, start + len(text[start:end].rstrip(_CLOSING + "\r"))
+
+    return confirm
+
+
+def _foreign_destination(own: frozenset[str]) -> Confirm:
+    def confirm(text: str, start: int, end: int) -> tuple[int, int] | None:
+        url = text[start + 2 : end].lstrip(" \t\n<").partition('"')[0].rstrip(" \t>)")
+        return (start, end) if _is_foreign(url, own, is_destination=True) else None
+
+    return confirm
+
+
+def _is_foreign(url: str, own: frozenset[str], *, before: str = "", is_destination: bool = False) -> bool:
+    """`before` is the character that stands before the URL. What is no link at all is not foreign."""
+    plain = unescape(without_smuggled(url).replace("\r", ""))
+    parts = _PARTS.match(plain)
+    scheme, slashes, authority = (part or "" for part in parts.groups()) if parts else ("", "", plain)
+    if scheme.lower() == "mailto":
+        return not _is_own_mail(plain.partition(":")[2], own)
+    is_domain = _DOMAIN.match(authority) is not None
+    if scheme or (before == ":" and slashes.startswith("/")):
+        is_link = bool(slashes) or is_domain
+    elif slashes:  # In a path, something stands before them.
+        is_link = is_domain and len(slashes) > 1 and not (before.isalnum() or before in {"/", "\\"})
+    else:
+        is_file = is_destination and _FILE.search(authority)
+        is_link = is_domain and not is_file and not before.isalnum()
+    is_cut = len(url) >= MAX_SPAN and plain.endswith(authority)
+    return is_link and (is_cut or not _is_own_authority(authority, own))
+
+
+def _is_own_authority(authority: str, own: frozenset[str]) -> bool:
+    found = _HOST.match(authority)
+    return found is not None and _NO_MORE_HOST.fullmatch(authority, found.end()) is not None and _is_own(found[1], own)
+
+
+def _is_own(host: str, own: frozenset[str]) -> bool:
+    host = host.lower().strip(".")
+    return host in own or any(host.endswith("." + domain) for domain in own)
+
+
+def _is_own_mail(rest: str, own: frozenset[str]) -> bool:
+    """Of one plain address; `?cc=` and `,` could name others."""
+    local, at, host = rest.partition("?")[0].rstrip(_CLOSING).partition("@")
+    return rest.count("@") == 1 and bool(at) and not re.search(r"[,;%&]", local) and _is_own(host, own)
