@@ -129,7 +129,11 @@ def _answer(reply: Reply, model_for: ModelSource) -> FinishedAnswer:
     if _declines(reply, history.messages, policies):
         reply.show(NOT_FOUND)
         return FinishedAnswer(
-            status=Status.COMPLETE, text=reply.text, finish_reason="stop", first_token_at=reply.first_token_at
+            status=Status.COMPLETE,
+            text=reply.text,
+            finish_reason="stop",
+            findings=reply.findings,
+            first_token_at=reply.first_token_at,
         )
     return answer_by_first_able(reply, lambda: write_answer(reply, model_for, history=history, policies=policies))
 
@@ -146,7 +150,9 @@ def _declines(reply: Reply, history: Sequence[Message], policies: PolicySet) -> 
     reply.live.note("Searching the documents")
     try:
         with reply.working():
-            reply.passages = ground(generation, history, policies)
+            grounds = ground(generation, history, policies)
+            reply.passages = grounds.passages
+            reply.findings += grounds.findings
         nothing_found = not reply.passages and _needs_passages(generation, question)
     except EmbeddingError as error:
         log.warning("search_failed", generation=str(generation.id), reason=str(error))

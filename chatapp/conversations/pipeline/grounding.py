@@ -1,11 +1,12 @@
 """Finds the passages that an answer may rest on, with the rights of the one who asked."""
 
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 from django.conf import settings
 
 from chatapp.conversations.models import Generation, Message, MessageRole
+from chatapp.moderation.checks import Finding
 from chatapp.moderation.models import Action
 from chatapp.moderation.policy import PolicySet
 from chatapp.retrieval.context import widen
@@ -13,27 +14,39 @@ from chatapp.retrieval.rewriting import rewrite_query
 from chatapp.retrieval.search import Passage, find_passages
 
 
-def ground(generation: Generation, history: Sequence[Message], policies: PolicySet) -> list[Passage]:
-    """The best passages, without those that the context policy blocks. [] when nothing relevant may be seen."""
+@dataclass(frozen=True, slots=True)
+class Grounds:
+    """The best passages as the policies let a model read them, and what the checks found in those and in others."""
+
+    passages: list[Passage]
+    findings: tuple[Finding, ...] = ()
+
+
+def ground(generation: Generation, history: Sequence[Message], policies: PolicySet) -> Grounds:
+    """No passages when nothing relevant may be seen. Raises EmbeddingError."""
     if generation.collections == []:
-        return []
+        return Grounds([])
     *earlier, question = (message.text for message in history if message.role == MessageRole.USER)
     user, wanted = generation.user, settings.RETRIEVED_PASSAGES
     external = generation.version is not None and generation.version.may_leave_company
     for query in rewrite_query(question, earlier):
         passages = find_passages(user=user, query=query, collections=generation.collections, k=wanted)
         if passages:
-            return _cleared(
-                widen(passages, user=user, characters=settings.CONTEXT_CHARACTERS), policies, external=external
-            )
-    return []
+            widened = widen(passages, user=user, characters=settings.CONTEXT_CHARACTERS)
+            return _cleared(widened, policies, external=external)
+    return Grounds([])
 
 
-def _cleared(passages: Sequence[Passage], policies: PolicySet, *, external: bool) -> list[Passage]:
+def _cleared(passages: Sequence[Passage], policies: PolicySet, *, external: bool) -> Grounds:
     """Where only what stands around a passage is blocked, the passage itself is given."""
-    narrow = (p if _is_clear(p.given, policies, external=external) else replace(p, context="") for p in passages)
-    return [p for p in narrow if _is_clear(p.given, policies, external=external)]
-
-
-def _is_clear(text: str, policies: PolicySet, *, external: bool) -> bool:
-    return policies.check_passage(text, external=external).action != Action.BLOCK
+    kept: list[Passage] = []
+    findings: list[Finding] = []
+    for passage in passages:
+        decision = policies.check_passage(passage.given, external=external)
+        findings += decision.findings
+        if decision.action == Action.BLOCK and passage.context:
+            decision = policies.check_passage(passage.text, external=external)
+        if decision.action == Action.BLOCK:
+            continue
+        kept.append(replace(passage, context="" if decision.text == passage.text else decision.text))
+    return Grounds(kept, tuple(findings))

@@ -16,6 +16,7 @@ from chatapp.conversations.streams.flusher import LiveWriter
 from chatapp.inference.engine import ChatModel, Stream
 from chatapp.inference.models import ModelVersion
 from chatapp.metrics import count_fault
+from chatapp.moderation.checks import Finding
 from chatapp.retrieval.search import Passage
 
 PIECE_SECONDS = 0.25
@@ -52,6 +53,9 @@ class Reply:
     is_lost: bool = False
     stream: Stream | None = None
     passages: list[Passage] = field(default_factory=list)
+    findings: list[Finding] = field(
+        default_factory=list
+    )  # In the question and the passages; the guard has the answer's.
     cache_key: str = ""  # Under which the answer may be given again; see cache.py.
     held_at: float = field(default_factory=time.monotonic)  # When the lease was last proven in Postgres.
     deadline: float = field(default_factory=lambda: time.monotonic() + settings.ANSWER_DEADLINE_SECONDS)

@@ -106,7 +106,7 @@ def _finished(reply: Reply, stream: Stream, guard: OutputGuard) -> FinishedAnswe
         status=Status.COMPLETE,
         text=reply.text,
         finish_reason="stop" if stream.finish_reason == "stop" or reply.stopped else "length",
-        findings=tuple(guard.findings),
+        findings=(*reply.findings, *guard.findings),
         prompt_tokens=stream.usage.prompt_tokens,
         completion_tokens=stream.usage.completion_tokens,
         first_token_at=reply.first_token_at,
