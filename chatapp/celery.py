@@ -29,6 +29,8 @@ TASKS = {
         "chatapp.conversations.tasks.delete_expired_conversations",
         "chatapp.conversations.tasks.purge_cached_answers",
         "chatapp.conversations.tasks.sweep_generations",
+        "chatapp.moderation.tasks.replay",
+        "chatapp.moderation.tasks.sweep_replays",
         "chatapp.privacy.tasks.make_export",
         "chatapp.privacy.tasks.run_erasures",
         "chatapp.privacy.tasks.run_retention",
@@ -150,6 +152,11 @@ def configure() -> None:
             },
             "sweep-evaluations": {
                 "task": "chatapp.retrieval.tasks.sweep_evaluations",
+                "schedule": 20.0,
+                "options": {"expires": 20},
+            },
+            "sweep-replays": {
+                "task": "chatapp.moderation.tasks.sweep_replays",
                 "schedule": 20.0,
                 "options": {"expires": 20},
             },

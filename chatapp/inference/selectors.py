@@ -134,6 +134,11 @@ def may_leave_company(route: str) -> bool:
     return Route.objects.filter(name=route, may_leave_company=True).exists()
 
 
+def list_external_names() -> frozenset[str]:
+    """Of the versions to which text leaves the company."""
+    return frozenset(ModelVersion.objects.filter(may_leave_company=True).values_list("name", flat=True))
+
+
 def live_workers(kind: WorkerKind) -> QuerySet[Worker]:
     """Those heard of in the last 15 seconds, by the database's clock."""
     return Worker.objects.filter(_is_alive(), kind=kind)

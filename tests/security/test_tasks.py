@@ -19,6 +19,8 @@ from chatapp.conversations.tests.test_side_work import answer, title_of, version
 from chatapp.conversations.workers.inference import InferenceWorker
 from chatapp.inference.models import SideWork, Task
 from chatapp.inference.testing import ScriptedModel
+from chatapp.moderation.tasks import replay
+from chatapp.moderation.tests.replaying import PATTERN, keep, make_policy, start
 from chatapp.privacy.models import DataExport, ExportStatus
 from chatapp.privacy.services import exports
 from chatapp.privacy.tasks import make_export
@@ -42,6 +44,7 @@ QUESTION = "Who is the partner of the planned merger?"
 FOR_A_PERSON = {
     "chatapp.conversations.tasks.answer_queued": "test_b09_an_answer_rests_on_nothing_that_was_taken_away_meanwhile",
     "chatapp.conversations.tasks.do_side_work": "test_b09_no_title_is_written_for_a_closed_account",
+    "chatapp.moderation.tasks.replay": "test_b09_a_replay_ends_with_the_right_to_manage_policies",
     "chatapp.privacy.tasks.make_export": "test_b09_no_archive_is_made_for_a_closed_account",
     "chatapp.retrieval.tasks.evaluate": "test_b09_an_evaluation_ends_with_the_right_to_read",
     "chatapp.retrieval.tasks.explain_search": "test_b09_a_search_ends_with_the_right_and_with_the_account",
@@ -53,6 +56,7 @@ FOR_NOBODY = {
     "chatapp.conversations.tasks.delete_expired_conversations": "Follows the clock.",
     "chatapp.conversations.tasks.purge_cached_answers": "Follows the clock.",
     "chatapp.conversations.tasks.sweep_generations": "Ends or requeues what was left; claiming looks at the account.",
+    "chatapp.moderation.tasks.sweep_replays": "Says which replays wait; each slice looks at who began it.",
     "chatapp.privacy.tasks.run_erasures": "Does what was asked, confirmed and audited; nobody need be there then.",
     "chatapp.privacy.tasks.run_retention": "Follows the rules of the company.",
     "chatapp.privacy.tasks.sweep_exports": "Says which archives wait; making one looks at the account.",
@@ -187,6 +191,18 @@ def test_b09_no_archive_is_made_for_a_closed_account(
     statuses = [DataExport.objects.get(pk=export.pk).status for export in (hers, his)]
     assert statuses == [ExportStatus.WAITING, ExportStatus.READY]
     assert len(list(tmp_path.rglob("exports/*"))) == 1
+
+
+def test_b09_a_replay_ends_with_the_right_to_manage_policies(ada: User) -> None:
+    policy = make_policy(PATTERN)
+    for status in ("done", "failed"):
+        keep("BLOCKME")
+        started = start(ada, policy)
+        if status == "failed":
+            close_quietly(ada)
+        replay(str(started.pk))
+        started.refresh_from_db()
+        assert (started.state, started.looked) == (status, 1 if status == "done" else 0)
 
 
 @pytest.mark.model

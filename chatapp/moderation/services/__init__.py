@@ -1,11 +1,20 @@
 from chatapp.moderation.services.claims import claim_alike, claim_flag, claim_flags, claim_next_flag, renew_claim
 from chatapp.moderation.services.deciding import decide_flag, undo_decision
-from chatapp.moderation.services.exchanges import forget_exchanges, record_exchange
-from chatapp.moderation.services.feedback import give_feedback, take_back_feedback
+from chatapp.moderation.services.exchanges import forget_exchanges, record_exchange, replace_answer
+from chatapp.moderation.services.feedback import MAX_FEEDBACK_CHARACTERS, give_feedback, take_back_feedback
 from chatapp.moderation.services.flags import open_flag, record_flags_listed
 from chatapp.moderation.services.notices import notify_employee, read_all_notices, read_notice, withdraw_notices
 from chatapp.moderation.services.policies import change_policy_state, create_policy_version, roll_back_policy
 from chatapp.moderation.services.raising import raise_flag
+from chatapp.moderation.services.replays import (
+    cancel_replay,
+    continue_replay,
+    draft_with_threshold,
+    resume_replay,
+    start_replay,
+    sweep_replays,
+)
+from chatapp.moderation.services.reports import appeal_answer, report_answer
 from chatapp.moderation.services.triage import (
     answer_feedback,
     begin_feedback_export,
@@ -15,17 +24,23 @@ from chatapp.moderation.services.triage import (
     set_feedback_note,
     set_feedback_status,
 )
+from chatapp.moderation.services.unmasking import unmask_flag
 
 __all__ = [
+    "MAX_FEEDBACK_CHARACTERS",
     "answer_feedback",
+    "appeal_answer",
     "begin_feedback_export",
+    "cancel_replay",
     "change_policy_state",
     "claim_alike",
     "claim_flag",
     "claim_flags",
     "claim_next_flag",
+    "continue_replay",
     "create_policy_version",
     "decide_flag",
+    "draft_with_threshold",
     "forget_exchanges",
     "give_feedback",
     "notify_employee",
@@ -39,10 +54,16 @@ __all__ = [
     "record_flags_listed",
     "record_rerun",
     "renew_claim",
+    "replace_answer",
+    "report_answer",
+    "resume_replay",
     "roll_back_policy",
     "set_feedback_note",
     "set_feedback_status",
+    "start_replay",
+    "sweep_replays",
     "take_back_feedback",
     "undo_decision",
+    "unmask_flag",
     "withdraw_notices",
 ]

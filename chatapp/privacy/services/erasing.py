@@ -20,7 +20,16 @@ from chatapp.conversations.models import (
 )
 from chatapp.conversations.services import remove_conversation
 from chatapp.inference.models import AnswerOutcome, SideWork
-from chatapp.moderation.models import Exchange, Feedback, Flag, Notice, Verdict
+from chatapp.moderation.models import (
+    Exchange,
+    Feedback,
+    Flag,
+    Notice,
+    PolicyChange,
+    PolicyVersion,
+    Replay,
+    Verdict,
+)
 from chatapp.privacy.models import DataExport
 from chatapp.privacy.services.exports import remove_export
 from chatapp.privacy.sql import find_mentions
@@ -123,6 +132,9 @@ def _detach(person: User) -> dict[str, int]:
         "documents_that_nobody_waits_for": Document.objects.filter(queued_for=person.pk).update(queued_for=None),
         "golden_questions_without_author": GoldenQuestion.objects.filter(created_by=person).update(created_by=None),
         "evaluations_without_starter": Evaluation.objects.filter(started_by=person).update(started_by=None),
+        "replays_without_starter": Replay.objects.filter(created_by=person).update(created_by=None),
+        "policy_changes_without_actor": PolicyChange.objects.filter(actor=person).update(actor=None),
+        "policies_without_maker": PolicyVersion.objects.filter(created_by=person).update(created_by=None),
         "connectors_without_maker": Connector.objects.filter(created_by=person).update(created_by=None),
         "syncs_without_person": SyncRun.objects.filter(started_by=person).update(started_by=None),
         "collections_without_maker": Collection.objects.filter(created_by=person).update(created_by=None),

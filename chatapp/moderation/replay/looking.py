@@ -1,0 +1,94 @@
+"""What the checks of a version find in stored exchanges. Nobody waits, so no time budget and no fail rule applies."""
+
+from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Set as AbstractSet
+from dataclasses import dataclass
+
+from chatapp.moderation.checks.check import Check
+from chatapp.moderation.checks.examiner import Examiner, ExaminerError, Hit
+from chatapp.moderation.checks.findings import MAX_SPANS
+from chatapp.moderation.checks.scanner import Scanner
+from chatapp.moderation.models import Exchange, Stage
+from chatapp.moderation.windows import cut_windows
+
+# Passages are not kept with exchanges, so the stage between these two cannot be looked at again.
+STAGES = (Stage.INPUT, Stage.OUTPUT)
+WINDOWS_AT_ONCE = 32
+
+
+class CheckDownError(Exception):
+    """A check could not look; its name is the argument. Figures without it would be wrong, so the replay stops."""
+
+
+@dataclass(frozen=True, slots=True)
+class Look:
+    """`score` is the highest that an examiner gave, None without one; `spans` are those of findings."""
+
+    spans: tuple[tuple[int, int], ...]
+    score: float | None
+    is_finding: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """A text of an exchange as checks see it, and what their scopes ask for."""
+
+    exchange: Exchange
+    groups: AbstractSet[str]
+    is_external: bool
+
+    def text(self, stage: str) -> str:
+        """The original of an answer that was taken away: that is what checks judged."""
+        exchange = self.exchange
+        return exchange.question if stage == Stage.INPUT else exchange.original or exchange.answer
+
+    def concerns(self, check: Check) -> bool:
+        covered = check.scope.covers(groups=self.groups, route=self.exchange.route)
+        return covered and (self.is_external or not check.scope.external_only)
+
+
+def runs(check: Check, *, with_remote: bool) -> bool:
+    return check.stage in STAGES and (with_remote or not (check.examiner and check.examiner.is_remote))
+
+
+def look(check: Check, texts: Sequence[str]) -> list[Look]:
+    """One look for each text. Raises CheckDownError."""
+    matched = [_match(check, text) for text in texts]
+    if check.examiner is None:
+        return [Look(tuple(spans[:MAX_SPANS]), None, bool(spans)) for spans in matched]
+    try:
+        examined = _examine(check.examiner, texts)
+    except ExaminerError as error:
+        raise CheckDownError(check.name) from error
+    return [_judge(check, spans, hits) for spans, hits in zip(matched, examined, strict=True)]
+
+
+def look_at_all(check: Check, asked: Collection[Asked]) -> Iterator[tuple[Asked, Look]]:
+    """Of the exchanges that are in the check's scope and have such a text. Raises CheckDownError."""
+    concerned = [one for one in asked if one.concerns(check) and one.text(check.stage)]
+    yield from zip(concerned, look(check, [one.text(check.stage) for one in concerned]), strict=True)
+
+
+def _match(check: Check, text: str) -> list[tuple[int, int]]:
+    if not check.matchers:
+        return []
+    scanner = Scanner(check)
+    return sorted((span.start, span.end) for span in [*scanner.feed(text), *scanner.finish()])
+
+
+def _examine(examiner: Examiner, texts: Sequence[str]) -> list[list[Hit]]:
+    """In the windows in which answers are looked at, with offsets of the whole texts."""
+    windows = [(number, window) for number, text in enumerate(texts) for window in cut_windows(text, examiner.longest)]
+    hits: list[list[Hit]] = [[] for _ in texts]
+    for at in range(0, len(windows), WINDOWS_AT_ONCE):
+        batch = windows[at : at + WINDOWS_AT_ONCE]
+        for (number, window), found in zip(batch, examiner.examine([w.text for _, w in batch]), strict=True):
+            hits[number] += [Hit(window.start + hit.start, window.start + hit.end, hit.score) for hit in found]
+    return hits
+
+
+def _judge(check: Check, matched: list[tuple[int, int]], hits: list[Hit]) -> Look:
+    found = [(hit.start, hit.end) for hit in hits if hit.score >= check.threshold]
+    spans = sorted({*matched, *found})
+    score = 1.0 if matched else max((hit.score for hit in hits), default=0.0)
+    return Look(tuple(spans[:MAX_SPANS]), score, bool(spans))
