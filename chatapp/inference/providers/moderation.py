@@ -34,7 +34,7 @@ class ModerationClient:
         self._pool = UpstreamPool(upstreams, breaker=Breaker(), probe_seconds=options.probe_seconds)
 
     def score(self, texts: Sequence[str], *, seconds: float) -> list[Scores]:
-        """Of each text by category, from 0 to the service's top. Raises ProviderError, after `seconds` at the latest."""
+        """Of each text by category, from 0 to the top. Raises ProviderError, after `seconds` at the latest."""
         deadline = time.monotonic() + seconds
         scores: list[Scores] = []
         for start in range(0, len(texts), self._service.batch):

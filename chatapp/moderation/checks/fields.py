@@ -3,6 +3,9 @@
 from collections.abc import Mapping
 from typing import Any
 
+MAX_BUDGET_MS = 60_000
+DEFAULT_BUDGET_MS = 2_000
+
 
 class FieldError(ValueError):
     def __init__(self, field: str, problem: str) -> None:
@@ -40,6 +43,19 @@ def truth(spec: Mapping[str, Any], field: str, *, default: bool) -> bool:
     if not isinstance(value, bool):
         raise FieldError(field, "must be true or false.")
     return value
+
+
+def text_of(spec: Mapping[str, Any], field: str, *, longest: int) -> str:
+    """Raises FieldError."""
+    value = spec.get(field)
+    if not isinstance(value, str) or not value.strip() or len(value) > longest or not is_storable(value):
+        raise FieldError(field, f"must be a text of 1 to {longest} characters.")
+    return value
+
+
+def budget_of(spec: Mapping[str, Any]) -> float:
+    """Seconds that one look may take. Raises FieldError."""
+    return number_in(spec, "budget_ms", least=1, most=MAX_BUDGET_MS, default=DEFAULT_BUDGET_MS) / 1000
 
 
 def is_storable(text: str) -> bool:

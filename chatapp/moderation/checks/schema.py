@@ -6,16 +6,15 @@ from enum import Enum
 from typing import Any, TypeVar
 
 from chatapp.errors import ChatappError
-from chatapp.moderation.checks import pattern, pii
-from chatapp.moderation.checks.check import DEFAULT_BUDGET_SECONDS, Check, FailRule, Parts, Scope
-from chatapp.moderation.checks.fields import FieldError, is_storable, number_in, text_list, truth
+from chatapp.moderation.checks import external, invisible, judge, language, links, pattern, pii
+from chatapp.moderation.checks.check import Check, FailRule, Parts, Scope
+from chatapp.moderation.checks.fields import FieldError, budget_of, is_storable, number_in, text_list, truth
 from chatapp.moderation.checks.matcher import PatternError
 from chatapp.moderation.models import Action, Severity, Stage
 
 MAX_CHECKS = 50
 MAX_NAME_CHARACTERS = 100
 MAX_SCOPE_ENTRIES, MAX_SCOPE_CHARACTERS = 50, 150
-MAX_BUDGET_MS = 60_000
 COMMON_FIELDS = frozenset(
     {"kind", "name", "stage", "action", "severity", "groups", "routes", "external_only"}
     | {"threshold", "hold", "fail", "budget_ms", "placeholder"}
@@ -35,6 +34,11 @@ class Kind:
 KINDS = {
     "pattern": Kind(pattern.FIELDS, pattern.build),
     "pii": Kind(pii.FIELDS, pii.build),
+    "invisible": Kind(invisible.FIELDS, invisible.build),
+    "language": Kind(language.FIELDS, language.build),
+    "links": Kind(links.FIELDS, links.build),
+    "external": Kind(external.FIELDS, external.build),
+    "judge": Kind(judge.FIELDS, judge.build),
 }
 
 
@@ -75,10 +79,10 @@ def _build_check(spec: object, policy_id: str, *, is_shadow: bool) -> Check:
         threshold=number_in(spec, "threshold", least=0.0, most=1.0, default=parts.threshold),
         hold=truth(spec, "hold", default=True),
         fails=_choice(spec, "fail", FailRule, default=FailRule.OPEN),
-        budget_seconds=number_in(spec, "budget_ms", least=1, most=MAX_BUDGET_MS, default=DEFAULT_BUDGET_SECONDS * 1000)
-        / 1000,
+        budget_seconds=budget_of(spec),
         scope=_scope(spec),
         placeholder=truth(spec, "placeholder", default=False),
+        max_span=parts.max_span,
         policy_id=policy_id,
         is_shadow=is_shadow,
     )
