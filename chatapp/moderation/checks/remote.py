@@ -28,6 +28,10 @@ class RemoteExaminer:
             raise ExaminerError(f"The text may not leave the company, and {version.name} is outside of it.")
 
 
+def is_remote(check: Check) -> bool:
+    return isinstance(check.examiner, RemoteExaminer)
+
+
 @lru_cache(maxsize=256)
 def let_out(check: Check) -> Check:
     """The check for exchanges on a route whose data may leave the company."""
