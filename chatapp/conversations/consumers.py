@@ -142,6 +142,9 @@ class ChatConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]
     async def conversation_changed(self, event: dict[str, Any]) -> None:
         await self.send_frame({**event, "type": "changed"})
 
+    async def turns_changed(self, event: dict[str, Any]) -> None:
+        await self.send_frame({**event, "type": "revised"})
+
     async def send_frame(self, frame: dict[str, Any]) -> None:
         if self.is_over:
             return

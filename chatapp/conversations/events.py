@@ -101,6 +101,11 @@ def conversation_changed(user_id: UUID, conversation_id: UUID, message_id: UUID 
     _tell_pages(user_id, "conversation.changed", conversation=str(conversation_id), message=message)
 
 
+def turns_changed(user_id: UUID, conversation_id: UUID) -> None:
+    """The user's open pages of the conversation fetch it anew: a message that they show is another one now."""
+    _tell_pages(user_id, "turns.changed", conversation=str(conversation_id))
+
+
 def _tell_pages(user_id: UUID, kind: str, **what: str | None) -> None:
     try:
         async_to_sync(get_channel_layer().group_send)(socket_group(user_id), {"type": kind, **what})

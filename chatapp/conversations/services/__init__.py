@@ -3,6 +3,7 @@
 What people do is in `messages`, what workers do in `generations`, `leases` and `fallbacks`, repair in `sweeper`.
 """
 
+from chatapp.conversations.reviews.services import appeal_answer, decide_flag, report_answer, undo_decision
 from chatapp.conversations.services.cached_answers import purge_cached_answers, store_cached_answer
 from chatapp.conversations.services.conversations import delete_conversation, rename_conversation, suggest_title
 from chatapp.conversations.services.fallbacks import fall_back, find_fallback, hand_over, safe_ending
@@ -29,6 +30,8 @@ __all__ = [
     "MAX_LOSSES",
     "Checkpoint",
     "FinishedAnswer",
+    "appeal_answer",
+    "decide_flag",
     "delete_conversation",
     "delete_expired_conversations",
     "edit_message",
@@ -50,6 +53,7 @@ __all__ = [
     "remove_reruns_of",
     "rename_conversation",
     "renew_leases",
+    "report_answer",
     "request_stop",
     "rerun_question",
     "safe_ending",
@@ -61,5 +65,6 @@ __all__ = [
     "sweep_generations",
     "sweep_when_settled",
     "switch_model",
+    "undo_decision",
     "withdraw_rating",
 ]

@@ -15,11 +15,12 @@ HIDES, MASKS, SHOWS = "hides", "masks", "shows"
 
 @dataclass(frozen=True, slots=True)
 class StandingEffect:
-    """`kind` is HIDES (the answer was taken back), SHOWS (an appeal was granted) or MASKS (`spans` of its text)."""
+    """`kind` is HIDES (the answer was taken back), SHOWS (an appeal was granted) or MASKS (`spans` of `text`)."""
 
     kind: str
     at: datetime
     spans: tuple[tuple[int, int], ...] = ()
+    text: str = ""
 
 
 def effects_on_answer(generation_id: UUID) -> list[StandingEffect]:
@@ -43,14 +44,23 @@ def _masks(flags: Iterable[Flag], decisions: Iterable[FlagDecision], stage: str)
     of_stage = [flag for flag in flags if flag.stage == stage and flag.spans]
     times = [masked[flag.id] for flag in of_stage if flag.id in masked]
     return [
-        StandingEffect(MASKS, masked.get(flag.id, min(times)), tuple((start, end) for start, end in flag.spans))
+        StandingEffect(MASKS, masked.get(flag.id, min(times)), _spans(flag), _checked_text(flag))
         for flag in of_stage
         if times and (flag.id in masked or flag.status == FlagStatus.UPHELD)
     ]
 
 
+def _spans(flag: Flag) -> tuple[tuple[int, int], ...]:
+    return tuple((start, end) for start, end in flag.spans)
+
+
+def _checked_text(flag: Flag) -> str:
+    exchange = flag.exchange
+    return exchange.question if flag.stage == Stage.INPUT else exchange.original or exchange.answer
+
+
 def _flags(generation_ids: Sequence[UUID]) -> list[Flag]:
-    return list(Flag.objects.select_related("verdict").filter(exchange__in=generation_ids))
+    return list(Flag.objects.select_related("verdict", "exchange").filter(exchange__in=generation_ids))
 
 
 def _standing_decisions(generation_ids: Sequence[UUID]) -> list[FlagDecision]:

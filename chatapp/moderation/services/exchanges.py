@@ -50,6 +50,12 @@ def record_exchange(
     return exchange
 
 
+def replace_answer(*, generation_id: UUID, answer: str, original: str) -> None:
+    """What is shown of the answer now, and what was taken away. Personal data in them has to be looked for anew."""
+    exchange = Exchange.objects.filter(generation_id=generation_id)
+    exchange.update(answer=answer, original=original, personal=None)
+
+
 def forget_exchanges(*, generation_ids: Sequence[UUID]) -> int:
     """Those without a flag; what was flagged stays for reviewers. Returns how many."""
     unflagged = Exchange.objects.filter(pk__in=generation_ids, flags__isnull=True)
