@@ -1,13 +1,17 @@
 """Holds streamed text back until the checks have cleared it."""
 
 import heapq
+import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from chatapp.moderation.checks.check import Check
-from chatapp.moderation.checks.findings import MAX_SPANS, Finding, excerpt_of
+from chatapp.moderation.checks.findings import Finding
 from chatapp.moderation.checks.scanner import Scanner, Span
+from chatapp.moderation.ledger import Ledger, failure_action
 from chatapp.moderation.models import Action
+from chatapp.moderation.tallies import note_look
+from chatapp.moderation.watch import Watch
 
 # Long pieces are looked at in slices, so that the cost of one look does not grow with the piece.
 SLICE_CHARACTERS = 1024
@@ -17,22 +21,29 @@ SLICE_CHARACTERS = 1024
 class _Hit:
     span: Span
     number: int
-    check: Check = field(compare=False)
+    score: float | None = field(compare=False)
 
 
 class OutputGuard:
-    """No character of a span that a mask or block check matches comes out of `feed` or `finish`.
+    """No character of a span that a holding check masks or blocks comes out of `feed` or `finish`.
 
-    What comes out does not depend on how the text is cut into pieces. Text waits only while it could still
-    become a match of such a check. Once `blocked`, nothing more comes out.
+    What comes out does not depend on how the text is cut into pieces. Text waits while it could still become a match
+    of such a check, and till the end of the last window that such an examiner has cleared. Once `blocked`, nothing
+    more comes out.
+
+    Other checks never delay; what they find late may still change the answer. `retracted`: what came out has to be
+    taken back. `text`: what may stay, with all that is masked.
     """
 
     def __init__(self, checks: Sequence[Check]) -> None:
         self.blocked = False
         self.retracted = False
-        self._scanners = [Scanner(check) for check in checks if check.matchers]
+        self._checks = list(checks)
+        self._ledger = Ledger(self._checks)
+        self._scanners = [(n, Scanner(check)) for n, check in enumerate(checks) if check.matchers]
+        self._watches = [(n, Watch(check, check.examiner)) for n, check in enumerate(checks) if check.examiner]
+        self._seconds = [0.0] * len(self._checks)
         self._hits: list[_Hit] = []
-        self._found: dict[int, list[tuple[int, int]]] = {}
         self._pieces: list[str] = []
         self._length = 0
         self._held = ""
@@ -45,86 +56,121 @@ class OutputGuard:
         return "".join(self._pieces)
 
     @property
-    def findings(self) -> tuple[Finding, ...]:
-        text = self.raw
-        return tuple(self._finding(number, text) for number in sorted(self._found))
+    def text(self) -> str:
+        return self._ledger.masked(self.raw[: self._released])
 
-    def feed(self, text: str) -> str:
-        text = text.encode("utf-8", "replace").decode()  # a lone surrogate can be neither scanned nor stored
-        self._pieces.append(text)
-        return "".join(self._look(text[at : at + SLICE_CHARACTERS]) for at in range(0, len(text), SLICE_CHARACTERS))
+    @property
+    def findings(self) -> tuple[Finding, ...]:
+        return self._ledger.findings(self.raw)
 
     def spare(self, start: int, end: int) -> None:
         """Characters of the whole text, not fed yet, that are the employee's own: personal data that stays."""
         self._spared.append((start, end))
 
+    def feed(self, text: str) -> str:
+        """What has been cleared by now; an empty text asks for what examiners have cleared in the meantime."""
+        text = text.encode("utf-8", "replace").decode()  # a lone surrogate can be neither scanned nor stored
+        self._pieces.append(text)
+        slices = [text[at : at + SLICE_CHARACTERS] for at in range(0, len(text), SLICE_CHARACTERS)]
+        return "".join(self._look(piece) for piece in slices or [""])
+
     def finish(self) -> str:
+        """The rest; waits for the examiners that hold text back, for each look its budget at most."""
         if self.blocked:
             return ""
-        for number, scanner in enumerate(self._scanners):
-            self._collect(number, scanner.finish())
+        self._finish_scans(self._scanners)
+        for _, watch in self._watches:
+            watch.finish()
+        for number, watch in self._watches:
+            if watch.check.holds_windows and not self.blocked:
+                self._note(number, watch, watch.wait())
         return self._release(self._length)
+
+    def settle(self) -> None:
+        """Waits for the looks that delay nothing. After `finish`, or in its place when no more text is wanted."""
+        self._finish_scans([(number, scanner) for number, scanner in self._scanners if not scanner.check.holds])
+        late = [(number, watch) for number, watch in self._watches if not watch.check.holds_windows]
+        for _, watch in late:
+            watch.finish()
+        for number, watch in late:
+            if not self.blocked and not self.retracted:
+                self._note(number, watch, watch.wait())
+        for number, scanner in self._scanners:
+            note_look(scanner.check, seconds=self._seconds[number], found=self._ledger.found(number))
+
+    def _finish_scans(self, scanners: Sequence[tuple[int, Scanner]]) -> None:
+        for number, scanner in scanners:
+            self._scan(number, scanner, None)
 
     def _look(self, piece: str) -> str:
         if self.blocked:
             return ""
         self._held += piece
         self._length += len(piece)
-        for number, scanner in enumerate(self._scanners):
-            self._collect(number, scanner.feed(piece))
-        return self._release(min((s.clear for s in self._scanners if s.check.holds), default=self._length))
+        for number, scanner in self._scanners if piece else ():
+            self._scan(number, scanner, piece)
+        for number, watch in self._watches:
+            self._note(number, watch, watch.feed(piece))
+        return self._release(self._cleared())
 
-    def _collect(self, number: int, spans: list[Span]) -> None:
-        check = self._scanners[number].check
+    def _cleared(self) -> int:
+        scanned = [scanner.clear for _, scanner in self._scanners if scanner.check.holds]
+        watched = [watch.clear for _, watch in self._watches if watch.check.holds_windows]
+        return min(scanned + watched, default=self._length)
+
+    def _scan(self, number: int, scanner: Scanner, piece: str | None) -> None:
+        began = time.perf_counter()
+        spans = scanner.finish() if piece is None else scanner.feed(piece)
+        self._seconds[number] += time.perf_counter() - began
         for span in spans:
-            if not self._is_spared(check, span):
-                heapq.heappush(self._hits, _Hit(span, number, check))
+            self._add(number, span, holds=scanner.check.holds, score=None)
+
+    def _note(self, number: int, watch: Watch, spans: Sequence[tuple[Span, float]]) -> None:
+        check = watch.check
+        for span, score in spans:
+            self._add(number, span, holds=check.holds_windows, score=score)
+        if watch.failure is not None:
+            self._ledger.fail(number, watch.failure)
+            if check.holds and failure_action(check) == Action.BLOCK:
+                self._stop(holds=check.hold)
+
+    def _add(self, number: int, span: Span, *, holds: bool, score: float | None) -> None:
+        check = self._checks[number]
+        if self._is_spared(check, span):
+            return
+        if holds:
+            heapq.heappush(self._hits, _Hit(span, number, score))
+            return
+        self._ledger.add(number, span, score=score)
+        if check.holds and check.action == Action.BLOCK:
+            self._stop(holds=False)
 
     def _is_spared(self, check: Check, span: Span) -> bool:
         masks_personal_data = check.kind == "pii" and check.action == Action.MASK
         return masks_personal_data and any(start <= span.start and span.end <= end for start, end in self._spared)
 
+    def _stop(self, *, holds: bool) -> None:
+        self.blocked = self.blocked or holds
+        self.retracted = self.retracted or not holds
+        self._held = "" if self.blocked else self._held
+
     def _release(self, limit: int) -> str:
         """Text up to `limit`, before which every span of the holding checks is known."""
         out = []
-        while self._hits and self._hits[0].span.start < limit:
+        while self._hits and self._hits[0].span.start < limit and not self.blocked:
             hit = heapq.heappop(self._hits)
-            self._remember(hit)
-            if not hit.check.holds:
+            self._ledger.add(hit.number, hit.span, score=hit.score)
+            if self._checks[hit.number].action == Action.BLOCK:
+                self._stop(holds=True)
                 continue
-            if hit.check.action == Action.BLOCK:
-                self.blocked = True
-                self._held = ""
-                return ""
-            if hit.check.action == Action.MASK:
-                if hit.span.start >= self._masked_until:
-                    out += [self._take(hit.span.start), hit.span.mask]
-                self._take(hit.span.end)
-                self._masked_until = max(self._masked_until, hit.span.end)
-        out.append(self._take(limit))
-        return "".join(out)
+            if hit.span.start >= self._masked_until:
+                out += [self._take(hit.span.start), hit.span.mask]
+            self._take(hit.span.end)
+            self._masked_until = max(self._masked_until, hit.span.end)
+        return "" if self.blocked else "".join([*out, self._take(limit)])
 
     def _take(self, end: int) -> str:
         count = max(0, end - self._released)
         taken, self._held = self._held[:count], self._held[count:]
         self._released += count
         return taken
-
-    def _remember(self, hit: _Hit) -> None:
-        spans = self._found.setdefault(hit.number, [])
-        if len(spans) < MAX_SPANS:
-            spans.append((hit.span.start, hit.span.end))
-
-    def _finding(self, number: int, text: str) -> Finding:
-        check, spans = self._scanners[number].check, tuple(self._found[number])
-        return Finding(
-            policy_id=check.policy_id,
-            check=check.name,
-            stage=check.stage,
-            action=check.action,
-            severity=check.severity,
-            spans=spans,
-            excerpt=excerpt_of(text, spans),
-            kind=check.kind,
-            is_shadow=check.is_shadow,
-        )

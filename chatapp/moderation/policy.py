@@ -6,9 +6,11 @@ from functools import lru_cache
 from uuid import UUID
 
 from chatapp.accounts.models import User
+from chatapp.inference.selectors import may_leave_company
 from chatapp.moderation import selectors
 from chatapp.moderation.checks.check import Check
 from chatapp.moderation.checks.findings import Decision, strictest
+from chatapp.moderation.checks.remote import is_remote, let_out
 from chatapp.moderation.checks.schema import build_checks
 from chatapp.moderation.guard import OutputGuard
 from chatapp.moderation.models import Action, Stage
@@ -66,15 +68,19 @@ def active_policies(*, user: User | None = None, route: str = "") -> PolicySet:
         for check in _compiled(version.id, is_shadow=not version.active)
         if check.scope.covers(groups=groups, route=route)
     )
+    if any(is_remote(check) for check in checks) and may_leave_company(route):
+        checks = tuple(map(let_out, checks))
     return PolicySet(version=", ".join(str(version) for version in versions if version.active), checks=checks)
 
 
 def decide(checks: Sequence[Check], text: str) -> Decision:
     guard = OutputGuard(checks)
-    cleared = guard.feed(text) + guard.finish()
+    guard.feed(text)
+    guard.finish()
+    guard.settle()
     findings = guard.findings
     action = strictest([finding.action for finding in findings if not finding.is_shadow])
-    return Decision(action=action, text="" if action == Action.BLOCK else cleared, findings=findings)
+    return Decision(action=action, text="" if action == Action.BLOCK else guard.text, findings=findings)
 
 
 @lru_cache(maxsize=256)

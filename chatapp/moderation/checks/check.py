@@ -6,6 +6,7 @@ from enum import StrEnum
 from typing import Any
 
 from chatapp.moderation.checks.examiner import Examiner
+from chatapp.moderation.checks.lane import Lane
 from chatapp.moderation.checks.matcher import MAX_SPAN, Matcher, compile_pattern
 from chatapp.moderation.models import Action, Severity, Stage
 
@@ -39,6 +40,7 @@ class Parts:
     matchers: tuple[Matcher, ...] = ()
     examiner: Examiner | None = None
     threshold: float = 0.0  # Of the examiner, where the policy gives none.
+    max_span: int = MAX_SPAN  # The longest match; so much text may have to wait.
 
 
 @dataclass(frozen=True, slots=True, eq=False, kw_only=True)
@@ -65,6 +67,7 @@ class Check:
     policy_id: str = ""
     is_shadow: bool = False
     max_span: int = MAX_SPAN
+    lane: Lane = field(default_factory=Lane)
     anything: Any = field(init=False)
     open_end: Any = field(init=False)
 
@@ -78,3 +81,7 @@ class Check:
     def holds(self) -> bool:
         """Text is held back for checks that may take it away; one that only flags never delays an answer."""
         return self.action in HOLDING and not self.is_shadow
+
+    @property
+    def holds_windows(self) -> bool:
+        return self.holds and self.hold

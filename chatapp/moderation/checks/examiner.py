@@ -29,8 +29,11 @@ class Examiner(Protocol):
     `longest` is how many characters of one text it can see at once; `is_remote` says that the text goes over a network.
     """
 
-    longest: int
-    is_remote: bool
+    @property
+    def longest(self) -> int: ...
+
+    @property
+    def is_remote(self) -> bool: ...
 
     def examine(self, texts: Sequence[str]) -> list[list[Hit]]:
         """Hits of each text, in their order. A classifier gives its score of every text, however low.

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from chatapp.moderation.checks.check import Check
-from chatapp.moderation.checks.matcher import MAX_SPAN, Matcher
+from chatapp.moderation.checks.matcher import Matcher
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -21,8 +21,8 @@ class Scanner:
     """`clear`: every span that starts before this offset has been reported.
 
     A match is reported once no further text can change it: it neither touches the end of the text so far nor
-    could be the beginning of a longer one. Matches longer than MAX_SPAN do not exist; a pattern that would
-    go on is matched within its first MAX_SPAN characters. Only the undecided tail is kept and looked at again.
+    could be the beginning of a longer one. Matches longer than the check's `max_span` do not exist; one that would
+    go on is matched within its first `max_span` characters. Only the undecided tail is kept and looked at again.
     """
 
     def __init__(self, check: Check) -> None:
@@ -34,7 +34,7 @@ class Scanner:
 
     def feed(self, text: str) -> list[Span]:
         self._text += text
-        undecided = max(self.clear - self._offset, len(self._text) - MAX_SPAN)
+        undecided = max(self.clear - self._offset, len(self._text) - self.check.max_span)
         return self._advance(self.check.open_end.search(self._text, undecided).start())
 
     def finish(self) -> list[Span]:
@@ -60,8 +60,8 @@ class Scanner:
             start, end = found.span()
             if start >= limit:
                 return
-            if end - start > MAX_SPAN:
-                found = matcher.pattern.match(self._text, start, start + MAX_SPAN)
+            if end - start > self.check.max_span:
+                found = matcher.pattern.match(self._text, start, start + self.check.max_span)
                 end = found.end() if found else start
             span = matcher.confirm(self._text, start, end) if found else None
             position = span[1] if span else start + 1

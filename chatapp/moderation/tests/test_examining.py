@@ -1,0 +1,91 @@
+import time
+from collections.abc import Iterator
+
+import pytest
+
+from chatapp.moderation.checks.check import FailRule
+from chatapp.moderation.checks.examiner import ExaminerError, Hit
+from chatapp.moderation.examining import LOCAL_THREADS, run
+from chatapp.moderation.models import Failure
+from chatapp.moderation.scoring import find_hits, score_text
+from chatapp.moderation.tests.examiners import Hanging, Words, examining
+
+SHORT = 0.05
+
+
+@pytest.fixture
+def hanging() -> Iterator[Hanging]:
+    examiner = Hanging()
+    yield examiner
+    examiner.released.set()
+
+
+def test_hits_come_back_in_the_order_of_the_texts() -> None:
+    check = examining(Words({"bad": 0.9, "poor": 0.1}))
+    assert run(check, ["a bad one", "", "poor"]) == [[Hit(2, 5, 0.9)], [], [Hit(0, 4, 0.1)]]
+
+
+def test_over_its_budget_a_check_is_slow_and_its_result_is_not_waited_for() -> None:
+    check = examining(Words({"bad": 1.0}, delay=0.5), budget_seconds=SHORT)
+    began = time.monotonic()
+    assert run(check, ["bad"]) == Failure.SLOW
+    assert time.monotonic() - began < 0.4
+
+
+def test_an_examiner_that_says_so_or_fails_or_answers_nonsense_is_down(monkeypatch: pytest.MonkeyPatch) -> None:
+    examiner = Words({}, trouble="x")
+    check = examining(examiner)
+    assert run(check, ["x"]) == Failure.DOWN
+    for nonsense in ([], [[Hit(0, 9)]], [[Hit(0, 1, 1.5)]], [[Hit(0, 1, float("nan"))]], None):
+        monkeypatch.setattr(examiner, "examine", lambda _texts, answer=nonsense: answer)
+        assert run(check, ["a"]) == Failure.DOWN
+
+
+def test_what_an_examiner_raises_is_in_no_log(
+    caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(texts: list[str]) -> None:
+        raise ValueError(texts[0])
+
+    examiner = Words({})
+    monkeypatch.setattr(examiner, "examine", fail)
+    assert run(examining(examiner), ["top secret"]) == Failure.DOWN
+    assert "secret" not in caplog.text
+
+
+def test_one_that_hangs_is_down_at_once_and_takes_no_thread_from_another(hanging: Hanging) -> None:
+    check = examining(hanging, budget_seconds=SHORT)
+    assert [run(check, ["a"]) for _ in range(LOCAL_THREADS)] == [Failure.SLOW] * LOCAL_THREADS
+    began = time.monotonic()
+    assert run(check, ["a"]) == Failure.DOWN
+    assert time.monotonic() - began < SHORT
+    assert run(examining(Words({"a": 1.0})), ["a"]) == [[Hit(0, 1)]]
+    hanging.released.set()
+    deadline = time.monotonic() + 5
+    while run(check, ["a"]) == Failure.DOWN:
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
+    assert run(check, ["a"]) == [[]]
+
+
+def test_looks_that_nobody_waits_for_any_more_are_left_out(hanging: Hanging) -> None:
+    check = examining(hanging, budget_seconds=SHORT)
+    looks = [run(check, [str(number)]) for number in range(LOCAL_THREADS)]
+    assert looks == [Failure.SLOW] * LOCAL_THREADS
+    hanging.released.set()
+    time.sleep(SHORT)
+    assert run(check, ["last"]) == [[]]
+    assert len(hanging.texts) <= LOCAL_THREADS + 1
+
+
+def test_a_score_below_the_threshold_is_told_and_gives_no_span() -> None:
+    check = examining(Words({"poor": 0.2, "bad": 0.8}))
+    assert score_text(check, "A poor sentence stands here. A bad one follows it.") == (((31, 34),), 0.8)
+    assert score_text(check, "A poor sentence stands here.") == ((), 0.2)
+    assert score_text(check, "") == ((), 0.0)
+    assert [hit.score for hit in find_hits(check, "bad poor")] == [0.8, 0.2]
+
+
+def test_a_text_that_could_not_be_scored_has_no_score() -> None:
+    with pytest.raises(ExaminerError, match="Not available"):
+        score_text(examining(Words({}, trouble="x"), fails=FailRule.CLOSED), "x")

@@ -1,0 +1,78 @@
+"""Follows a streamed text with an examiner: window by window, in order, off the caller's thread."""
+
+from collections import deque
+
+from chatapp.moderation.checks.check import Check
+from chatapp.moderation.checks.examiner import Examiner
+from chatapp.moderation.checks.scanner import Span
+from chatapp.moderation.examining import Look, begin
+from chatapp.moderation.models import Failure
+from chatapp.moderation.windows import Window, Windows
+
+# What came in while a look was under way is looked at together.
+WINDOWS_A_LOOK = 8
+Scored = tuple[Span, float]
+
+
+class Watch:
+    """`clear`: every hit that starts before this offset was reported, or its window could not be looked at.
+
+    `failure`: why a window could not be looked at.
+    """
+
+    def __init__(self, check: Check, examiner: Examiner) -> None:
+        self.check = check
+        self.clear = 0
+        self.failure: Failure | None = None
+        self._examiner = examiner
+        self._windows = Windows(examiner.longest)
+        self._waiting: deque[Window] = deque()
+        self._looked_at: list[Window] = []
+        self._look: Look | None = None
+        self._at_once = WINDOWS_A_LOOK
+
+    def feed(self, text: str) -> list[Scored]:
+        """What earlier looks found; never waits."""
+        self._waiting.extend(self._windows.feed(text))
+        return self._go_on(wait=False)
+
+    def finish(self) -> None:
+        """No more text comes; begins to look at the rest."""
+        self._waiting.extend(self._windows.finish())
+        self._begin()
+
+    def wait(self) -> list[Scored]:
+        """What is found in all windows that are not looked at yet; each look takes its budget at most."""
+        return self._go_on(wait=True)
+
+    def _go_on(self, *, wait: bool) -> list[Scored]:
+        spans: list[Scored] = []
+        self._begin()
+        while self._look is not None and (wait or self._look.is_due):
+            spans += self._end(self._look)
+            self._begin()
+        return spans
+
+    def _begin(self) -> None:
+        if self._look is None and self._waiting:
+            count = min(len(self._waiting), self._at_once)
+            self._looked_at = [self._waiting.popleft() for _ in range(count)]
+            self._look = begin(self.check, self._examiner, [window.text for window in self._looked_at])
+
+    def _end(self, look: Look) -> list[Scored]:
+        outcome, self._look = look.outcome(), None
+        if outcome == Failure.DOWN and len(self._looked_at) > 1:
+            # One text that the examiner cannot bear shall not hide those beside it.
+            self._at_once = 1
+            self._waiting.extendleft(reversed(self._looked_at))
+            return []
+        self.clear = self._looked_at[-1].end
+        if isinstance(outcome, Failure):
+            self.failure = self.failure or outcome
+            return []
+        return [
+            (Span(window.start + hit.start, window.start + hit.end, hit.mask, hit.label), hit.score)
+            for window, hits in zip(self._looked_at, outcome, strict=True)
+            for hit in hits
+            if hit.score >= self.check.threshold
+        ]
