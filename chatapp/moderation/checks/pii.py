@@ -1,108 +1,97 @@
-"""Personal data that can be proven by a checksum or a strict form, and private contact addresses where told.
+"""Personal data: what a form proves, names that a model finds, numbers that Presidio knows, the company's own kinds.
 
-Sources: ISO/IEC 7812 with Luhn for cards, ISO 13616 for IBAN, python-stdnum for national numbers.
+Forms are matched while text streams. The rest needs a worker: it is looked for in whole windows of text.
 """
 
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
-from stdnum import iban, luhn
-
 from chatapp.moderation.checks.check import Parts
+from chatapp.moderation.checks.examiner import Examiner, Hit
 from chatapp.moderation.checks.fields import FieldError, text_list
-from chatapp.moderation.checks.matcher import Confirm, Matcher, build_matcher
-from chatapp.moderation.checks.national_ids import NATIONAL_IDS
+from chatapp.moderation.checks.matcher import Matcher, PatternError, build_matcher
+from chatapp.moderation.checks.names import NAMED, NameExaminer
+from chatapp.moderation.checks.numbers import NUMBERED, NumberExaminer
+from chatapp.moderation.checks.pii_forms import FORMS, build_form, is_private_number
 
-FIELDS = frozenset({"entities", "company_domains", "company_numbers"})
-ENTITIES = ("card", "iban", "national_id", "email", "phone")
+FIELDS = frozenset({"entities", "company_domains", "company_numbers", "custom"})
+ENTITIES = tuple(dict.fromkeys([*FORMS, *NAMED, *NUMBERED]))
+DEFAULT_ENTITIES = ["card", "iban", "national_id"]
 MAX_COMPANY_ENTRIES = 50
 MAX_COMPANY_CHARACTERS = 253
-
-# Between digits: a space, a no-break space or a hyphen.
-CARD = r"\b[2-6](?:[ \x{a0}-]?\d){12,18}\b"
-IBAN = r"(?i:\b[A-Z]{2}\d{2}(?:[ \x{a0}-]?[A-Z0-9]){11,30}\b)"
-EMAIL = r"(?i:\b[a-z0-9][a-z0-9._%+-]{0,63}@(?:[a-z0-9-]{1,63}\.){1,4}[a-z]{2,24}\b)"
-PHONE = r"\+\d{1,3}(?:[ \x{a0}/.-]?\(?\d{1,4}\)?){2,6}"
-# Visa, Mastercard, American Express, Diners, Discover, JCB, UnionPay: issuer ranges and lengths.
-_CARD_NUMBER = re.compile(
-    r"4(?:\d{12}|\d{15}|\d{18})"
-    r"|(?:5[1-5]\d\d|222[1-9]|22[3-9]\d|2[3-6]\d\d|27[01]\d|2720)\d{12}"
-    r"|3[47]\d{13}"
-    r"|3(?:0[0-5]|[68]\d)\d{11}"
-    r"|6(?:011|5\d\d|4[4-9]\d)\d{12}"
-    r"|35(?:2[89]|[3-8]\d)\d{12}"
-    r"|62\d{14,17}"
-)
+MAX_CUSTOM = 20
+MAX_PATTERN_CHARACTERS = 500
+_LABEL = re.compile(r"[A-Z][A-Z_]{0,19}")
+LEAST_SCORE = 0.5
 
 
 def build(spec: Mapping[str, Any]) -> Parts:
-    entities = text_list(spec, "entities", most=len(ENTITIES), longest=20) or ["card", "iban", "national_id"]
+    custom = list(_custom_matchers(spec.get("custom", [])))
+    entities = text_list(spec, "entities", most=len(ENTITIES), longest=20)
+    if not entities and not custom:
+        entities = DEFAULT_ENTITIES
     unknown = [entity for entity in entities if entity not in ENTITIES]
     if unknown:
         raise FieldError("entities", f"knows no {unknown[0]!r}; choose from {', '.join(ENTITIES)}.")
-    domains = _company_entries(spec, "company_domains")
-    numbers = _company_entries(spec, "company_numbers")
-    builders: dict[str, Callable[[], Iterator[Matcher]]] = {
-        "card": lambda: iter([build_matcher(CARD, _confirm_card, "[card number removed]", "CARD")]),
-        "iban": lambda: iter([build_matcher(IBAN, _longest_valid(iban.is_valid), "[account number removed]", "IBAN")]),
-        "national_id": _national_ids,
-        "email": lambda: iter([build_matcher(EMAIL, _private_email(domains), "[e-mail address removed]", "EMAIL")]),
-        "phone": lambda: iter([build_matcher(PHONE, _private_phone(numbers), "[phone number removed]", "PHONE")]),
-    }
-    return Parts(tuple(matcher for entity in entities for matcher in builders[entity]()))
+    domains = text_list(spec, "company_domains", most=MAX_COMPANY_ENTRIES, longest=MAX_COMPANY_CHARACTERS)
+    numbers = text_list(spec, "company_numbers", most=MAX_COMPANY_ENTRIES, longest=MAX_COMPANY_CHARACTERS)
+    forms = [
+        matcher
+        for entity in entities
+        if entity in FORMS
+        for matcher in build_form(entity, company_domains=domains, company_numbers=numbers)
+    ]
+    return Parts((*forms, *custom), examiner=build_examiner(entities, tuple(numbers)), threshold=LEAST_SCORE)
 
 
-def _company_entries(spec: Mapping[str, Any], field: str) -> list[str]:
-    return text_list(spec, field, most=MAX_COMPANY_ENTRIES, longest=MAX_COMPANY_CHARACTERS)
+@dataclass(frozen=True, slots=True)
+class PersonalExaminer:
+    examiners: tuple[Examiner, ...]
+    company_numbers: tuple[str, ...] = ()
+    longest: int = 2_000
+    is_remote: bool = False
+
+    def examine(self, texts: Sequence[str]) -> list[list[Hit]]:
+        """Raises ExaminerError."""
+        found = [examiner.examine(texts) for examiner in self.examiners]
+        return [
+            [hit for hits in of_text for hit in hits if self._is_private(hit, text)]
+            for text, *of_text in zip(texts, *found, strict=True)
+        ]
+
+    def _is_private(self, hit: Hit, text: str) -> bool:
+        return hit.label != "PHONE" or is_private_number(text[hit.start : hit.end], self.company_numbers)
 
 
-def _national_ids() -> Iterator[Matcher]:
-    for number in NATIONAL_IDS:
-        yield build_matcher(number.pattern, _longest_valid(number.is_valid), "[identity number removed]", "NATIONAL_ID")
+def build_examiner(entities: Sequence[str], company_numbers: tuple[str, ...] = ()) -> PersonalExaminer | None:
+    """None where forms are enough."""
+    named = tuple(entity for entity in entities if entity in NAMED)
+    numbered = tuple(entity for entity in entities if entity in NUMBERED)
+    examiners: list[Examiner] = []
+    if named:
+        examiners.append(NameExaminer(named))
+    if numbered:
+        examiners.append(NumberExaminer(numbered))
+    return PersonalExaminer(tuple(examiners), company_numbers) if examiners else None
 
 
-def _longest_valid(is_valid: Callable[[str], bool]) -> Confirm:
-    """The longest beginning of the match that ends with a group of characters and is valid."""
-
-    def confirm(text: str, start: int, end: int) -> tuple[int, int] | None:
-        for stop in range(end, start, -1):
-            ends_group = text[stop - 1].isalnum() and not (stop < len(text) and text[stop].isalnum())
-            if ends_group and is_valid(text[start:stop]):
-                return start, stop
-        return None
-
-    return confirm
-
-
-def _confirm_card(text: str, start: int, end: int) -> tuple[int, int] | None:
-    """The longest valid number that the match begins with and that ends with a group of digits."""
-    places = [at for at in range(start, end) if text[at].isdigit()]
-    digits = "".join(text[at] for at in places)
-    for count in range(len(digits), 12, -1):
-        stop = places[count - 1] + 1
-        ends_group = not (stop < len(text) and text[stop].isalnum())
-        if ends_group and _CARD_NUMBER.fullmatch(digits, 0, count) and luhn.is_valid(digits[:count]):
-            return start, stop
-    return None
-
-
-def _private_email(company_domains: list[str]) -> Confirm:
-    endings = tuple(domain.lower().lstrip("@.") for domain in company_domains)
-
-    def confirm(text: str, start: int, end: int) -> tuple[int, int] | None:
-        domain = text[start:end].rpartition("@")[2].lower()
-        ours = any(domain == ending or domain.endswith("." + ending) for ending in endings)
-        return None if ours else (start, end)
-
-    return confirm
-
-
-def _private_phone(company_numbers: list[str]) -> Confirm:
-    beginnings = tuple(re.sub(r"\D", "", number) for number in company_numbers)
-
-    def confirm(text: str, start: int, end: int) -> tuple[int, int] | None:
-        digits = re.sub(r"\D", "", text[start:end])
-        return (start, end) if 8 <= len(digits) <= 15 and not digits.startswith(beginnings) else None
-
-    return confirm
+def _custom_matchers(entries: object) -> Iterator[Matcher]:
+    """Kinds that only this company has, such as numbers of employees. Raises FieldError."""
+    if not isinstance(entries, list) or len(entries) > MAX_CUSTOM:
+        raise FieldError("custom", f"must be a list of at most {MAX_CUSTOM} objects.")
+    for number, entry in enumerate(entries):
+        place = f"custom[{number}]"
+        if not isinstance(entry, dict) or set(entry) != {"label", "pattern"}:
+            raise FieldError(place, "must be an object with label and pattern.")
+        label, pattern = entry["label"], entry["pattern"]
+        if not isinstance(label, str) or not _LABEL.fullmatch(label):
+            raise FieldError(f"{place}.label", "must have 1 to 20 capital letters and underscores.")
+        if not isinstance(pattern, str) or not 0 < len(pattern) <= MAX_PATTERN_CHARACTERS:
+            raise FieldError(f"{place}.pattern", f"must be a pattern of 1 to {MAX_PATTERN_CHARACTERS} characters.")
+        try:
+            mask = f"[{label.replace('_', ' ').strip().lower()} removed]"
+            yield build_matcher(pattern, mask=mask, label=label)
+        except PatternError as error:
+            raise FieldError(f"{place}.pattern", str(error)) from None
