@@ -1,6 +1,8 @@
 """How often each check looked, what it found and how long it took: summed up in the process, stored by the hour."""
 
+import math
 import threading
+import time
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
@@ -51,6 +53,7 @@ class Sums:
 
 
 _lock = threading.Lock()
+_stored_at = -math.inf
 _waiting: dict[Key, Sums] = {}
 
 
@@ -67,9 +70,16 @@ def note_look(check: Check, *, seconds: float, found: bool, failure: str = "") -
         )
 
 
-def store_looks() -> None:
-    """Outside of transactions. Never raises: without the database the sums wait for the next call."""
+def store_looks(*, pause: float = 0.0) -> None:
+    """Outside of transactions; nothing happens within `pause` seconds from the last time.
+
+    Never raises: without the database the sums wait for the next call.
+    """
+    global _stored_at  # noqa: PLW0603 - one for the process, as the sums are
     with _lock:
+        if time.monotonic() < _stored_at + pause:
+            return
+        _stored_at = time.monotonic()
         taken = dict(_waiting)
         _waiting.clear()
     if not taken:

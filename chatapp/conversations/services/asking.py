@@ -21,6 +21,10 @@ from chatapp.inference.models import ModelVersion, Route, RouteRule, Task
 from chatapp.inference.selectors import load_asked_route
 from chatapp.moderation.models import Action
 from chatapp.moderation.policy import SAFE_TEXT, Decision, active_policies
+from chatapp.moderation.tallies import store_looks
+
+# Figures of checks may be late; the posting of a question should not pay for them each time.
+TALLY_PAUSE_SECONDS = 10.0
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -124,6 +128,7 @@ def _queue(generation: Generation, options: AnswerOptions, *new: Message) -> Gen
     Conversation.objects.filter(id=conversation.id).update(updated_at=Now())
     if conversation.origin == Origin.PAGE:  # The owner's other pages show the question too.
         transaction.on_commit(partial(events.conversation_changed, conversation.owner_id, conversation.id, answer.id))
+    transaction.on_commit(partial(store_looks, pause=TALLY_PAUSE_SECONDS))
     if generation.status == Status.BLOCKED:
         record_exchange(generation, answer=answer.text)
     else:

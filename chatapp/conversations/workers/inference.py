@@ -3,8 +3,9 @@
 import os
 import threading
 import time
+from collections.abc import Iterator
 from concurrent.futures import wait
-from contextlib import ExitStack, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from functools import lru_cache
 from uuid import UUID
 
@@ -33,6 +34,8 @@ from chatapp.inference.pool import EnginePool
 from chatapp.inference.pool.reporting import ProblemReports
 from chatapp.inference.presence import forget_presence, report_presence, worker_name
 from chatapp.inference.selectors import has_ready_worker, list_chat_versions, serving_version
+from chatapp.moderation.checks import judge
+from chatapp.moderation.tallies import store_looks
 from chatapp.retrieval.embedding import EmbeddingError
 from chatapp.retrieval.services import warm_models
 
@@ -59,6 +62,7 @@ class InferenceWorker:
 
     def start(self) -> None:
         """Claims nothing before the embedder is warm: a lease would run out while it loads."""
+        judge.use(self.lend)
         for target in (self._beat, self._listen, self._warm_up, self._keep_warm, self._drain, self._sweep, self._hear):
             threading.Thread(target=target, name=target.__name__.strip("_"), daemon=True).start()
 
@@ -104,8 +108,22 @@ class InferenceWorker:
         self.leases.close()
         self.flusher.close()
         self.pool.close()
+        store_looks()
         with suppress(*AWAY):
             forget_presence(WorkerKind.INFERENCE)
+
+    @contextmanager
+    def lend(self, version: ModelVersion) -> Iterator[ChatModel]:
+        """For judgements, while an answer waits for them: a model that is here, or is reached in a moment.
+
+        Raises EngineError.
+        """
+
+        def waiting() -> None:
+            raise EngineError(f"{version.name} is being loaded.")
+
+        with self.pool.using(version, waiting=waiting) as model:
+            yield model
 
     def _model_for(self, reply: Reply, in_use: ExitStack) -> ChatModel:
         """Stays loaded until `in_use` is left."""
@@ -166,6 +184,7 @@ class InferenceWorker:
                     self._tend()
                     self._report()
                     measure_gpus()
+                    store_looks()
                 if self.warm.is_set() and len(self.replies) < settings.INFERENCE_SLOTS and has_queued():
                     self._answer_unannounced()
             except (DatabaseError, *AWAY) as error:

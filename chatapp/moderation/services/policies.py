@@ -10,6 +10,7 @@ from chatapp.accounts.permissions import require
 from chatapp.accounts.services import record_event
 from chatapp.errors import ChatappError
 from chatapp.moderation.checks.fields import is_storable
+from chatapp.moderation.checks.remote import refuse_unknown_names
 from chatapp.moderation.checks.schema import build_checks
 from chatapp.moderation.lifecycle.selectors import get_version_before
 from chatapp.moderation.models import PolicyChange, PolicyState, PolicyVersion
@@ -45,7 +46,7 @@ def create_policy_version(
             "invalid", detail="name must be 1 to 40 letters, digits, spaces, dots, hyphens or underscores."
         )
     reason = _clean(reason)
-    build_checks(checks)
+    refuse_unknown_names(build_checks(checks))
     lock_policies()
     last = PolicyVersion.objects.filter(name=name).aggregate(last=Max("number"))["last"] or 0
     policy = PolicyVersion.objects.create(name=name, number=last + 1, checks=checks, created_by=user)

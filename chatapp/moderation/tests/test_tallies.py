@@ -1,3 +1,4 @@
+import math
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
@@ -21,6 +22,7 @@ SPEC = {"kind": "pattern", "name": "tallied", "stage": "output", "action": "bloc
 @pytest.fixture(autouse=True)
 def nothing_waits() -> Iterator[None]:
     tallies._waiting.clear()
+    tallies._stored_at = -math.inf
     yield
     tallies._waiting.clear()
 
@@ -87,3 +89,12 @@ def test_prometheus_sees_seconds_and_failures(check: Check) -> None:
     note_look(check, seconds=0.1, found=False, failure="down")
     assert value("chatapp_moderation_check_failures_total", check="tallied", failure="down") == before + 1
     assert value("chatapp_moderation_check_seconds_count", check="tallied", stage="output") > 0
+
+
+def test_a_busy_process_stores_now_and_then(check: Check) -> None:
+    for _ in range(3):
+        note_look(check, seconds=1.0, found=False)
+        store_looks(pause=60)
+    assert sums()["looks"] == 1
+    store_looks()
+    assert sums()["looks"] == 3
