@@ -3,7 +3,7 @@
 import heapq
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 from chatapp.moderation.checks.check import Check
 from chatapp.moderation.checks.findings import Finding
@@ -21,7 +21,6 @@ SLICE_CHARACTERS = 1024
 class _Hit:
     span: Span
     number: int
-    score: float | None = field(compare=False)
 
 
 class OutputGuard:
@@ -123,25 +122,25 @@ class OutputGuard:
         spans = scanner.finish() if piece is None else scanner.feed(piece)
         self._seconds[number] += time.perf_counter() - began
         for span in spans:
-            self._add(number, span, holds=scanner.check.holds, score=None)
+            self._add(number, span, holds=scanner.check.holds)
 
-    def _note(self, number: int, watch: Watch, spans: Sequence[tuple[Span, float]]) -> None:
+    def _note(self, number: int, watch: Watch, spans: Sequence[Span]) -> None:
         check = watch.check
-        for span, score in spans:
-            self._add(number, span, holds=check.holds_windows, score=score)
+        for span in spans:
+            self._add(number, span, holds=check.holds_windows)
         if watch.failure is not None:
             self._ledger.fail(number, watch.failure)
             if check.holds and failure_action(check) == Action.BLOCK:
                 self._stop(holds=check.hold)
 
-    def _add(self, number: int, span: Span, *, holds: bool, score: float | None) -> None:
+    def _add(self, number: int, span: Span, *, holds: bool) -> None:
         check = self._checks[number]
         if self._is_spared(check, span):
             return
         if holds:
-            heapq.heappush(self._hits, _Hit(span, number, score))
+            heapq.heappush(self._hits, _Hit(span, number))
             return
-        self._ledger.add(number, span, score=score)
+        self._ledger.add(number, span)
         if check.holds and check.action == Action.BLOCK:
             self._stop(holds=False)
 
@@ -159,7 +158,7 @@ class OutputGuard:
         out = []
         while self._hits and self._hits[0].span.start < limit and not self.blocked:
             hit = heapq.heappop(self._hits)
-            self._ledger.add(hit.number, hit.span, score=hit.score)
+            self._ledger.add(hit.number, hit.span)
             if self._checks[hit.number].action == Action.BLOCK:
                 self._stop(holds=True)
                 continue

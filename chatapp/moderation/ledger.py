@@ -19,15 +19,15 @@ class Ledger:
         self._failures: dict[int, Failure] = {}
         self._masks: list[Span] = []
 
-    def add(self, number: int, span: Span, *, score: float | None = None) -> None:
+    def add(self, number: int, span: Span) -> None:
         check, spans = self._checks[number], self._spans.setdefault(number, [])
         if (span.start, span.end) not in spans:
             insort(spans, (span.start, span.end))
             del spans[MAX_SPANS:]
         if check.action == Action.MASK and not check.is_shadow:
             insort(self._masks, span)
-        if score is not None:
-            self._scores[number] = max(score, self._scores.get(number, score))
+        if span.score is not None:
+            self._scores[number] = max(span.score, self._scores.get(number, 0.0))
 
     def fail(self, number: int, failure: Failure) -> None:
         self._failures[number] = failure

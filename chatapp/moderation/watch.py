@@ -11,7 +11,6 @@ from chatapp.moderation.windows import Window, Windows
 
 # What came in while a look was under way is looked at together.
 WINDOWS_A_LOOK = 8
-Scored = tuple[Span, float]
 
 
 class Watch:
@@ -31,7 +30,7 @@ class Watch:
         self._look: Look | None = None
         self._at_once = WINDOWS_A_LOOK
 
-    def feed(self, text: str) -> list[Scored]:
+    def feed(self, text: str) -> list[Span]:
         """What earlier looks found; never waits."""
         self._waiting.extend(self._windows.feed(text))
         return self._go_on(wait=False)
@@ -41,12 +40,12 @@ class Watch:
         self._waiting.extend(self._windows.finish())
         self._begin()
 
-    def wait(self) -> list[Scored]:
+    def wait(self) -> list[Span]:
         """What is found in all windows that are not looked at yet; each look takes its budget at most."""
         return self._go_on(wait=True)
 
-    def _go_on(self, *, wait: bool) -> list[Scored]:
-        spans: list[Scored] = []
+    def _go_on(self, *, wait: bool) -> list[Span]:
+        spans: list[Span] = []
         self._begin()
         while self._look is not None and (wait or self._look.is_due):
             spans += self._end(self._look)
@@ -59,7 +58,7 @@ class Watch:
             self._looked_at = [self._waiting.popleft() for _ in range(count)]
             self._look = begin(self.check, self._examiner, [window.text for window in self._looked_at])
 
-    def _end(self, look: Look) -> list[Scored]:
+    def _end(self, look: Look) -> list[Span]:
         outcome, self._look = look.outcome(), None
         if outcome == Failure.DOWN and len(self._looked_at) > 1:
             # One text that the examiner cannot bear shall not hide those beside it.
@@ -71,7 +70,7 @@ class Watch:
             self.failure = self.failure or outcome
             return []
         return [
-            (Span(window.start + hit.start, window.start + hit.end, hit.mask, hit.label), hit.score)
+            Span(window.start + hit.start, window.start + hit.end, hit.mask, hit.label, hit.score)
             for window, hits in zip(self._looked_at, outcome, strict=True)
             for hit in hits
             if hit.score >= self.check.threshold

@@ -1,7 +1,7 @@
 """Finds a check's spans in text that arrives in pieces, the same spans however it is cut."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from chatapp.moderation.checks.check import Check
 from chatapp.moderation.checks.matcher import Matcher
@@ -9,12 +9,16 @@ from chatapp.moderation.checks.matcher import Matcher
 
 @dataclass(frozen=True, slots=True, order=True)
 class Span:
-    """Characters [start, end) of the whole text, and what stands in their place if they are masked."""
+    """Characters [start, end) of the whole text, and what stands in their place if they are masked.
+
+    `score` is an examiner's; a match has none.
+    """
 
     start: int
     end: int
     mask: str
     label: str = ""
+    score: float | None = field(default=None, compare=False)
 
 
 class Scanner:
