@@ -19,6 +19,7 @@ OWNER = "its owner"
 COLLECTION = "who may by the collection"
 CONSOLE = "who may open a page of it"
 OWN_USAGE = "one's own, or accounts.view_usage"
+OWN_FEEDBACK = "one's own, or moderation.triage_feedback"
 SCIM = "a key for provisioning"
 _KIND = re.compile(r"\{\w+:")
 UNKNOWN = "no line in tests/security/rights.py"
@@ -61,6 +62,7 @@ CALLS = {
     "DELETE /api/v1/collections/{slug}": COLLECTION,
     "DELETE /api/v1/conversations/{conversation_id}": OWNER,
     "DELETE /api/v1/documents/{document_id}": COLLECTION,
+    "DELETE /api/v1/feedback/{feedback_id}": OWNER,
     "GET /api/v1/audit": "accounts.view_audit",
     "GET /api/v1/collections": COLLECTION,
     "GET /api/v1/collections/{slug}": COLLECTION,
@@ -73,6 +75,7 @@ CALLS = {
     "GET /api/v1/documents/{document_id}/versions": COLLECTION,
     "GET /api/v1/evaluations": COLLECTION,
     "GET /api/v1/evaluations/{evaluation_id}": COLLECTION,
+    "GET /api/v1/feedback": OWN_FEEDBACK,
     "GET /api/v1/flags": "moderation.review_flag",
     "GET /api/v1/flags/{flag_id}": "moderation.review_flag",
     "GET /api/v1/generations": OWNER,
@@ -81,6 +84,9 @@ CALLS = {
     "GET /api/v1/messages/{message_id}": OWNER,
     "GET /api/v1/model-versions": "inference.view_version",
     "GET /api/v1/policies": "moderation.view_policy",
+    "GET /api/v1/policies/{policy_id}": "moderation.view_policy",
+    "GET /api/v1/policies/{policy_id}/replay": "moderation.view_policy",
+    "GET /api/v1/policies/{policy_id}/replay/{replay_id}": "moderation.view_policy",
     "GET /api/v1/rollouts": "inference.view_version",
     "GET /api/v1/routes": "inference.view_version",
     "GET /api/v1/routes/{name}": "inference.view_version",
@@ -99,12 +105,18 @@ CALLS = {
     "POST /api/v1/documents/{document_id}/versions/{number}/restore": COLLECTION,
     "POST /api/v1/evaluations": COLLECTION,
     "POST /api/v1/evaluations/{evaluation_id}/cancel": COLLECTION,
+    "POST /api/v1/feedback": OWNER,
     "POST /api/v1/flags/{flag_id}/claim": "moderation.review_flag",
     "POST /api/v1/flags/{flag_id}/decide": "moderation.review_flag",
     "POST /api/v1/generations/{generation_id}/stop": OWNER,
     "POST /api/v1/messages": SIGNED_IN,
     "POST /api/v1/model-versions": "inference.register_version",
     "POST /api/v1/policies": "moderation.manage_policy",
+    "POST /api/v1/policies/{policy_id}/replay": "moderation.manage_policy",
+    "POST /api/v1/policies/{policy_id}/replay/{replay_id}/cancel": "moderation.manage_policy",
+    "POST /api/v1/policies/{policy_id}/replay/{replay_id}/resume": "moderation.manage_policy",
+    "POST /api/v1/policies/{policy_id}/rollback": "moderation.manage_policy",
+    "POST /api/v1/policies/{policy_id}/state": "moderation.manage_policy",
     "POST /api/v1/search": SIGNED_IN,
     "POST /v1/chat/completions": SIGNED_IN,
     "POST /v1/embeddings": SIGNED_IN,
@@ -135,6 +147,7 @@ SAME = [
     ("knowledge/evaluations/<uuid:evaluation_id>/cancel/", "POST /api/v1/evaluations/{evaluation_id}/cancel"),
     ("knowledge/connectors/<uuid:connector_id>/", "GET /api/v1/connectors/{connector_id}"),
     ("knowledge/connectors/<uuid:connector_id>/sync/", "POST /api/v1/connectors/{connector_id}/sync"),
+    ("generations/<uuid:generation_id>/rating/", "POST /api/v1/feedback", "DELETE /api/v1/feedback/{feedback_id}"),
     ("console/flags/", "GET /api/v1/flags"),
     ("console/flags/<uuid:flag_id>/", "GET /api/v1/flags/{flag_id}"),
     ("console/flags/<uuid:flag_id>/claim/", "POST /api/v1/flags/{flag_id}/claim"),
@@ -144,7 +157,8 @@ SAME = [
     ("console/routes/", "GET /api/v1/routes"),
     ("console/routes/edit/", "PUT /api/v1/routes/{name}", "console/models/<uuid:version_id>/serve/"),
     ("console/policies/", "GET /api/v1/policies"),
-    ("console/policies/<uuid:policy_id>/state/", "POST /api/v1/policies"),
+    ("console/policies/<uuid:policy_id>/state/", "POST /api/v1/policies/{policy_id}/state"),
+    ("console/policies/<uuid:policy_id>/back/", "POST /api/v1/policies/{policy_id}/rollback"),
     ("console/usage/", "console/usage/csv/"),
     ("console/audit/", "GET /api/v1/audit"),
 ]

@@ -5,6 +5,7 @@ from typing import Any
 from uuid import uuid4
 
 from django.test import Client
+from django.utils import timezone
 
 from chatapp.accounts import services as accounts
 from chatapp.accounts.models import AuditEvent, IdentityProvider, Role, User
@@ -13,8 +14,8 @@ from chatapp.conversations import services as conversations
 from chatapp.conversations.models import Generation
 from chatapp.inference.models import AnswerOutcome, ModelVersion, Provider, Route
 from chatapp.moderation.checks import Finding
-from chatapp.moderation.models import Action, Flag, Severity, Stage
-from chatapp.moderation.services import create_policy_version, record_exchange
+from chatapp.moderation.models import Action, Flag, Replay, Severity, Stage
+from chatapp.moderation.services import create_policy_version, give_feedback, record_exchange
 from chatapp.retrieval.models import Chunk, Collection, Connector, Document, DocumentStatus, EmbeddingIndex, IndexState
 from chatapp.retrieval.services import add_golden_question, create_collection, run_evaluation, upload_document
 from tests.people import PersonFactory
@@ -77,14 +78,18 @@ class Samples:
         index = EmbeddingIndex.objects.create(model="sample", dimensions=3, state=IndexState.READY)
         evaluation = run_evaluation(collection=collection, index=index, actor=self.owner)
         IdentityProvider.objects.create(slug="company", kind="oidc", name="Company", url="http://127.0.0.1:9/")
+        policy = create_policy_version(user=None, name="company", checks=[BLOCK], activate=False)
+        now = timezone.now()
         self.ids = {
             "conversation_id": generation.message.conversation_id,
             "message_id": generation.message_id,
             "generation_id": generation.pk,
             "version_id": version.pk,
             "name": version.name,
-            "flag_id": self._flag().pk,
-            "policy_id": create_policy_version(user=None, name="company", checks=[BLOCK], activate=False).pk,
+            "flag_id": (flag := self._flag()).pk,
+            "feedback_id": give_feedback(user=self.owner, generation_id=flag.exchange_id, is_positive=False)[0].pk,
+            "policy_id": policy.pk,
+            "replay_id": Replay.objects.create(policy=policy, since=now, until=now).pk,
             "slug": collection.slug,
             "number": 1,
             "document_id": self._document(collection).pk,

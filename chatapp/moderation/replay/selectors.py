@@ -10,7 +10,6 @@ from django.db.models import Q, QuerySet
 from chatapp.accounts.models import User
 from chatapp.accounts.permissions import can
 from chatapp.errors import ChatappError
-from chatapp.moderation.checks.check import Check
 from chatapp.moderation.models import Exchange, Flag, FlagSource, FlagStatus, Replay, ReplayVerdict, Verdict
 from chatapp.moderation.replay.curve import Label
 from chatapp.moderation.selectors import DECIDED
@@ -133,7 +132,3 @@ def _by_text(rows: Iterable[tuple[UUID, str, str, list[list[int]]]]) -> Found:
     for key, stage, name, spans in rows:
         found.setdefault((key, stage), []).append((name, spans))
     return found
-
-
-def covers(check: Check, label: Label) -> bool:
-    return check.stage == label.stage and check.scope.covers(groups=label.groups, route=label.route)
