@@ -18,12 +18,14 @@ class Page:
 
 EVERYONES_PAGES = (Page("Chat", "chat"), Page("Knowledge", "knowledge"))
 CONSOLE_PAGES = (
+    Page("Overview", "console", "moderation.view_policy"),
     Page("Models", "console_models", "inference.view_version"),
     Page("Routes", "console_routes", "inference.view_version"),
     Page("Indexes", "console_indexes", "retrieval.manage_indexes"),
     Page("Workers", "console_workers", "inference.view_worker"),
     Page("Usage", "console_usage", "accounts.view_usage"),
     Page("Flags", "console_flags", "moderation.review_flag"),
+    Page("Feedback", "console_feedback", "moderation.triage_feedback"),
     Page("Policies", "console_policies", "moderation.view_policy"),
     Page("Limits", "console_limits", "accounts.manage_limits"),
     Page("Service accounts", "console_service_accounts", "accounts.manage_service_accounts"),

@@ -1,6 +1,6 @@
 from django.urls import include, path
 
-from chatapp.console.views import audit, flags, home, models, readings, roles, routes, sign_in, usage, workers
+from chatapp.console.views import audit, home, models, readings, roles, routes, sign_in, usage, workers
 from chatapp.console.views.alarms import acknowledge
 from chatapp.console.views.reports import list_reports
 
@@ -16,10 +16,8 @@ urlpatterns = [
     path("workers/", workers.list_workers, name="console_workers"),
     path("usage/", usage.show_usage, name="console_usage"),
     path("usage/csv/", usage.download_usage, name="console_usage_csv"),
-    path("flags/", flags.list_flags, name="console_flags"),
-    path("flags/<uuid:flag_id>/", flags.show_flag, name="console_flag"),
-    path("flags/<uuid:flag_id>/claim/", flags.claim, name="console_claim"),
-    path("flags/<uuid:flag_id>/decide/", flags.decide, name="console_decide"),
+    path("flags/", include("chatapp.console.flags_urls")),
+    path("feedback/", include("chatapp.console.feedback_urls")),
     path("audit/", audit.list_events, name="console_audit"),
     path("audit/export/", audit.export_events, name="console_audit_export"),
     path("audit/<uuid:event_id>/", audit.show_event, name="console_audit_event"),

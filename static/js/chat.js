@@ -4,6 +4,7 @@ import "./citations.js";
 import "./composer.js";
 import "./context.js";
 import "./copy.js";
+import "./feedback.js";
 import "./follow.js";
 import "./links.js";
 import "./live.js";

@@ -12,6 +12,7 @@ from tests.security.rights import CALLS as RIGHTS_OF_CALLS
 from tests.security.rights import (
     COLLECTION,
     CONSOLE,
+    OWN_FEEDBACK,
     OWN_USAGE,
     OWNER,
     PUBLIC,
@@ -64,7 +65,7 @@ def gets_through(persona: Persona, asked: str) -> bool:
         return asked == PUBLIC
     if asked in {PUBLIC, SIGNED_IN}:
         return True
-    if asked in {OWNER, COLLECTION} or (asked == OWN_USAGE and persona.name == "owner"):
+    if asked in {OWNER, COLLECTION} or (asked in {OWN_USAGE, OWN_FEEDBACK} and persona.name == "owner"):
         return persona.name == "owner"
     if persona.name == "triager":
         return asked in {*TRIAGER, CONSOLE}

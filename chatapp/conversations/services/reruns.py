@@ -19,6 +19,7 @@ from chatapp.moderation.selectors import get_feedback_for
 from chatapp.moderation.services import record_rerun
 
 KEPT = timedelta(days=7)
+MAX_SHOWN = 5
 
 
 @transaction.atomic

@@ -23,6 +23,7 @@ from chatapp.moderation.services.triage import (
     record_rerun,
     set_feedback_note,
     set_feedback_status,
+    unmask_feedback,
 )
 from chatapp.moderation.services.unmasking import unmask_flag
 
@@ -64,6 +65,7 @@ __all__ = [
     "sweep_replays",
     "take_back_feedback",
     "undo_decision",
+    "unmask_feedback",
     "unmask_flag",
     "withdraw_notices",
 ]

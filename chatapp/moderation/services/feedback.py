@@ -13,7 +13,7 @@ from chatapp.moderation.metrics import FEEDBACK
 from chatapp.moderation.models import Exchange, Feedback, FeedbackReason, FeedbackStatus
 from chatapp.text import clean_text
 
-MAX_TEXT_CHARACTERS = 2000
+MAX_FEEDBACK_CHARACTERS = 2000
 
 
 @transaction.atomic
@@ -63,8 +63,8 @@ def _checked(reasons: Collection[str], *, is_positive: bool) -> list[str]:
 
 def _cleaned(text: str) -> str:
     cleaned = clean_text(text)
-    if len(cleaned) > MAX_TEXT_CHARACTERS:
-        raise ChatappError("invalid", detail=f"the text has at most {MAX_TEXT_CHARACTERS:,} characters.")
+    if len(cleaned) > MAX_FEEDBACK_CHARACTERS:
+        raise ChatappError("invalid", detail=f"the text has at most {MAX_FEEDBACK_CHARACTERS:,} characters.")
     return cleaned
 
 

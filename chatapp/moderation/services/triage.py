@@ -31,6 +31,17 @@ def open_feedback(*, user: User, feedback_id: UUID) -> Feedback:
     return feedback
 
 
+def unmask_feedback(*, user: User, feedback_id: UUID, reason: str) -> Feedback:
+    """For one look at the personal data in it; the caller shows it and keeps nothing.
+
+    Raises ChatappError: not_found, forbidden, invalid.
+    """
+    feedback = get_feedback_for(user, feedback_id)
+    require(user, "moderation.unmask")
+    record_event(actor=user, action="moderation.feedback_unmasked", obj=feedback, reason=_reason(reason))
+    return feedback
+
+
 def record_feedback_listed(*, user: User, feedback_ids: Iterable[UUID]) -> None:
     """A list shows the beginnings of what other people wrote."""
     listed = [str(feedback_id) for feedback_id in feedback_ids]
@@ -96,11 +107,8 @@ def record_rerun(*, user: User, feedback: Feedback, generation_id: UUID, model_v
 def begin_feedback_export(*, user: User, search: FeedbackSearch, reason: str, limit: int) -> None:
     """It takes what people wrote out of the product, so it needs a reason. Raises ChatappError: forbidden, invalid."""
     require(user, "moderation.export_feedback")
-    reason = clean_text(reason)
-    if not reason or len(reason) > MAX_REASON_CHARACTERS:
-        raise ChatappError("invalid", detail=f"give a reason of 1 to {MAX_REASON_CHARACTERS} characters.")
     detail: dict[str, object] = {"search": search.as_fields(), "limit": limit}
-    record_event(actor=user, action="moderation.feedback_exported", reason=reason, detail=detail)
+    record_event(actor=user, action="moderation.feedback_exported", reason=_reason(reason), detail=detail)
 
 
 def _lock(user: User, feedback_id: UUID) -> Feedback:
@@ -125,4 +133,11 @@ def _words(text: str, name: str, *, empty: bool = False) -> str:
     cleaned = clean_text(text)
     if len(cleaned) > MAX_NOTE_CHARACTERS or not (cleaned or empty):
         raise ChatappError("invalid", detail=f"the {name} must have 1 to {MAX_NOTE_CHARACTERS:,} characters.")
+    return cleaned
+
+
+def _reason(text: str) -> str:
+    cleaned = clean_text(text)
+    if not cleaned or len(cleaned) > MAX_REASON_CHARACTERS:
+        raise ChatappError("invalid", detail=f"give a reason of 1 to {MAX_REASON_CHARACTERS} characters.")
     return cleaned
