@@ -67,6 +67,11 @@ class Placeholders:
             at += max(1, count)
         return "".join(out) + text[position:]
 
+    def restore(self, text: str) -> str:
+        """Of a text that is whole."""
+        restorer = self.restorer()
+        return restorer.feed(text).text + restorer.finish().text
+
     def restorer(self, *, in_json: bool = False) -> "Restorer":
         """`in_json`: the text is JSON, and data goes back into its strings."""
         return Restorer(self._values, _escape if in_json else str)

@@ -37,18 +37,32 @@ class PolicySet:
         """What `check_input` left to the worker. Checks that make placeholders only note what they found."""
         return decide([_for_worker(check) for check in self._of_stage(Stage.INPUT, external=external)], text)
 
+    @property
+    def has_leaving_checks(self) -> bool:
+        return bool(self._leaving())
+
+    def check_leaving(self, text: str) -> Decision:
+        """Only what holds where a model outside the company answers."""
+        return decide([_for_worker(check) for check in self._leaving()], text)
+
     def check_passage(self, text: str, *, external: bool) -> Decision:
-        return decide(self._of_stage(Stage.CONTEXT, external=external), text)
+        """Of what a search found. Checks that make placeholders only note what they found."""
+        return decide([_noted(check) for check in self._of_stage(Stage.CONTEXT, external=external)], text)
 
     def check_output(self, text: str, *, external: bool = True) -> Decision:
         """Of a text that is whole already; what is streamed goes through `output_guard`."""
         return decide(self._of_stage(Stage.OUTPUT, external=external), text)
 
-    def placeholder_checks(self, *, external: bool) -> list[Check]:
-        return [check for check in self._of_stage(Stage.INPUT, external=external) if check.placeholder]
+    def placeholder_checks(self, stage: Stage, *, external: bool) -> list[Check]:
+        return [
+            check for check in self._of_stage(stage, external=external) if check.placeholder and not check.is_shadow
+        ]
 
     def output_guard(self, *, external: bool = True) -> OutputGuard:
         return OutputGuard(self._of_stage(Stage.OUTPUT, external=external))
+
+    def _leaving(self) -> list[Check]:
+        return [check for check in self._of_stage(Stage.INPUT, external=True) if check.scope.external_only]
 
     def _of_stage(self, stage: Stage, *, external: bool) -> list[Check]:
         """`external`: a model outside the company answers, so checks for that alone count too."""
@@ -89,9 +103,14 @@ def only_matchers(check: Check) -> Check:
 
 
 @lru_cache(maxsize=256)
+def _noted(check: Check) -> Check:
+    return replace(check, action=Action.ALLOW) if check.placeholder else check
+
+
+@lru_cache(maxsize=256)
 def _for_worker(check: Check) -> Check:
     if check.placeholder:
-        return replace(check, action=Action.ALLOW)
+        return _noted(check)
     return check if check.scope.external_only else replace(check, matchers=())
 
 

@@ -46,13 +46,15 @@ def answer_key(
     messages: Sequence[ChatMessage],
     passages: Sequence[Passage],
     request: Mapping[str, object],
+    hidden: Mapping[str, str],
 ) -> str:
     """Empty when the answer may not be given again: when chance has a part in it, or a script writes it.
 
     So it is in a temporary conversation, which neither leaves an answer behind nor shows that of another one.
 
-    `request` is what the model is asked besides the messages. Unless the setting says otherwise the user is part of
-    the key: how fast an answer comes would tell that somebody else has asked the same.
+    `request` is what the model is asked besides the messages, `hidden` what names in them stand for. Unless the setting
+    says otherwise the user is part of the key: how fast an answer comes would tell that somebody else has asked the
+    same.
     """
     version, sampling = generation.version, request["sampling"]
     if settings.ANSWER_CACHE_HOURS <= 0 or generation.message.conversation.is_temporary:
@@ -66,6 +68,7 @@ def answer_key(
         "version": str(version.id),
         "messages": list(messages),
         "request": dict(request),
+        "hidden": dict(hidden),
         "policy": generation.policy_version,
         "passages": [[str(passage.chunk_id), str(passage.document_version_id)] for passage in passages],
     }

@@ -10,7 +10,8 @@ from chatapp.conversations import events, services
 from chatapp.conversations.budget import prompt_budget
 from chatapp.conversations.models import Generation, Status
 from chatapp.conversations.pipeline.compaction import SUMMARY_MAX_TOKENS, is_filling, plan_compaction
-from chatapp.conversations.pipeline.prompts import usable_history
+from chatapp.conversations.pipeline.hiding import hide_personal_data
+from chatapp.conversations.pipeline.prompts import History, usable_history
 from chatapp.conversations.pipeline.titles import TITLE_MAX_TOKENS, ask_for_title, clean_title, wants_title
 from chatapp.conversations.selectors import is_followed, list_path
 from chatapp.conversations.services import FinishedAnswer
@@ -19,7 +20,7 @@ from chatapp.inference.engine import ChatMessage, ChatModel, EngineError
 from chatapp.inference.models import ModelVersion, Provider, Task
 from chatapp.inference.selectors import load_route
 from chatapp.inference.services import record_side_work
-from chatapp.moderation.policy import active_policies
+from chatapp.moderation.policy import PolicySet, active_policies
 
 FIRST_DELAY, EXPIRES = 1.0, 60.0
 PIECE_SECONDS = 0.25
@@ -68,9 +69,11 @@ def write_title(generation: Generation, *, model: ChatModel, version: ModelVersi
     question = generation.message.parent
     if question is None or not wants_title(generation):
         return
-    asked = ask_for_title(question.text)
+    policies = _policies(generation)
+    hidden = hide_personal_data(History([question]), [], policies, external=version.may_leave_company)
+    asked = ask_for_title(hidden.history.messages[0].text)
     written = _write(Task.TITLE, generation, version, model, asked, max_tokens=TITLE_MAX_TOKENS, must_yield=must_yield)
-    title = clean_title(_cleared(written))
+    title = clean_title(_cleared(hidden.names.restore(written), policies))
     if title:
         services.suggest_title(conversation=generation.message.conversation, title=title)
 
@@ -79,10 +82,12 @@ def write_summary(generation: Generation, *, model: ChatModel, version: ModelVer
     """Raises EngineError, YieldedError. Where the conversation has gone on, the next answer sees to it."""
     if is_followed(generation):
         return
-    answered_by = generation.version or version
+    answered_by, policies = generation.version or version, _policies(generation)
+    history = usable_history(list_path(generation.message))
+    hidden = hide_personal_data(history, [], policies, external=version.may_leave_company)
     plan = plan_compaction(
         model=model,
-        history=usable_history(list_path(generation.message)),
+        history=hidden.history,
         budget_tokens=prompt_budget(answered_by.context_tokens, generation.max_tokens),
         room_tokens=prompt_budget(version.context_tokens, SUMMARY_MAX_TOKENS),
     )
@@ -91,7 +96,7 @@ def write_summary(generation: Generation, *, model: ChatModel, version: ModelVer
     written = _write(
         Task.SUMMARY, generation, version, model, plan.messages, max_tokens=SUMMARY_MAX_TOKENS, must_yield=must_yield
     )
-    text = _cleared(written).strip()
+    text = _cleared(hidden.names.restore(written), policies).strip()
     if text:
         services.store_summary(upto_id=plan.upto.id, version_id=version.id, text=text)
 
@@ -133,6 +138,10 @@ def _write(
     return text
 
 
-def _cleared(written: str) -> str:
+def _policies(generation: Generation) -> PolicySet:
+    return active_policies(user=generation.user, route=generation.route_id)
+
+
+def _cleared(written: str, policies: PolicySet) -> str:
     """Through the output policy, as everything that a model wrote; empty when a rule forbids it."""
-    return active_policies().check_output(written).text
+    return policies.check_output(written).text

@@ -1,5 +1,6 @@
 """Lets one version write the answer: prompt, stream through the output policy, citations."""
 
+from collections.abc import Iterator
 from dataclasses import replace
 from typing import Any, TypedDict
 
@@ -10,6 +11,7 @@ from django.db import close_old_connections
 from chatapp.conversations.budget import prompt_budget
 from chatapp.conversations.models import Generation, Status
 from chatapp.conversations.pipeline.cache import answer_key, find_cached
+from chatapp.conversations.pipeline.hiding import hide_personal_data
 from chatapp.conversations.pipeline.prompts import History, build_prompt
 from chatapp.conversations.pipeline.reply import ModelSource, Reply
 from chatapp.conversations.services import FinishedAnswer
@@ -17,6 +19,7 @@ from chatapp.inference.defaults import SYSTEM_PROMPT
 from chatapp.inference.engine import Stream
 from chatapp.inference.engine.sampling import is_constrained
 from chatapp.inference.models import Provider
+from chatapp.moderation.placeholders import Placeholders, Restored, Restorer
 from chatapp.moderation.policy import SAFE_TEXT, OutputGuard, PolicySet
 from chatapp.retrieval.citations import CitationStream
 from chatapp.retrieval.embedding import EmbeddingError
@@ -39,11 +42,13 @@ def write_answer(reply: Reply, model_for: ModelSource, *, history: History, poli
     generation, version = reply.generation, reply.version
     model = model_for(reply)
     reply.live.note("Reading" if reply.passages else "Thinking")
+    with reply.working():
+        hidden = hide_personal_data(history, reply.passages, policies, external=version.may_leave_company)
     prompt = build_prompt(
         model=model,
         system_prompt=version.system_prompt or SYSTEM_PROMPT,
-        history=history,
-        passages=reply.passages,
+        history=hidden.history,
+        passages=hidden.passages,
         budget_tokens=prompt_budget(version.context_tokens, generation.max_tokens),
     )
     generation.summary = prompt.summary
@@ -51,7 +56,13 @@ def write_answer(reply: Reply, model_for: ModelSource, *, history: History, poli
         max_tokens=_token_cap(generation), sampling={**version.sampling, **generation.sampling}, stop=generation.stop
     )
     if not reply.preface:  # What is said while search is down is no answer for when it works.
-        reply.cache_key = answer_key(generation, messages=prompt.messages, passages=reply.passages, request=request)
+        reply.cache_key = answer_key(
+            generation,
+            messages=prompt.messages,
+            passages=reply.passages,
+            request=request,
+            hidden=hidden.names.values,
+        )
     cached = find_cached(generation, reply.cache_key)
     generation.is_cached = cached is not None
     close_old_connections()
@@ -61,7 +72,10 @@ def write_answer(reply: Reply, model_for: ModelSource, *, history: History, poli
     # The marker of a source would break JSON, and an array of numbers looks like one.
     is_plain = cached is None and not is_constrained(request["sampling"])
     citer = CitationStream(reply.passages, question=_question_of(generation)) if is_plain else None
-    _relay(reply, stream, guard, citer)
+    # What was kept has its data back already.
+    names = Placeholders() if cached else hidden.names
+    restorer = names.restorer(in_json=is_constrained(request["sampling"]))
+    _relay(reply, stream, _put_back(reply.pieces(stream), restorer, guard), guard, citer)
     finished = _finished(reply, stream, guard)
     if cached and finished.status == Status.COMPLETE:
         return replace(finished, cited=cached.cited, weak_citations=cached.weak_citations)
@@ -79,9 +93,24 @@ def _token_cap(generation: Generation) -> int:
     return generation.max_tokens
 
 
-def _relay(reply: Reply, stream: Stream, guard: OutputGuard, citer: CitationStream | None) -> None:
+def _put_back(pieces: Iterator[str], restorer: Restorer, guard: OutputGuard) -> Iterator[str]:
+    """The employee's own data in place of its names; what the policy masks of personal data leaves it there."""
+    for piece in pieces:
+        yield _spare(restorer.feed(piece), guard)
+    yield _spare(restorer.finish(), guard)
+
+
+def _spare(restored: Restored, guard: OutputGuard) -> str:
+    for start, end in restored.own:
+        guard.spare(start, end)
+    return restored.text
+
+
+def _relay(
+    reply: Reply, stream: Stream, pieces: Iterator[str], guard: OutputGuard, citer: CitationStream | None
+) -> None:
     """Moves text from the engine to the page until either has had enough; sentences get their citations on the way."""
-    for piece in reply.pieces(stream):
+    for piece in pieces:
         _show(reply, citer, guard.feed(piece))
         if guard.blocked:
             stream.cancel()
