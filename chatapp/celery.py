@@ -16,7 +16,11 @@ LOOKUP_QUEUE = "lookup"
 
 # Every task names its queue here and its expiry where it is defined; a guard test compares.
 TASKS = {
-    INFERENCE_QUEUE: ("chatapp.conversations.tasks.answer_queued", "chatapp.conversations.tasks.do_side_work"),
+    INFERENCE_QUEUE: (
+        "chatapp.conversations.tasks.answer_queued",
+        "chatapp.conversations.tasks.do_side_work",
+        "chatapp.moderation.tasks.replay_with_models",
+    ),
     LOOKUP_QUEUE: (
         "chatapp.retrieval.tasks.explain_search",
         "chatapp.retrieval.tasks.search_passages",
@@ -29,6 +33,7 @@ TASKS = {
         "chatapp.conversations.tasks.delete_expired_conversations",
         "chatapp.conversations.tasks.purge_cached_answers",
         "chatapp.conversations.tasks.sweep_generations",
+        "chatapp.moderation.tasks.look_for_personal_data",
         "chatapp.moderation.tasks.replay",
         "chatapp.moderation.tasks.sweep_replays",
         "chatapp.privacy.tasks.make_export",
@@ -154,6 +159,11 @@ def configure() -> None:
                 "task": "chatapp.retrieval.tasks.sweep_evaluations",
                 "schedule": 20.0,
                 "options": {"expires": 20},
+            },
+            "look-for-personal-data": {
+                "task": "chatapp.moderation.tasks.look_for_personal_data",
+                "schedule": 10.0,
+                "options": {"expires": 10},
             },
             "sweep-replays": {
                 "task": "chatapp.moderation.tasks.sweep_replays",

@@ -3,8 +3,13 @@
 from functools import partial
 from uuid import UUID
 
+from celery import Task
+
 from chatapp.celery import app
 from chatapp.moderation import services
+from chatapp.moderation.checks.schema import build_checks
+from chatapp.moderation.models import Replay
+from chatapp.moderation.replay.looking import needs_models
 from chatapp.retrieval.low_priority import run_aside
 
 
@@ -15,7 +20,26 @@ def replay(replay_id: str) -> None:
         replay.delay(replay_id)
 
 
+@app.task(expires=3600)
+def replay_with_models(replay_id: str) -> None:
+    """The same where models are: for versions with a judge."""
+    if services.continue_replay(replay_id=UUID(replay_id)):
+        replay_with_models.delay(replay_id)
+
+
 @app.task(expires=20)
 def sweep_replays() -> None:
-    for replay_id in services.sweep_replays():
-        replay.apply_async((str(replay_id),), expires=15)
+    for waiting in services.sweep_replays():
+        task_for(waiting).apply_async((str(waiting.pk),), expires=15)
+
+
+@app.task(expires=10)
+def look_for_personal_data() -> None:
+    """One slice, like `replay`."""
+    if run_aside(services.look_for_personal_data):
+        look_for_personal_data.delay()
+
+
+def task_for(waiting: Replay) -> "Task[[str], None]":
+    checks = build_checks(waiting.policy.checks)
+    return replay_with_models if needs_models(checks, with_remote=waiting.with_remote) else replay

@@ -10,6 +10,10 @@ from chatapp.moderation.checks.check import Check
 from chatapp.moderation.checks.examiner import ExaminerError
 
 
+class MayNotLeaveError(ExaminerError):
+    """The text may not be sent outside of the company, and what would look at it is there."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RemoteExaminer:
     """`may_leave`: whether texts of this exchange may be sent outside of the company; not unless somebody said so."""
@@ -23,9 +27,9 @@ class RemoteExaminer:
         raise NotImplementedError
 
     def refuse_to_leak(self, version: ModelVersion) -> None:
-        """Raises ExaminerError."""
+        """Raises MayNotLeaveError."""
         if version.may_leave_company and not self.may_leave:
-            raise ExaminerError(f"The text may not leave the company, and {version.name} is outside of it.")
+            raise MayNotLeaveError(f"The text may not leave the company, and {version.name} is outside of it.")
 
 
 def is_remote(check: Check) -> bool:

@@ -5,6 +5,7 @@ from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field
 from uuid import UUID
 
+from chatapp.inference.selectors import may_leave_company
 from chatapp.moderation.checks.check import Check
 from chatapp.moderation.models import Exchange, Replay, ReplayVerdict, Stage, Verdict
 from chatapp.moderation.replay.comparing import Sums, compare
@@ -30,11 +31,13 @@ def look_at(exchanges: Sequence[Exchange], version: Version, *, between: Callabl
 
     Raises CheckDownError.
     """
+    leaving = {route: may_leave_company(route) for route in {exchange.route for exchange in exchanges}}
     asked = [
         Asked(
             exchange,
             frozenset(group.name for group in exchange.user.groups.all()) if exchange.user else frozenset(),
             is_external=exchange.model_version in version.external,
+            may_leave=leaving[exchange.route],
         )
         for exchange in exchanges
     ]

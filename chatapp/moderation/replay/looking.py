@@ -2,11 +2,12 @@
 
 from collections.abc import Collection, Iterator, Sequence
 from collections.abc import Set as AbstractSet
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from chatapp.moderation.checks.check import Check
 from chatapp.moderation.checks.examiner import Examiner, ExaminerError, Hit
 from chatapp.moderation.checks.findings import MAX_SPANS
+from chatapp.moderation.checks.remote import MayNotLeaveError, RemoteExaminer, let_out
 from chatapp.moderation.checks.scanner import Scanner
 from chatapp.moderation.models import Exchange, Stage
 from chatapp.moderation.windows import cut_windows
@@ -14,6 +15,8 @@ from chatapp.moderation.windows import cut_windows
 # Passages are not kept with exchanges, so the stage between these two cannot be looked at again.
 STAGES = (Stage.INPUT, Stage.OUTPUT)
 WINDOWS_AT_ONCE = 32
+# Nobody waits for a service or a model, but one that never answers is down.
+REMOTE_WINDOWS_AT_ONCE, REMOTE_SECONDS = 8, 60.0
 
 
 class CheckDownError(Exception):
@@ -31,11 +34,12 @@ class Look:
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """A text of an exchange as checks see it, and what their scopes ask for."""
+    """An exchange as checks see it, and what their scopes ask for. `may_leave`: its texts, the company."""
 
     exchange: Exchange
     groups: AbstractSet[str]
     is_external: bool
+    may_leave: bool
 
     def text(self, stage: str) -> str:
         """The original of an answer that was taken away: that is what checks judged."""
@@ -51,13 +55,20 @@ def runs(check: Check, *, with_remote: bool) -> bool:
     return check.stage in STAGES and (with_remote or not (check.examiner and check.examiner.is_remote))
 
 
+def needs_models(checks: Collection[Check], *, with_remote: bool) -> bool:
+    """Whether a worker that has models must do it: a judge asks one."""
+    return with_remote and any(check.kind == "judge" and check.stage in STAGES for check in checks)
+
+
 def look(check: Check, texts: Sequence[str]) -> list[Look]:
-    """One look for each text. Raises CheckDownError."""
+    """One look for each text; none where they may not leave the company for it. Raises CheckDownError."""
     matched = [_match(check, text) for text in texts]
     if check.examiner is None:
         return [Look(tuple(spans[:MAX_SPANS]), None, bool(spans)) for spans in matched]
     try:
-        examined = _examine(check.examiner, texts)
+        examined = _examine(_patient(check.examiner), texts)
+    except MayNotLeaveError:
+        return []
     except ExaminerError as error:
         raise CheckDownError(check.name) from error
     return [_judge(check, spans, hits) for spans, hits in zip(matched, examined, strict=True)]
@@ -66,7 +77,11 @@ def look(check: Check, texts: Sequence[str]) -> list[Look]:
 def look_at_all(check: Check, asked: Collection[Asked]) -> Iterator[tuple[Asked, Look]]:
     """Of the exchanges that are in the check's scope and have such a text. Raises CheckDownError."""
     concerned = [one for one in asked if one.concerns(check) and one.text(check.stage)]
-    yield from zip(concerned, look(check, [one.text(check.stage) for one in concerned]), strict=True)
+    for group, as_asked in (
+        ([one for one in concerned if not one.may_leave], check),
+        ([one for one in concerned if one.may_leave], let_out(check)),
+    ):
+        yield from zip(group, look(as_asked, [one.text(check.stage) for one in group]), strict=False)
 
 
 def _match(check: Check, text: str) -> list[tuple[int, int]]:
@@ -80,11 +95,16 @@ def _examine(examiner: Examiner, texts: Sequence[str]) -> list[list[Hit]]:
     """In the windows in which answers are looked at, with offsets of the whole texts."""
     windows = [(number, window) for number, text in enumerate(texts) for window in cut_windows(text, examiner.longest)]
     hits: list[list[Hit]] = [[] for _ in texts]
-    for at in range(0, len(windows), WINDOWS_AT_ONCE):
-        batch = windows[at : at + WINDOWS_AT_ONCE]
+    at_once = REMOTE_WINDOWS_AT_ONCE if examiner.is_remote else WINDOWS_AT_ONCE
+    for at in range(0, len(windows), at_once):
+        batch = windows[at : at + at_once]
         for (number, window), found in zip(batch, examiner.examine([w.text for _, w in batch]), strict=True):
             hits[number] += [Hit(window.start + hit.start, window.start + hit.end, hit.score) for hit in found]
     return hits
+
+
+def _patient(examiner: Examiner) -> Examiner:
+    return replace(examiner, seconds=REMOTE_SECONDS) if isinstance(examiner, RemoteExaminer) else examiner
 
 
 def _judge(check: Check, matched: list[tuple[int, int]], hits: list[Hit]) -> Look:

@@ -52,7 +52,8 @@ def start_replay(*, user: User, policy_id: UUID, since: datetime, until: datetim
     """
     policy = get_policy_for(user, policy_id)
     require(user, "moderation.manage_policy", policy)
-    if not any(runs(check, with_remote=with_remote) for check in build_checks(policy.checks)):
+    checks = build_checks(policy.checks)
+    if not any(runs(check, with_remote=with_remote) for check in checks):
         raise ChatappError("invalid", detail="no check of this version can be replayed.")
     until = min(until, timezone.now())
     if since >= until:
@@ -70,7 +71,7 @@ def start_replay(*, user: User, policy_id: UUID, since: datetime, until: datetim
     )
     detail: dict[str, object] = {"policy": str(policy), "since": since.isoformat(), "until": until.isoformat()}
     record_event(actor=user, action="moderation.replay_started", obj=replay, detail=detail)
-    transaction.on_commit(partial(_send, str(replay.pk)), robust=True)
+    _send(replay)
     return replay
 
 
@@ -102,7 +103,7 @@ def resume_replay(*, user: User, replay_id: UUID) -> Replay:
     if not resumed:
         raise ChatappError("replay_not_stopped")
     record_event(actor=user, action="moderation.replay_resumed", obj=replay)
-    transaction.on_commit(partial(_send, str(replay.pk)), robust=True)
+    _send(replay)
     return get_replay_for(user, replay_id)
 
 
@@ -141,14 +142,14 @@ def continue_replay(*, replay_id: UUID) -> bool:
     return False
 
 
-def sweep_replays() -> list[UUID]:
+def sweep_replays() -> list[Replay]:
     """Those that wait or whose worker died, oldest first; those that killed theirs too often fail. Old ones go."""
     Replay.objects.filter(created_at__lt=timezone.now() - KEPT).exclude(state__in=_LIVE).delete()
     free = Replay.objects.filter(state__in=_LIVE).filter(Q(lease_until=None) | Q(lease_until__lt=Now()))
     free.filter(attempts__gte=MAX_ATTEMPTS).update(
         state=ReplayState.FAILED, error_code="internal", lease=None, lease_until=None, finished_at=Now()
     )
-    return list(free.order_by("created_at").values_list("pk", flat=True)[:MAX_LIVE])
+    return list(free.select_related("policy").order_by("created_at")[:MAX_LIVE])
 
 
 @dataclass(frozen=True, slots=True)
@@ -226,7 +227,8 @@ def _require_room() -> None:
         raise ChatappError("replays_running", limit=MAX_LIVE)
 
 
-def _send(replay_id: str) -> None:
-    from chatapp.moderation.tasks import replay
+def _send(replay: Replay) -> None:
+    from chatapp.moderation.tasks import task_for
 
-    announce("replay", partial(replay.delay, replay_id))
+    send = partial(task_for(replay).delay, str(replay.pk))
+    transaction.on_commit(partial(announce, "replay", send), robust=True)

@@ -1,7 +1,8 @@
 """A version over stored exchanges: what it counts, and how it goes on after a kill, a cancel or an end of rights."""
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from unittest.mock import patch
 from uuid import uuid4
@@ -13,11 +14,16 @@ from pytest_django.fixtures import DjangoAssertNumQueries
 
 from chatapp.accounts.models import AuditEvent, User
 from chatapp.errors import ChatappError
+from chatapp.inference.models import ModelVersion, Route
 from chatapp.moderation import services
+from chatapp.moderation.checks.examiner import Hit
+from chatapp.moderation.checks.remote import RemoteExaminer
+from chatapp.moderation.checks.schema import build_checks
 from chatapp.moderation.models import Action, Exchange, Replay, ReplayState, ReplayVerdict
+from chatapp.moderation.replay.batches import Version, look_at
 from chatapp.moderation.replay.selectors import list_exchanges_after, list_samples_for
 from chatapp.moderation.services import replays as running
-from chatapp.moderation.tests.replaying import PATTERN, SCORED, finish, keep, make_policy, scored_kind, start
+from chatapp.moderation.tests.replaying import PATTERN, SCORED, finish, keep, make_policy, score_in, scored_kind, start
 from tests.people import PersonFactory, make_person
 
 pytestmark = pytest.mark.django_db
@@ -106,6 +112,29 @@ def test_a_check_that_asks_a_service_runs_only_when_it_is_asked_for(ada: User) -
         start(ada, make_policy({**PATTERN, "stage": "context"}))
 
 
+def test_a_text_that_may_not_leave_the_company_is_left_out(ada: User) -> None:
+    version = ModelVersion.objects.create(name="small", provider="scripted", context_tokens=4096)
+    Route.objects.create(name="open", version=version, may_leave_company=True)
+    Route.objects.create(name="closed", version=version)
+    kept, sent = keep("score=0.9", route="closed"), keep("score=0.9", route="open")
+    checks = build_checks([PATTERN])
+    outside = (replace(checks[0], matchers=(), examiner=Outside(seconds=1.0), threshold=0.5),)
+    looks = look_at([kept, sent], Version("company", outside, with_remote=True), between=lambda: True)
+    assert looks is not None
+    assert [list(looks[one.pk]) for one in (kept, sent)] == [[], [0]]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Outside(RemoteExaminer):
+    """Of a service that is outside of the company."""
+
+    longest: int = 400
+
+    def examine(self, texts: Sequence[str]) -> list[list[Hit]]:
+        self.refuse_to_leak(ModelVersion(name="far", may_leave_company=True))
+        return [[Hit(0, len(text), score=score_in(text))] for text in texts]
+
+
 def test_slices_look_at_each_exchange_once_also_at_one_moment(ada: User) -> None:
     at = timezone.now() - timedelta(hours=1)
     for _ in range(50):
@@ -142,7 +171,7 @@ def test_a_worker_that_dies_leaves_nothing_twice_and_nothing_out(ada: User) -> N
         assert services.sweep_replays() == []
         assert not services.continue_replay(replay_id=replay.pk)
         Replay.objects.update(lease_until=Now() - timedelta(seconds=1))
-        assert services.sweep_replays() == [replay.pk]
+        assert services.sweep_replays() == [replay]
         finish(replay)
     replay.refresh_from_db()
     assert (replay.state, replay.looked, replay.figures["found"]) == (ReplayState.DONE, 30, {"0": 30})
