@@ -40,7 +40,12 @@ def pages_for(user: User) -> list[Page]:
 
 def tabs_for(request: ConsoleRequest) -> list[Tab]:
     urls = [(page.label, reverse(page.url_name)) for page in pages_for(request.user)]
-    return [Tab(label, url, request.path.startswith(url)) for label, url in urls]
+    return [Tab(label, url, _is_current(request.path, url)) for label, url in urls]
+
+
+def _is_current(path: str, url: str) -> bool:
+    """Every address of the console begins with that of the overview."""
+    return path == url if url == reverse("console") else path.startswith(url)
 
 
 def console_page(permission: str) -> Callable[[View], View]:

@@ -26,11 +26,42 @@ def ago(at: datetime) -> str:
 
 
 @register.filter
+def due(at: datetime) -> str:
+    """`due in 2 h`, `overdue by 3 h`; within the last minute before or after, `due now`."""
+    left = int((at - timezone.now()).total_seconds())
+    for size, one, many in _UNITS:
+        if abs(left) >= size:
+            count = abs(left) // size
+            unit = one if count == 1 else many
+            return f"due in {count} {unit}" if left > 0 else f"overdue by {count} {unit}"
+    return "due now"
+
+
+@register.filter
 def seconds(value: float | None) -> str:
     """Two figures below ten seconds, whole seconds above."""
     if value is None:
         return NOTHING
     return f"{value:.2f} s" if value < 10 else f"{value:,.0f} s"
+
+
+@register.filter
+def milliseconds(value: float) -> str:
+    """Of less than a second, thousandths of one."""
+    if value >= 1:
+        return seconds(value)
+    return f"{1000 * value:.1f} ms" if value < 0.01 else f"{1000 * value:.0f} ms"
+
+
+@register.filter
+def lasted(value: float | None) -> str:
+    """`12 s`, `3.5 min`, `2.0 h`, `1.5 days`."""
+    if value is None:
+        return NOTHING
+    for size, _one, many in _UNITS:
+        if value >= size:
+            return f"{value / size:.1f} {many}"
+    return f"{value:.0f} s"
 
 
 @register.filter
