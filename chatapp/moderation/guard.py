@@ -31,12 +31,14 @@ class OutputGuard:
     more comes out.
 
     Other checks never delay; what they find late may still change the answer. `retracted`: what came out has to be
-    taken back. `text`: what may stay, with all that is masked.
+    taken back. `masked_late`: some of it has to be masked. `text` is what may stay, with all that is masked.
     """
 
     def __init__(self, checks: Sequence[Check]) -> None:
         self.blocked = False
         self.retracted = False
+        self.masked_late = False
+        self._is_settled = False
         self._checks = list(checks)
         self._ledger = Ledger(self._checks)
         self._scanners = [(n, Scanner(check)) for n, check in enumerate(checks) if check.matchers]
@@ -87,6 +89,9 @@ class OutputGuard:
 
     def settle(self) -> None:
         """Waits for the looks that delay nothing. After `finish`, or in its place when no more text is wanted."""
+        if self._is_settled:
+            return
+        self._is_settled = True
         self._finish_scans([(number, scanner) for number, scanner in self._scanners if not scanner.check.holds])
         late = [(number, watch) for number, watch in self._watches if not watch.check.holds_windows]
         for _, watch in late:
@@ -143,6 +148,7 @@ class OutputGuard:
         self._ledger.add(number, span)
         if check.holds and check.action == Action.BLOCK:
             self._stop(holds=False)
+        self.masked_late = self.masked_late or (check.holds and check.action == Action.MASK)
 
     def _is_spared(self, check: Check, span: Span) -> bool:
         masks_personal_data = check.kind == "pii" and check.action == Action.MASK

@@ -47,6 +47,7 @@ class CitationStream:
     ) -> None:
         self.claims: list[Claim] = []
         self._passages = passages
+        self._question = question
         self._asked = numbers_in(question)
         self._written = 0
         self._patience = patience
@@ -54,6 +55,10 @@ class CitationStream:
         self._fence = ""
         self._continues = False
         self._open_line("")
+
+    def anew(self) -> "CitationStream":
+        """For another text of the same answer."""
+        return CitationStream(self._passages, question=self._question, patience=self._patience)
 
     @property
     def cited(self) -> frozenset[int]:

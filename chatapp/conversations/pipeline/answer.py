@@ -14,6 +14,8 @@ from chatapp.conversations.pipeline.fallback import answer_by_first_able
 from chatapp.conversations.pipeline.grounding import ground
 from chatapp.conversations.pipeline.measuring import measure
 from chatapp.conversations.pipeline.prompts import NOT_FOUND, SEARCH_DOWN, read_history
+from chatapp.conversations.pipeline.questions import WithheldError, clear_question, withheld
+from chatapp.conversations.pipeline.relay import judged, settle
 from chatapp.conversations.pipeline.reply import (
     DrainedError,
     HandedOverError,
@@ -125,7 +127,10 @@ def _answer(reply: Reply, model_for: ModelSource) -> FinishedAnswer:
     generation = reply.generation
     policies = active_policies(user=generation.user, route=generation.route_id)
     generation.policy_version = policies.version
-    history = read_history(generation)
+    try:
+        history = clear_question(reply, read_history(generation), policies)
+    except WithheldError:
+        return withheld(reply)
     if _declines(reply, history.messages, policies):
         reply.show(NOT_FOUND)
         return FinishedAnswer(
@@ -171,7 +176,11 @@ def _needs_passages(generation: Generation, question: str) -> bool:
 
 
 def _broken(reply: Reply, code: str) -> FinishedAnswer:
-    """Text already shown stays, as interrupted; without any the answer has failed, unless a stop came before."""
+    """Text already shown stays, as interrupted; without any the answer has failed, unless a stop came before.
+
+    What the checks find late may take it away here, too.
+    """
+    settle(reply)
     ended = FinishedAnswer(
         status=Status.INTERRUPTED if reply.text else Status.FAILED,
         text=reply.text,
@@ -179,4 +188,6 @@ def _broken(reply: Reply, code: str) -> FinishedAnswer:
         finish_reason="error",
         first_token_at=reply.first_token_at,
     )
-    return replace(ended, status=Status.STOPPED, error_code="", finish_reason="stop") if reply.stopped else ended
+    if reply.stopped:
+        ended = replace(ended, status=Status.STOPPED, error_code="", finish_reason="stop")
+    return judged(reply, ended)

@@ -17,6 +17,7 @@ from chatapp.inference.engine import ChatModel, Stream
 from chatapp.inference.models import ModelVersion
 from chatapp.metrics import count_fault
 from chatapp.moderation.checks import Finding
+from chatapp.moderation.guard import OutputGuard
 from chatapp.retrieval.search import Passage
 
 PIECE_SECONDS = 0.25
@@ -56,9 +57,11 @@ class Reply:
     findings: list[Finding] = field(
         default_factory=list
     )  # In the question and the passages; the guard has the answer's.
+    guard: OutputGuard | None = None
     cache_key: str = ""  # Under which the answer may be given again; see cache.py.
     held_at: float = field(default_factory=time.monotonic)  # When the lease was last proven in Postgres.
     deadline: float = field(default_factory=lambda: time.monotonic() + settings.ANSWER_DEADLINE_SECONDS)
+    _opening: str = ""  # The preface, once it was shown.
     _progressed: bool = False
     _works_until: float = 0.0
     _stored: int = 0  # Characters of the last checkpoint.
@@ -97,9 +100,15 @@ class Reply:
             if self.drained and not self.text:
                 raise DrainedError
             self.first_token_at = self.first_token_at or timezone.now()
-            cleared, self.preface = self.preface + cleared, ""
+            if self.preface:
+                self._opening, cleared, self.preface = self.preface, self.preface + cleared, ""
             self.text += cleared
             self.live.append(cleared)
+
+    def rewrite(self, text: str) -> None:
+        """What stays of the answer when it has ended: a check masked something late. Followers saw another text."""
+        with self._shown:
+            self.text = self._opening + text
 
     def end_stream(self) -> None:
         """Whatever became of it, the engine works for it no longer."""
