@@ -12,6 +12,7 @@ from chatapp.conversations.models import Conversation, Generation, Message
 from chatapp.inference.models import AnswerOutcome, ModelVersion, Provider, Route
 from chatapp.moderation.models import Flag
 from chatapp.moderation.services import create_policy_version
+from tests.people import make_person
 
 pytestmark = pytest.mark.django_db
 PATTERN = {"kind": "pattern", "stage": "input", "action": "flag", "severity": "high", "patterns": ["falcon"]}
@@ -200,8 +201,19 @@ def test_a_flag_goes_to_reviewers_who_claim_and_decide(
         assert_problem(api(user).post(path + "/claim"), 404, "not_found")
     assert api(mona).post(path + "/claim").json()["status"] == "claimed"
     decision = {"decision": "dismiss", "reason": "harmless"}
-    assert post(api(mona), path + "/decide", decision).json()["status"] == "dismissed"
-    assert Flag.objects.get().decided_by == mona
+    assert post(api(mona), path + "/decide", decision).json()["status"] == "second"
+    assert_problem(api(mona).post(path + "/claim"), 403, "flag_not_yours")
+    ada = make_person("ada")
+    assert api(ada).post("/api/v1/flags/next").json()["id"] == flag["id"]
+    assert post(api(ada), path + "/decide", {"decision": "dismiss", "reason_code": "public"}).json()["status"] == (
+        "dismissed"
+    )
+    assert Flag.objects.get().decided_by == ada
+    assert api(ada).post(path + "/undo").json()["status"] == "claimed"
+    assert_problem(api(mona).post(path + "/undo"), 409, "undo_over")
+    assert api(mona).post("/api/v1/flags/next").status_code == 204
+    assert_problem(post(api(ada), path + "/decide", {"decision": "dismiss", "effects": ["x"]}), 400, "invalid")
+    assert_problem(post(api(ada), path + "/decide", {"decision": "dismiss"}), 400, "invalid")
 
 
 def test_usage_is_ones_own_and_all_for_administrators(alice: User, bob: User, ada: User, api: Api) -> None:

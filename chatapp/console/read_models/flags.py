@@ -1,107 +1,136 @@
-"""A flag as a reviewer works on it, with the words that a check objects to marked."""
+"""A flag as a reviewer works on it: words that a check objects to are marked, personal data is masked."""
 
-from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from collections.abc import Iterable
+from dataclasses import dataclass, field
 from typing import Any
 
 from django.utils import timezone
 
 from chatapp.accounts.models import User
-from chatapp.moderation.checks.findings import EXCERPT_MARGIN
-from chatapp.moderation.models import Flag, FlagStatus, Stage
+from chatapp.accounts.permissions import can
+from chatapp.console.review import Button, buttons_for
+from chatapp.moderation import selectors
+from chatapp.moderation.effects import NOTIFY, possible_effects
+from chatapp.moderation.marking import Segment, mark_excerpt, mark_field, segments_of
+from chatapp.moderation.models import Flag, FlagDecision, FlagStatus, Verdict
+from chatapp.moderation.personal import find_by_form
+from chatapp.moderation.reasons import sentence_of
 from chatapp.moderation.selectors import DECIDED
-
-MAX_MARKS = 200
-
-
-@dataclass(frozen=True, slots=True)
-class Segment:
-    text: str
-    marked: bool
+from chatapp.retrieval.selectors import list_documents_for
 
 
 @dataclass(frozen=True, slots=True)
 class FlagRow:
-    """`state` is open, mine, taken, upheld or dismissed; a claim that ran out is open again."""
+    """`state` is open, second, escalated, mine, taken, upheld or dismissed; a claim that ran out is free again."""
 
     flag: Flag
     state: str
+    may_claim: bool
     excerpt: list[Segment]
+    is_overdue: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """One decision as the page tells it."""
+
+    made: FlagDecision
+    words: str
+
+
+@dataclass(frozen=True, slots=True)
+class SourceLine:
+    n: int
+    document: str
+    page: int | None
+    document_id: str | None
 
 
 @dataclass(frozen=True, slots=True)
 class FlagDetail:
-    """`original` is empty unless a policy took the answer away; sources hold number, document and page."""
+    """`original` is empty unless the answer was taken away. `alike` are others that one decision can serve."""
 
     row: FlagRow
     question: list[Segment]
     answer: list[Segment]
     original: list[Segment]
-    sources: list[dict[str, Any]]
+    report: list[Segment]
+    sources: list[SourceLine]
+    verdicts: list[Verdict]
+    steps: list[Step]
+    buttons: list[Button]
+    may_notify: bool
+    alike: int
+    may_undo: bool
+    may_unmask: bool
+    unmasked: bool
+    hides_something: bool = field(init=False)
+
+    def __post_init__(self) -> None:
+        texts = (self.row.excerpt, self.question, self.answer, self.original, self.report)
+        object.__setattr__(self, "hides_something", any(one.hidden for text in texts for one in text))
+
+
+def flag_rows(flags: Iterable[Flag], *, user: User) -> list[FlagRow]:
+    flags = list(flags)
+    claimable = selectors.claimable_ids(user, [flag.id for flag in flags])
+    return [_row(flag, user, may_claim=flag.id in claimable) for flag in flags]
 
 
 def flag_row(flag: Flag, *, user: User) -> FlagRow:
-    start, end = _match_in_excerpt(flag)
-    return FlagRow(flag=flag, state=_state(flag, user), excerpt=list(_by_spans(flag.excerpt, [(start, end)])))
+    return flag_rows([flag], user=user)[0]
 
 
-def flag_detail(flag: Flag, *, user: User) -> FlagDetail:
-    exchange, stage = flag.exchange, flag.stage
-    start, end = _match_in_excerpt(flag)
-    match, spans = flag.excerpt[start:end], [(first, last) for first, last in flag.spans]
-
-    def mark(text: str, *, checked: bool) -> list[Segment]:
-        return list(_mark(text, spans, match)) if checked else [Segment(text, marked=False)]
-
+def flag_detail(flag: Flag, *, user: User, unmasked: bool = False) -> FlagDetail:
+    may_claim = bool(selectors.claimable_ids(user, [flag.id]))
+    report_hits = [] if unmasked else find_by_form(flag.report_text)
     return FlagDetail(
-        row=flag_row(flag, user=user),
-        question=mark(exchange.question, checked=stage == Stage.INPUT),
-        answer=mark(exchange.answer, checked=stage == Stage.OUTPUT and not exchange.original),
-        original=mark(exchange.original, checked=stage == Stage.OUTPUT) if exchange.original else [],
-        sources=exchange.sources,
+        row=_row(flag, user, may_claim=may_claim, unmasked=unmasked),
+        question=mark_field(flag, "question", unmasked=unmasked),
+        answer=mark_field(flag, "answer", unmasked=unmasked),
+        original=mark_field(flag, "original", unmasked=unmasked),
+        report=segments_of(flag.report_text, marks=[], hits=report_hits),
+        sources=_sources(flag.exchange.sources, user),
+        verdicts=selectors.list_verdicts(flag),
+        steps=[_step(made) for made in selectors.list_decisions(flag)],
+        buttons=buttons_for(flag),
+        may_notify=NOTIFY in possible_effects(flag, "uphold"),
+        alike=selectors.count_alike(user, flag),
+        may_undo=selectors.may_undo(user, selectors.last_decision(flag)),
+        may_unmask=can(user, "moderation.unmask"),
+        unmasked=unmasked,
     )
 
 
+def _row(flag: Flag, user: User, *, may_claim: bool, unmasked: bool = False) -> FlagRow:
+    is_late = flag.due_at is not None and flag.due_at < timezone.now() and flag.status not in DECIDED
+    excerpt = mark_excerpt(flag, unmasked=unmasked)
+    return FlagRow(flag, _state(flag, user), may_claim=may_claim, excerpt=excerpt, is_overdue=is_late)
+
+
 def _state(flag: Flag, user: User) -> str:
-    if flag.status in DECIDED:
+    if flag.status != FlagStatus.CLAIMED:
         return flag.status
-    held = flag.status == FlagStatus.CLAIMED and flag.claimed_until is not None and flag.claimed_until > timezone.now()
-    if flag.status == FlagStatus.CLAIMED and flag.claimed_by_id == user.id:
+    if flag.claimed_by_id == user.id:
         return "mine"
-    return "taken" if held else "open"
+    held = flag.claimed_until is not None and flag.claimed_until > timezone.now()
+    return "taken" if held else flag.queue
 
 
-def _match_in_excerpt(flag: Flag) -> tuple[int, int]:
-    """Where the first span lies in the excerpt, which starts with an ellipsis if text was cut off before it."""
-    if not flag.spans:
-        return 0, 0
-    start, end = flag.spans[0]
-    offset = start if start <= EXCERPT_MARGIN else EXCERPT_MARGIN + 1
-    return offset, offset + end - start
+def _step(made: FlagDecision) -> Step:
+    return Step(made, sentence_of(made.decision, made.reason_code, made.reason))
 
 
-def _mark(text: str, spans: list[tuple[int, int]], match: str) -> Iterator[Segment]:
-    """By offsets where they fit the text; a masked or cited text has shifted, so there the words are looked for."""
-    if spans and text[slice(*spans[0])] == match:
-        return _by_spans(text, spans)
-    return _by_spans(text, _occurrences(text, match))
-
-
-def _occurrences(text: str, match: str) -> Iterator[tuple[int, int]]:
-    position = text.find(match) if match else -1
-    while position >= 0:
-        yield position, position + len(match)
-        position = text.find(match, position + len(match))
-
-
-def _by_spans(text: str, spans: Iterable[tuple[int, int]]) -> Iterator[Segment]:
-    done = 0
-    for start, end in sorted(spans)[:MAX_MARKS]:
-        if end <= max(start, done):
-            continue
-        if start > done:
-            yield Segment(text[done:start], marked=False)
-        yield Segment(text[max(start, done) : end], marked=True)
-        done = end
-    if done < len(text):
-        yield Segment(text[done:], marked=False)
+def _sources(sources: list[dict[str, Any]], user: User) -> list[SourceLine]:
+    """With a way to the document only where this reviewer may read it."""
+    ids = [source["document_id"] for source in sources if source.get("document_id")]
+    readable = {str(pk) for pk in list_documents_for(user).filter(pk__in=ids).values_list("pk", flat=True)}
+    return [
+        SourceLine(
+            n=source["n"],
+            document=source["document"],
+            page=source.get("page"),
+            document_id=source["document_id"] if source.get("document_id") in readable else None,
+        )
+        for source in sources
+    ]

@@ -65,6 +65,17 @@ def company() -> None:
             original="The plan of Moonshot is to land.", sources=[{"n": 1, "document": "plan.pdf", "page": 4}],
             model_version="small", policy_version="company@1", findings=[finding],
         )  # fmt: skip
+    for name in ("first", "second", "third"):
+        flag_answer(f"The {name} Moonshot is planned.")
+
+
+def flag_answer(answer: str) -> None:
+    start = answer.index("Moonshot")
+    finding = Finding("", "names", Stage.OUTPUT, Action.FLAG, Severity.MEDIUM, ((start, start + len("Moonshot")),))
+    record_exchange(
+        generation_id=uuid4(), user=None, question="What is it?", answer=answer, sources=[],
+        model_version="small", policy_version="company@1", findings=[finding],
+    )  # fmt: skip
 
 
 @pytest.fixture
@@ -120,21 +131,34 @@ def test_one_click_and_a_confirmation_serve_another_version(browser: Browser, li
 
 
 def test_the_queue_is_reviewed_by_keyboard_alone(browser: Browser, live_server: LiveServer) -> None:
+    """Five decisions without a mouse: on rows of the list, by claiming the next, undone once and decided anew."""
     page, problems = sign_in(browser, live_server, width=1280, scheme="light")
     page.goto(f"{live_server.url}/console/flags/")
+    page.keyboard.press("?")
+    assert "claim the most urgent free flag" in page.get_by_role("dialog").inner_text()
+    page.keyboard.press("Escape")
     for key in ("j", "j", "k", "Enter"):
         page.keyboard.press(key)
     page.get_by_test_id("flag-detail").wait_for()
-    page.keyboard.press("u")
+    page.keyboard.press("1")
     assert page.locator("#console-status").inner_text() == "Claim the flag first, with c."
-    for key, status in (("d", "dismissed"), ("u", "upheld")):
+    for key, status in (("2", "second"), ("1", "second")):
         page.keyboard.press("c")
         page.wait_for_selector("[data-status=mine]:focus")
         page.keyboard.press(key)
-        page.wait_for_selector(f"[data-status={status}]")
-        page.wait_for_selector("[data-status=open]:focus")
-    assert page.get_by_test_id("flag-row").nth(0).get_attribute("data-status") == "dismissed"
-    assert page.get_by_test_id("flag-row").nth(1).get_attribute("data-status") == "upheld"
+        page.wait_for_selector(f"[data-status={status}]:not([data-free])")
+        page.wait_for_selector("[data-free]:focus")
+    assert "second reviewer" in page.locator("#console-status").inner_text()
+    for key, status in (("3", "escalated"), ("4", "upheld"), ("2", "dismissed")):
+        page.keyboard.press("n")
+        page.wait_for_selector(".flag-opened[data-status=mine]:focus")
+        page.keyboard.press(key)
+        page.wait_for_selector(f"[data-status={status}]:focus")
+    page.keyboard.press("u")
+    page.wait_for_selector(".flag-opened[data-status=mine]:focus")
+    page.keyboard.press("d")
+    page.wait_for_selector("[data-status=dismissed]:focus")
+    assert findings_of_axe(page) == ""
     assert problems == []
 
 

@@ -1,33 +1,36 @@
-from collections.abc import Callable
+"""The queue and one flag of it."""
+
 from uuid import UUID
 
-from django.http import HttpResponse
+from django.contrib import messages
+from django.http import HttpResponse, HttpResponseRedirect
 from django.shortcuts import redirect, render
+from django.urls import reverse
 from django.views.decorators.http import require_GET, require_POST
 
-from chatapp.api.lists import ListQuery, page_of
 from chatapp.console.access import ConsoleRequest, console_page, tabs_for
 from chatapp.console.read_models.flags import flag_detail, flag_row
-from chatapp.console.review import FILTERS, PRESETS, reason_from
-from chatapp.errors import ChatappError
-from chatapp.moderation.models import Flag, Severity
-from chatapp.moderation.selectors import get_flag_for, list_flags_for
-from chatapp.moderation.services import claim_flag, decide_flag, open_flag, record_flags_listed
-
-PAGE_SIZE = 30
+from chatapp.console.read_models.queue import page_of_flags
+from chatapp.console.review import BULK_BUTTONS, CHOICES, REASON_GROUPS, filter_from, query_of, statuses_with
+from chatapp.console.undo_notice import undo_of
+from chatapp.moderation.models import Flag
+from chatapp.moderation.selectors import count_flags_for, get_flag_for, list_flag_choices
+from chatapp.moderation.services import claim_next_flag, open_flag, record_flags_listed, unmask_flag
 
 
 @require_GET
 @console_page("moderation.review_flag")
 def list_flags(request: ConsoleRequest) -> HttpResponse:
-    status, severity = request.GET.get("status", "open"), request.GET.get("severity", "")
-    flags = list_flags_for(request.user, status, severity=severity or None)
-    query = ListQuery(limit=PAGE_SIZE, cursor=request.GET.get("cursor", "")[:200])
-    page = page_of(flags, query, lambda flag: flag_row(flag, user=request.user))
-    record_flags_listed(user=request.user, flag_ids=[row.flag.id for row in page.items])
-    context = {"page": page, "status": status, "severity": severity, "filters": FILTERS, "severities": Severity.values}
-    template = "console/_flag_page.html" if request.htmx and query.cursor else "console/flags.html"
-    return render(request, template, {**context, "tabs": tabs_for(request)})
+    status, narrowed, cursor = request.GET.get("status", "waiting"), filter_from(request.GET), request.GET.get("cursor")
+    page = page_of_flags(request.user, status=status, narrowed=narrowed, cursor=(cursor or "")[:200])
+    record_flags_listed(user=request.user, flag_ids=[row.flag.id for row in page.rows])
+    context = {"page": page, "status": status, "narrowed": narrowed, "query": query_of(narrowed, status=status)}
+    if request.htmx and cursor:
+        return render(request, "console/_flag_page.html", context)
+    counts, (checks, policies) = count_flags_for(request.user, narrowed=narrowed), list_flag_choices(request.user)
+    around = {"counts": counts, "statuses": statuses_with(counts, narrowed), "checks": checks, "policies": policies}
+    frame = {"tabs": tabs_for(request), "choices": CHOICES, "reasons": REASON_GROUPS, "buttons": BULK_BUTTONS}
+    return render(request, "console/flags.html", {**context, **around, **frame, **undo_of(request)})
 
 
 @require_GET
@@ -36,47 +39,32 @@ def show_flag(request: ConsoleRequest, flag_id: UUID) -> HttpResponse:
     if request.htmx and "close" in request.GET:
         row = flag_row(get_flag_for(request.user, flag_id), user=request.user)
         return render(request, "console/_flag_row.html", {"row": row})
-    template = "console/_flag_open.html" if request.htmx else "console/flag.html"
-    return render(request, template, {"tabs": tabs_for(request), **_opened(request, flag_id)})
+    return render_opened(request, open_flag(user=request.user, flag_id=flag_id))
 
 
 @require_POST
 @console_page("moderation.review_flag")
-def claim(request: ConsoleRequest, flag_id: UUID) -> HttpResponse:
-    return _after(request, flag_id, lambda: claim_flag(user=request.user, flag_id=flag_id), "Flag claimed.")
+def claim_next(request: ConsoleRequest) -> HttpResponseRedirect:
+    narrowed = filter_from(request.POST)
+    flag = claim_next_flag(user=request.user, narrowed=narrowed)
+    if flag is None:
+        messages.info(request, "No flag is free for you.")
+        return redirect(f"{reverse('console_flags')}?{query_of(narrowed)}")
+    return redirect(f"{reverse('console_flag', args=[flag.id])}?{query_of(narrowed)}")
 
 
 @require_POST
 @console_page("moderation.review_flag")
-def decide(request: ConsoleRequest, flag_id: UUID) -> HttpResponse:
-    decision = request.POST.get("decision", "")
-    reason = reason_from(request.POST, decision)
-    return _after(
-        request,
-        flag_id,
-        lambda: decide_flag(user=request.user, flag_id=flag_id, decision=decision, reason=reason),
-        "Flag decided.",
-    )
+def unmask(request: ConsoleRequest, flag_id: UUID) -> HttpResponse:
+    """Shown in this answer only: what is loaded again is masked again."""
+    flag = unmask_flag(user=request.user, flag_id=flag_id, reason=request.POST.get("reason", ""))
+    return render_opened(request, flag, unmasked=True, said="Personal data is shown. That you looked is recorded.")
 
 
-def _after(request: ConsoleRequest, flag_id: UUID, act: Callable[[], Flag], said: str) -> HttpResponse:
-    """The flag as it stands now. A refusal because of its state is shown in its place, with what it became."""
-    status = 200
-    try:
-        act()
-    except ChatappError as error:
-        if error.status not in {400, 409}:
-            raise
-        status, said = error.status, error.message
-    if not request.htmx:
-        return redirect("console_flag", flag_id=flag_id)
-    row = flag_row(get_flag_for(request.user, flag_id), user=request.user)
-    context: dict[str, object] = {"row": row, "said": said, "refused": status != 200}
-    if row.state != "mine":
-        return render(request, "console/_flag_row.html", context, status=status)
-    return render(request, "console/_flag_open.html", {**context, **_opened(request, flag_id)}, status=status)
-
-
-def _opened(request: ConsoleRequest, flag_id: UUID) -> dict[str, object]:
-    detail = flag_detail(open_flag(user=request.user, flag_id=flag_id), user=request.user)
-    return {"detail": detail, "row": detail.row, "presets": PRESETS}
+def render_opened(request: ConsoleRequest, flag: Flag, *, unmasked: bool = False, **context: object) -> HttpResponse:
+    detail = flag_detail(flag, user=request.user, unmasked=unmasked)
+    context |= {"detail": detail, "row": detail.row, "reasons": REASON_GROUPS}
+    if request.htmx:
+        return render(request, "console/_flag_open.html", context)
+    frame = {"tabs": tabs_for(request), "narrowed": filter_from(request.GET), **undo_of(request)}
+    return render(request, "console/flag.html", {**context, **frame})

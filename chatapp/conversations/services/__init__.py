@@ -4,6 +4,7 @@ What people do is in `messages`, what workers do in `generations`, `leases` and 
 """
 
 from chatapp.conversations.reviews.services import appeal_answer, decide_flag, report_answer, undo_decision
+from chatapp.conversations.reviews.services.bulk import decide_alike, decide_flags, undo_decisions
 from chatapp.conversations.services.cached_answers import purge_cached_answers, store_cached_answer
 from chatapp.conversations.services.conversations import delete_conversation, rename_conversation, suggest_title
 from chatapp.conversations.services.fallbacks import fall_back, find_fallback, hand_over, safe_ending
@@ -31,7 +32,9 @@ __all__ = [
     "Checkpoint",
     "FinishedAnswer",
     "appeal_answer",
+    "decide_alike",
     "decide_flag",
+    "decide_flags",
     "delete_conversation",
     "delete_expired_conversations",
     "edit_message",
@@ -66,5 +69,6 @@ __all__ = [
     "sweep_when_settled",
     "switch_model",
     "undo_decision",
+    "undo_decisions",
     "withdraw_rating",
 ]

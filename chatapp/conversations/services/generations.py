@@ -145,19 +145,24 @@ def record_exchange(
     """Writes down to moderation what review works on. Called inside the terminal commit."""
     question = generation.message.parent
     known = [Finding.from_dict(stored) for stored in generation.input_verdicts]
-    sources = Source.objects.filter(message_id=generation.message_id)
+    sources = Source.objects.filter(message_id=generation.message_id).select_related("document_version")
     record_moderation_exchange(
         generation_id=generation.id,
         user=generation.user,
         question=question.text if question else "",
         answer=answer,
         original=original,
-        sources=[{"n": s.n, "document": s.document_name, "page": s.page} for s in sources],
+        sources=[_source(source) for source in sources],
         route=generation.route_id,
         model_version=generation.version.name if generation.version else "",
         policy_version=generation.policy_version,
         findings=[*known, *findings],
     )
+
+
+def _source(source: Source) -> dict[str, object]:
+    document_id = str(source.document_version.document_id) if source.document_version else None
+    return {"n": source.n, "document": source.document_name, "page": source.page, "document_id": document_id}
 
 
 def record_aftermath(generation_id: UUID) -> None:

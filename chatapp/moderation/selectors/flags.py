@@ -1,10 +1,12 @@
 """Flags as a reviewer may see them: nobody reviews what they asked themselves, so for them it is not there."""
 
 from dataclasses import dataclass
+from datetime import timedelta
 from uuid import UUID
 
 from django.db.models import Case, Exists, F, IntegerField, OuterRef, Q, QuerySet, Value, When
 from django.db.models.functions import Coalesce, Now
+from django.utils import timezone
 
 from chatapp.accounts.models import User
 from chatapp.accounts.permissions import can
@@ -16,6 +18,7 @@ QUEUES = (FlagStatus.OPEN, FlagStatus.SECOND, FlagStatus.ESCALATED)
 UNDECIDED = ~Q(status__in=DECIDED)
 EXPIRED = Q(status=FlagStatus.CLAIMED, claimed_until__lt=Now())
 OVERDUE = UNDECIDED & Q(due_at__lt=Now())
+UNDO_TIME = timedelta(minutes=10)
 RANKS = {Severity.HIGH: 0, Severity.MEDIUM: 1, Severity.LOW: 2}
 
 
@@ -89,6 +92,14 @@ def last_decision(flag: Flag) -> FlagDecision | None:
     """The newest that stands: neither an undo nor undone."""
     standing = FlagDecision.objects.filter(flag=flag, undoes__isnull=True, undone_by__isnull=True)
     return standing.select_related("actor").order_by("-created_at", "-id").first()
+
+
+def may_undo(user: User, decision: FlagDecision | None) -> bool:
+    """One's own for ten minutes; anybody's for those who decide escalated flags."""
+    if decision is None:
+        return False
+    is_fresh = decision.created_at > timezone.now() - UNDO_TIME
+    return (decision.actor_id == user.pk and is_fresh) or can(user, "moderation.decide_escalated")
 
 
 def _others_exchanges(user: User) -> Q:

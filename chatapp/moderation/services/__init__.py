@@ -4,6 +4,7 @@ from chatapp.moderation.services.exchanges import forget_exchanges, record_excha
 from chatapp.moderation.services.feedback import MAX_FEEDBACK_CHARACTERS, give_feedback, take_back_feedback
 from chatapp.moderation.services.flags import open_flag, record_flags_listed
 from chatapp.moderation.services.notices import notify_employee, read_all_notices, read_notice, withdraw_notices
+from chatapp.moderation.services.personal import look_for_personal_data
 from chatapp.moderation.services.policies import change_policy_state, create_policy_version, roll_back_policy
 from chatapp.moderation.services.raising import raise_flag
 from chatapp.moderation.services.replays import (
@@ -44,6 +45,7 @@ __all__ = [
     "draft_with_threshold",
     "forget_exchanges",
     "give_feedback",
+    "look_for_personal_data",
     "notify_employee",
     "open_feedback",
     "open_flag",

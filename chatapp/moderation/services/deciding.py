@@ -1,7 +1,6 @@
 """Decisions on flags and their undoing. What a decision does to an answer is done by `conversations`."""
 
 from collections.abc import Iterable
-from datetime import timedelta
 from uuid import UUID
 
 from django.conf import settings
@@ -10,19 +9,18 @@ from django.db.models.functions import Now
 from django.utils import timezone
 
 from chatapp.accounts.models import User
-from chatapp.accounts.permissions import can, require
+from chatapp.accounts.permissions import require
 from chatapp.accounts.services import record_event
 from chatapp.errors import ChatappError
 from chatapp.moderation.effects import check_effects
 from chatapp.moderation.models import Flag, FlagDecision, FlagStatus
 from chatapp.moderation.reasons import MAX_REASON_CHARACTERS, check_reason, sentence_of
-from chatapp.moderation.selectors import get_flag_for, last_decision
+from chatapp.moderation.selectors import get_flag_for, last_decision, may_undo
 from chatapp.moderation.selectors.flags import RANKS
 from chatapp.moderation.services.claims import CLAIM_LEASE, refusal
 
 FINAL = {"uphold": FlagStatus.UPHELD, "dismiss": FlagStatus.DISMISSED}
 UNDO = "undo"
-UNDO_TIME = timedelta(minutes=10)
 
 
 @transaction.atomic
@@ -85,9 +83,9 @@ def undo_decision(*, user: User, flag_id: UUID) -> FlagDecision:
     get_flag_for(user, flag_id)
     flag = Flag.objects.select_for_update().get(id=flag_id)
     last = last_decision(flag)
-    is_own = last is not None and last.actor_id == user.pk and last.created_at > timezone.now() - UNDO_TIME
-    if last is None or not (is_own or can(user, "moderation.decide_escalated", flag)):
+    if last is None or not may_undo(user, last):
         raise ChatappError("undo_over")
+    is_own = last.actor_id == user.pk
     if flag.status == FlagStatus.CLAIMED and flag.claimed_until and flag.claimed_until > timezone.now():
         raise refusal(get_flag_for(user, flag_id), user) if flag.claimed_by_id != user.pk else ChatappError("undo_over")
     undo = FlagDecision.objects.create(flag=flag, actor=user, decision=UNDO, queue=flag.queue, undoes=last)
