@@ -13,7 +13,7 @@ from chatapp.accounts.models import User
 from chatapp.accounts.permissions import can
 from chatapp.conversations.models import Conversation, Origin
 from chatapp.inference.models import AnswerOutcome, SideWork
-from chatapp.moderation.models import Exchange, Flag
+from chatapp.moderation.models import CheckTally, Exchange, Flag
 from chatapp.moderation.selectors import DECIDED
 from chatapp.privacy.models import DataExport, HoldScope, Kind, RetentionRule, RetentionRun
 from chatapp.privacy.models.retention import DEFAULT_DAYS
@@ -61,6 +61,10 @@ def _usage(before: datetime) -> list[QuerySet[Any]]:
     return [not_held(model.objects.filter(created_at__lt=before), "user_id") for model in (AnswerOutcome, SideWork)]
 
 
+def _check_figures(before: datetime) -> list[QuerySet[Any]]:
+    return [not_held_at_all(CheckTally.objects.filter(hour__lt=before))]
+
+
 def _old_versions(before: datetime) -> list[QuerySet[Any]]:
     """Those that a newer one, which is searched, has taken the place of."""
     holds = standing()
@@ -95,6 +99,7 @@ DUE: dict[Kind, Due] = {
     Kind.EXCHANGES: _exchanges,
     Kind.FLAGS: _flags,
     Kind.USAGE: _usage,
+    Kind.CHECK_FIGURES: _check_figures,
     Kind.OLD_VERSIONS: _old_versions,
     Kind.EXPORTS: _exports,
     Kind.FAILED_SIGN_INS: _failed_sign_ins,

@@ -15,7 +15,7 @@ from chatapp.conversations import services as conversations
 from chatapp.conversations.models import Conversation, Origin
 from chatapp.errors import ChatappError
 from chatapp.inference.models import AnswerOutcome
-from chatapp.moderation.models import Exchange, Flag, FlagStatus, Verdict
+from chatapp.moderation.models import CheckTally, Exchange, Flag, FlagStatus, PolicyVersion, Verdict
 from chatapp.privacy.models import Kind, RetentionRun
 from chatapp.privacy.selectors.retention import preview_for
 from chatapp.privacy.services import retention
@@ -54,12 +54,25 @@ def test_only_what_is_old_enough_goes(ada: User, alice: User) -> None:
     conversation(alice)
     young, api = conversation(alice, timedelta(days=29)), conversation(alice, origin=Origin.API)
     set_rule(user=ada, kind=Kind.CONVERSATIONS, days=30)
-    assert preview_for(ada) == {Kind.CONVERSATIONS: 1, Kind.POLICY_REPORTS: 0, Kind.FAILED_SIGN_INS: 0}
+    nothing = dict.fromkeys((Kind.POLICY_REPORTS, Kind.CHECK_FIGURES, Kind.FAILED_SIGN_INS), 0)
+    assert preview_for(ada) == {Kind.CONVERSATIONS: 1, **nothing}
     assert run_retention().removed == {"conversations": 1}
     assert set(Conversation.objects.values_list("id", flat=True)) == {young.id, api.id}
     run = RetentionRun.objects.get()
     assert (run.removed, run.finished_at is not None) == ({"conversations": 1}, True)
     assert AuditEvent.objects.filter(action="privacy.retention_ran").count() == 1
+
+
+def test_figures_of_checks_are_kept_for_400_days(ada: User) -> None:
+    policy = PolicyVersion.objects.create(name="company", number=1)
+    for days in (1, 399, 401):
+        hour = timezone.now() - timedelta(days=days)
+        CheckTally.objects.create(hour=hour, policy=policy, check_name="words", stage="output")
+    hold = place_hold(user=ada, scope="everyone", reason="An inquiry.")
+    assert run_retention().removed == {}
+    release_hold(user=ada, hold_id=hold.id)
+    assert run_retention().removed == {"check_figures": 1}
+    assert CheckTally.objects.count() == 2
 
 
 def test_flags_go_when_all_of_an_exchange_are_decided(ada: User, alice: User) -> None:
