@@ -68,7 +68,7 @@ def test_figures_of_checks_are_kept_for_400_days(ada: User) -> None:
     for days in (1, 399, 401):
         hour = timezone.now() - timedelta(days=days)
         CheckTally.objects.create(hour=hour, policy=policy, check_name="words", stage="output")
-    hold = place_hold(user=ada, scope="everyone", reason="An inquiry.")
+    hold = place_hold(user=ada, scope="everyone", name="", reason="An inquiry.")
     assert run_retention().removed == {}
     release_hold(user=ada, hold_id=hold.id)
     assert run_retention().removed == {"check_figures": 1}
