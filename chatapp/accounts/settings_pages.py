@@ -32,6 +32,7 @@ class SettingsTab:
 PAGES = (
     SettingsPage("API keys", "settings_keys"),
     SettingsPage("Sessions", "settings_sessions"),
+    SettingsPage("Notices", "notices"),
     SettingsPage("Who read my chats", "settings_readings"),
     SettingsPage("Privacy", "settings_privacy"),
 )

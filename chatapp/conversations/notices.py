@@ -24,7 +24,14 @@ _FAILED = "The model could not answer. Try again in a minute; if it stays so, te
 _INTERRUPTED = "The model stopped in the middle of this answer. What it had written is kept. Try again for a whole one."
 _STOPPED = "You stopped this answer."
 _STOPPED_EMPTY = "You stopped this answer before it began."
-_CUT = "This answer has reached the longest length allowed and was cut here. Ask for the rest."
+_SHORT = {  # Complete answers that end early, by their finish reason.
+    "length": Notice(
+        "quiet", "warn", "This answer has reached the longest length allowed and was cut here. Ask for the rest."
+    ),
+    "content_filter": Notice(
+        "quiet", "shield", "A reviewer has released this answer. It ends where a rule had stopped it: ask for the rest."
+    ),
+}
 _RETRACTED = "A reviewer has taken this answer back."
 
 
@@ -40,8 +47,8 @@ def notice_of(status: Status, error_code: str, text: str, *, finish_reason: str 
             return Notice("warn", "warn", _INTERRUPTED, can_retry=True)
         case Status.FAILED:
             return _failure(error_code, text)
-        case Status.COMPLETE if finish_reason == "length":
-            return Notice("quiet", "warn", _CUT)
+        case Status.COMPLETE:
+            return _SHORT.get(finish_reason)
         case Status.BLOCKED | Status.RETRACTED:
             return Notice("warn", "shield", text or _RETRACTED)
     return None

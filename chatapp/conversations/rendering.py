@@ -4,6 +4,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import date, timedelta
 from itertools import groupby
+from zlib import crc32
 
 from django.template.loader import render_to_string
 from django.urls import reverse
@@ -17,7 +18,8 @@ from chatapp.conversations.markdown import cites_only, render_markdown
 from chatapp.conversations.models import NO_MODEL, Conversation, MessageRole, Source, Status
 from chatapp.conversations.notices import notice_of
 from chatapp.conversations.queue import QueuePlace
-from chatapp.conversations.selectors import Turn, weak_sources
+from chatapp.conversations.reviews.texts import HIDDEN
+from chatapp.conversations.selectors import RATED, Turn, weak_sources
 from chatapp.retrieval.printed import marked_page_url
 from chatapp.retrieval.selectors import passage_url
 
@@ -42,14 +44,16 @@ class SourceView:
     is_weak: bool
 
 
-def render_turn(turn: Turn, *, user: User, is_kept: bool = False) -> str:
+def render_turn(turn: Turn, *, user: User, is_kept: bool = False, is_asked: bool = False) -> str:
     """The whole <article> of one message; its root id is `message-<uuid>`.
 
     `is_kept`: for a page that shows the answer's text and keeps it, and has the buttons from the live answer.
+    `is_asked`: reviewers were just asked to look at it; what is said of that has the focus.
     """
     is_answer = turn.message.role == MessageRole.ASSISTANT
     template = "conversations/_answer.html" if is_answer else "conversations/_question.html"
     context = {"turn": turn, "message": turn.message, "branch": _branch(turn), "user": user}
+    context |= {"revision": _revision(turn), "is_asked": is_asked}
     if is_answer:
         context |= _answer_context(turn)
         context |= {"body": "" if is_kept else render_body(turn), "is_kept": is_kept}
@@ -68,16 +72,24 @@ def _answer_context(turn: Turn) -> dict[str, object]:
     return {
         "generation": generation,
         "status": status.value,
+        "may_report": turn.report is None and status in RATED and bool(turn.text),
+        "may_appeal": turn.appeal is None and status in HIDDEN,
         "is_live": bool(generation and generation.is_live),
         "place": _place(turn.queue) if turn.queue else "",
         "notice": notice_of(status, error, turn.text, finish_reason=generation.finish_reason if generation else ""),
-        "text_is_notice": status in {Status.BLOCKED, Status.RETRACTED} or error == NO_MODEL,
+        "text_is_notice": status in HIDDEN or error == NO_MODEL,
         "filled": percent_filled(generation) if generation and not generation.is_live else None,
         "byline": byline_of(generation) if generation else "",
         "may_keep_question": any(source.cited and source.is_editable for source in turn.sources),
         "cited": [view for view in source_views(turn) if view.source.cited],
         "uncited": [view for view in source_views(turn) if not view.source.cited],
     }
+
+
+def _revision(turn: Turn) -> str:
+    """Another one once reviewers changed something of a message that has ended: then pages take it over anew."""
+    asked = "".join(flag.status[0] for flag in (turn.report, turn.appeal) if flag is not None)
+    return f"{crc32(turn.message.text.encode()):x}{asked}"
 
 
 def _place(place: QueuePlace) -> str:

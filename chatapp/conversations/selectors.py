@@ -16,8 +16,8 @@ from chatapp.conversations.models import CachedAnswer, Conversation, Generation,
 from chatapp.conversations.queue import QueuePlace, find_places
 from chatapp.errors import ChatappError
 from chatapp.inference.models import AnswerOutcome
-from chatapp.moderation.models import Feedback
-from chatapp.moderation.selectors import list_own_ratings
+from chatapp.moderation.models import Feedback, Flag, FlagSource
+from chatapp.moderation.selectors import list_own_ratings, list_own_requests
 from chatapp.retrieval.selectors import list_collections_for, list_editable_collections_for
 
 RATED = (Status.COMPLETE, Status.STOPPED, Status.INTERRUPTED)
@@ -30,6 +30,7 @@ class Turn:
     """One message as a page shows it. `siblings` are the ids of its versions, oldest first, its own among them.
 
     `may_rate`: it is an answer that its reader can give a thumb; `is_liked` tells which way theirs points, if any.
+    `report` and `appeal` are what its reader has asked of reviewers.
     """
 
     message: Message
@@ -39,6 +40,8 @@ class Turn:
     queue: QueuePlace | None
     may_rate: bool = False
     is_liked: bool | None = None
+    report: Flag | None = None
+    appeal: Flag | None = None
 
     @property
     def text(self) -> str:
@@ -200,6 +203,7 @@ def _turns(user: User, path: list[Message], children: dict[UUID | None, list[UUI
             source.is_readable, source.is_editable = source.readable, source.editable
             sources[source.message_id].append(source)
     ratings = _ratings(user, path, runs)
+    asked = list_own_requests(user, {run.id: message_id for message_id, run in runs.items() if not run.is_live})
     return [
         Turn(
             message=message,
@@ -209,6 +213,8 @@ def _turns(user: User, path: list[Message], children: dict[UUID | None, list[UUI
             queue=places.get(runs[message.id].id) if message.id in runs else None,
             may_rate=message.id in ratings,
             is_liked=ratings.get(message.id),
+            report=asked.get((message.id, FlagSource.REPORT)),
+            appeal=asked.get((message.id, FlagSource.APPEAL)),
         )
         for message in path
     ]

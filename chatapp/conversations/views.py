@@ -18,6 +18,7 @@ from chatapp.conversations.forms import EditForm, MessageForm, TitleForm, parse,
 from chatapp.conversations.models import Generation
 from chatapp.conversations.readings.selectors import find_last_reading
 from chatapp.conversations.rendering import group_by_day, render_turn, render_turns, source_views
+from chatapp.conversations.reviews.selectors import list_new_notices
 from chatapp.conversations.streams.tail import read_tails
 from chatapp.errors import ChatappError
 from chatapp.inference.models import Route
@@ -78,7 +79,7 @@ def _posted_response(request: HttpRequest, data: dict[str, Any], asked: Generati
     return push_url(reswap(retarget(response, "#thread"), "outerHTML"), url)
 
 
-def _own_turn(user: User, conversation_id: UUID, message_id: UUID) -> selectors.Turn:
+def own_turn(user: User, conversation_id: UUID, message_id: UUID) -> selectors.Turn:
     turn = selectors.get_turn_for(user, message_id)
     if turn.message.conversation_id != conversation_id:
         raise ChatappError("not_found")
@@ -100,6 +101,7 @@ def chat(request: HttpRequest) -> HttpResponse:
     user = cast("ChatRequest", request).user
     # The id is made here so that a first message that is posted twice still makes one conversation.
     context = _thread(user, uuid4(), []) | _sidebar(user, None) | {"choices": list_choices()}
+    context |= {"new_notices": list_new_notices(user)}
     return render(request, "conversations/chat.html", context | {"message_id": uuid4(), "is_new": True})
 
 
@@ -114,7 +116,7 @@ def conversation(request: HttpRequest, conversation_id: UUID) -> HttpResponse:
         return render(request, "conversations/_thread.html", context)
     context |= {"title": found.title, "message_id": uuid4()} | _sidebar(user, found.id)
     context |= {"choices": list_choices(found.route_id or Route.DEFAULT), "choice": found.choice}
-    context |= {"last_reading": find_last_reading(user, conversation_id)}
+    context |= {"last_reading": find_last_reading(user, conversation_id), "new_notices": list_new_notices(user)}
     return render(request, "conversations/chat.html", context)
 
 
@@ -146,7 +148,7 @@ def post_message(request: HttpRequest) -> HttpResponse:
 @login_required
 def message(request: HttpRequest, conversation_id: UUID, message_id: UUID) -> HttpResponse:
     user = cast("ChatRequest", request).user
-    turn = _own_turn(user, conversation_id, message_id)
+    turn = own_turn(user, conversation_id, message_id)
     read_tails([turn.generation] if turn.generation else [])
     return HttpResponse(render_turn(turn, user=user))
 
@@ -155,7 +157,7 @@ def message(request: HttpRequest, conversation_id: UUID, message_id: UUID) -> Ht
 @login_required
 def sources(request: HttpRequest, conversation_id: UUID, message_id: UUID) -> HttpResponse:
     """Panels of the sources, for an answer that is still being written: its own come with its end."""
-    turn = _own_turn(cast("ChatRequest", request).user, conversation_id, message_id)
+    turn = own_turn(cast("ChatRequest", request).user, conversation_id, message_id)
     context = {"message": turn.message, "views": source_views(turn)}
     return render(request, "conversations/_source_panels.html", context)
 
@@ -164,7 +166,7 @@ def sources(request: HttpRequest, conversation_id: UUID, message_id: UUID) -> Ht
 @login_required
 def keep_question(request: HttpRequest, conversation_id: UUID, message_id: UUID) -> HttpResponse:
     user = cast("ChatRequest", request).user
-    _own_turn(user, conversation_id, message_id)
+    own_turn(user, conversation_id, message_id)
     names = [collection.name for collection in services.keep_question(user=user, message_id=message_id)]
     said = f"Added to the golden questions of {' and '.join(names)}, whose editors can read it."
     return trigger_client_event(HttpResponse(status=204), "toast", {"text": said})
@@ -174,7 +176,7 @@ def keep_question(request: HttpRequest, conversation_id: UUID, message_id: UUID)
 @login_required
 def regenerate(request: HttpRequest, conversation_id: UUID, message_id: UUID) -> HttpResponse:
     user = cast("ChatRequest", request).user
-    _own_turn(user, conversation_id, message_id)
+    own_turn(user, conversation_id, message_id)
     choice = parse_choice(request.POST)
     generation = services.regenerate(user=user, message_id=message_id, choice=choice)
     return _thread_response(request, conversation_id, generation)
@@ -184,7 +186,7 @@ def regenerate(request: HttpRequest, conversation_id: UUID, message_id: UUID) ->
 @login_required
 def edit(request: HttpRequest, conversation_id: UUID, message_id: UUID) -> HttpResponse:
     user = cast("ChatRequest", request).user
-    turn = _own_turn(user, conversation_id, message_id)
+    turn = own_turn(user, conversation_id, message_id)
     if request.method == "GET":
         return render(request, "conversations/_edit.html", {"message": turn.message, "message_id": uuid4()})
     data = parse(EditForm, request.POST)

@@ -20,6 +20,7 @@ const ENDINGS = {
   interrupted: "Answer interrupted",
   failed: "Answer failed",
   blocked: "Answer withheld",
+  retracted: "Answer taken back",
 };
 
 /** @returns {HTMLElement[]} the answers that are not finished, first the one that runs or comes next */
@@ -64,15 +65,22 @@ export function parseArticle(html) {
 }
 
 /**
- * What the server renders now, against what the page shows: an end is taken over, what has ended already stays.
+ * What the server renders now, against what the page shows: an end is taken over; what has ended already stays, unless
+ * a reviewer changed it.
  *
  * @param {HTMLElement} answer @param {HTMLElement} fresh
  * @param {boolean} alone no socket brings text and state, so both are taken from here
  */
 export function catchUp(answer, fresh, alone = false) {
-  if (!isLive(answer) && (isLive(fresh) || answer.dataset.status === fresh.dataset.status)) return;
+  if (!isLive(answer) && (isLive(fresh) || isSame(answer, fresh))) return;
+  if (!isLive(answer)) announce("A reviewer's decision changed an answer.");
   if (!isLive(fresh)) end(answer, fresh);
   else if (alone) takeOver(answer, fresh);
+}
+
+/** @param {HTMLElement} turn @param {HTMLElement} fresh of the same message @returns {boolean} */
+export function isSame({ dataset: shown }, { dataset: fresh }) {
+  return shown.status === fresh.status && shown.revision === fresh.revision;
 }
 
 /** @param {HTMLElement} answer */

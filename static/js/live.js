@@ -3,7 +3,7 @@ import { catchUp, findAnswer, findLive, parseArticle, showFinal, showStatus, sho
 import { loadAgain } from "./leave.js";
 import { root } from "./root.js";
 import { Socket } from "./socket.js";
-import { changed, refresh, refreshList } from "./thread.js";
+import { changed, refresh, refreshList, revised } from "./thread.js";
 
 const PATIENCE = 4_000;
 const POLL = 2_000;
@@ -57,6 +57,7 @@ function signedOut() {
 function dispatch(frame) {
   if (frame.type === "reload") return refreshList();
   if (frame.type === "changed") return changed(frame);
+  if (frame.type === "revised") return revised(frame);
   if (!frame.generation) return;
   const answer = findAnswer(frame.generation);
   if (!answer) return leave(frame.generation);

@@ -1,6 +1,6 @@
 // Keeps the page in step with other tabs and devices: fetches its branch anew and changes only what differs.
 import { announce } from "./announce.js";
-import { catchUp } from "./answer.js";
+import { catchUp, isSame } from "./answer.js";
 import { showContext } from "./context.js";
 import { addCopyButtons } from "./copy.js";
 import { loadAgain } from "./leave.js";
@@ -26,6 +26,12 @@ export function changed(frame) {
   const listed = document.querySelector(`#conversation-${CSS.escape(frame.conversation)}`);
   const isNewest = listed !== null && listed === document.querySelector("#conversations .conversation");
   if (frame.message === null ? listed : !isNewest) refreshList();
+}
+
+/** A reviewer decided on something of this person's. @param {{conversation: string}} frame */
+export function revised(frame) {
+  if (frame.conversation === thread().dataset.conversation) refresh();
+  htmx.ajax("GET", `${root}notices/new/`, { target: "#notices", swap: "outerHTML" });
 }
 
 export function refreshList() {
@@ -109,6 +115,7 @@ function merge(html) {
 function update(shown, fresh) {
   if (shown.matches("form")) return shown; // Somebody edits the question.
   if (shown.matches(".answer")) catchUp(shown, fresh);
+  else if (!isSame(shown, fresh)) shown.replaceWith(fresh);
   if (fresh.isConnected) return fresh; // It took the other's place.
   showBranch(shown, fresh);
   return shown;

@@ -6,22 +6,35 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-
     dependencies = [
-        ('conversations', '0007_weak_citations'),
+        ("conversations", "0007_weak_citations"),
     ]
 
     operations = [
         migrations.CreateModel(
-            name='ReviewedMessage',
+            name="ReviewedMessage",
             fields=[
-                ('message', models.OneToOneField(on_delete=django.db.models.deletion.CASCADE, primary_key=True, related_name='reviewed', serialize=False, to='conversations.message')),
-                ('text', chatapp.fields.EncryptedTextField(blank=True, help_text='The question; the sentence that stood in place of an answer.')),
-                ('status', models.CharField(blank=True, max_length=16)),
-                ('finish_reason', models.CharField(blank=True, max_length=32)),
-                ('weak_citations', models.JSONField(default=list)),
-                ('cited', models.JSONField(default=list, help_text='Numbers of the sources that were cited.')),
-                ('changed_at', models.DateTimeField(auto_now=True)),
+                (
+                    "message",
+                    models.OneToOneField(
+                        on_delete=django.db.models.deletion.CASCADE,
+                        primary_key=True,
+                        related_name="reviewed",
+                        serialize=False,
+                        to="conversations.message",
+                    ),
+                ),
+                (
+                    "text",
+                    chatapp.fields.EncryptedTextField(
+                        blank=True, help_text="The question; the sentence that stood in place of an answer."
+                    ),
+                ),
+                ("status", models.CharField(blank=True, max_length=16)),
+                ("finish_reason", models.CharField(blank=True, max_length=32)),
+                ("weak_citations", models.JSONField(default=list)),
+                ("cited", models.JSONField(default=list, help_text="Numbers of the sources that were cited.")),
+                ("changed_at", models.DateTimeField(auto_now=True)),
             ],
         ),
     ]

@@ -1,10 +1,12 @@
 """What decisions of reviewers do to answers and questions, and that an undo brings back exactly what was there."""
 
 from collections.abc import Callable
+from datetime import timedelta
 from typing import Any
 from uuid import uuid4
 
 import pytest
+from django.utils import timezone
 
 from chatapp.accounts.models import AuditEvent, Role, User
 from chatapp.conversations import services
@@ -345,10 +347,6 @@ def test_thirty_reports_an_hour(ended: Ended, alice: User) -> None:
 
 
 def test_a_report_keeps_what_a_temporary_chat_would_lose(alice: User, ended: Ended, mona: User) -> None:
-    from datetime import timedelta
-
-    from django.utils import timezone
-
     generation = ended()
     conversation = generation.message.conversation
     conversation.expires_at = timezone.now() + timedelta(hours=1)

@@ -163,7 +163,7 @@ def test_a_page_costs_the_same_queries_for_one_turn_and_for_many(
     for number in range(6):
         finish(ask(alice, f"question {number}", conversation))
     client = signed_in(alice)
-    with django_assert_max_num_queries(10):
+    with django_assert_max_num_queries(11):
         page = client.get(reverse("conversation", args=[conversation]))
     assert page.content.count(b'data-testid="message-assistant"') == 6
 

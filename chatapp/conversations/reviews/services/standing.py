@@ -31,7 +31,8 @@ GONE = "gone"
 def show_as_reviewed(exchange_id: UUID) -> str:
     """Returns how the answer stands now: a Status, or GONE when its conversation was deleted meanwhile.
 
-    Called in the transaction of the decision. The exchange is changed also when the answer is gone.
+    Called in the transaction of the decision. The exchange is changed also when the answer is gone. Open pages fetch
+    the thread anew.
     """
     generation = (
         Generation.objects.select_for_update(of=("self", "message"))
@@ -43,6 +44,8 @@ def show_as_reviewed(exchange_id: UUID) -> str:
     if generation is None:
         _show(exchange, _of_exchange(exchange), written=exchange.original or exchange.answer)
         return GONE
+    conversation = generation.message.conversation
+    transaction.on_commit(partial(events.turns_changed, conversation.owner_id, conversation.pk))
     status = _show_answer(exchange, generation)
     if generation.message.parent_id is not None:
         _show_question(generation.message.parent_id)
