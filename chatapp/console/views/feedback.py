@@ -77,7 +77,7 @@ def unmask(request: ConsoleRequest, feedback_id: UUID) -> HttpResponse:
 @console_page("moderation.export_feedback")
 def export(request: ConsoleRequest) -> HttpResponseBase:
     search = FeedbackSearch.parse(request.POST.dict())
-    reason = request.POST.get("reason", "")
+    reason = request.POST.get("purpose", "")
     begin_feedback_export(user=request.user, search=search, reason=reason, limit=MAX_EXAMPLES)
     name = f"feedback-{timezone.localtime():%Y-%m-%d-%H%M}.jsonl"
     return StreamingHttpResponse(

@@ -139,5 +139,5 @@ def _words(text: str, name: str, *, empty: bool = False) -> str:
 def _reason(text: str) -> str:
     cleaned = clean_text(text)
     if not cleaned or len(cleaned) > MAX_REASON_CHARACTERS:
-        raise ChatappError("invalid", detail=f"give a reason of 1 to {MAX_REASON_CHARACTERS} characters.")
+        raise ChatappError("invalid", detail=f"say why, in 1 to {MAX_REASON_CHARACTERS} characters.")
     return cleaned
