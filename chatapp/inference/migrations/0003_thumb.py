@@ -4,15 +4,16 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-
     dependencies = [
-        ('inference', '0002_routes_and_providers'),
+        ("inference", "0002_routes_and_providers"),
     ]
 
     operations = [
         migrations.AddField(
-            model_name='answeroutcome',
-            name='thumb',
-            field=models.SmallIntegerField(db_default=0, default=0, help_text='What the employee thinks of it: -1, 0 (nothing said) or 1.'),
+            model_name="answeroutcome",
+            name="thumb",
+            field=models.SmallIntegerField(
+                db_default=0, default=0, help_text="What the employee thinks of it: -1, 0 (nothing said) or 1."
+            ),
         ),
     ]
