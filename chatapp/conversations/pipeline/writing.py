@@ -13,6 +13,7 @@ from chatapp.conversations.models import Generation, Status
 from chatapp.conversations.pipeline.cache import answer_key, find_cached
 from chatapp.conversations.pipeline.hiding import hide_personal_data
 from chatapp.conversations.pipeline.prompts import History, build_prompt
+from chatapp.conversations.pipeline.relay import judged, relay
 from chatapp.conversations.pipeline.reply import ModelSource, Reply
 from chatapp.conversations.services import FinishedAnswer
 from chatapp.inference.defaults import SYSTEM_PROMPT
@@ -20,7 +21,7 @@ from chatapp.inference.engine import Stream
 from chatapp.inference.engine.sampling import is_constrained
 from chatapp.inference.models import Provider
 from chatapp.moderation.placeholders import Placeholders, Restored, Restorer
-from chatapp.moderation.policy import SAFE_TEXT, OutputGuard, PolicySet
+from chatapp.moderation.policy import OutputGuard, PolicySet
 from chatapp.retrieval.citations import CitationStream
 from chatapp.retrieval.embedding import EmbeddingError
 from chatapp.retrieval.support import count_support, find_weak
@@ -39,7 +40,7 @@ class Request(TypedDict):
 
 def write_answer(reply: Reply, model_for: ModelSource, *, history: History, policies: PolicySet) -> FinishedAnswer:
     """The answer of the generation's present version. Raises EngineError, LeaseLostError."""
-    generation, version = reply.generation, reply.version
+    generation, version, reply.guard = reply.generation, reply.version, None
     model = model_for(reply)
     reply.live.note("Reading" if reply.passages else "Thinking")
     with reply.working():
@@ -68,15 +69,15 @@ def write_answer(reply: Reply, model_for: ModelSource, *, history: History, poli
     close_old_connections()
     scope = str(generation.user_id)
     stream = cached.replay() if cached else model.chat(prompt.messages, cache_scope=scope, **request)
-    guard = policies.output_guard()
+    guard = policies.output_guard(external=version.may_leave_company)
     # The marker of a source would break JSON, and an array of numbers looks like one.
     is_plain = cached is None and not is_constrained(request["sampling"])
     citer = CitationStream(reply.passages, question=_question_of(generation)) if is_plain else None
     # What was kept has its data back already.
     names = Placeholders() if cached else hidden.names
     restorer = names.restorer(in_json=is_constrained(request["sampling"]))
-    _relay(reply, stream, _put_back(reply.pieces(stream), restorer, guard), guard, citer)
-    finished = _finished(reply, stream, guard)
+    citer = relay(reply, stream, _put_back(reply.pieces(stream), restorer, guard), guard, citer)
+    finished = judged(reply, _finished(reply, stream))
     if cached and finished.status == Status.COMPLETE:
         return replace(finished, cited=cached.cited, weak_citations=cached.weak_citations)
     return _cited(reply, citer, finished) if citer else finished
@@ -106,44 +107,15 @@ def _spare(restored: Restored, guard: OutputGuard) -> str:
     return restored.text
 
 
-def _relay(
-    reply: Reply, stream: Stream, pieces: Iterator[str], guard: OutputGuard, citer: CitationStream | None
-) -> None:
-    """Moves text from the engine to the page until either has had enough; sentences get their citations on the way."""
-    for piece in pieces:
-        _show(reply, citer, guard.feed(piece))
-        if guard.blocked:
-            stream.cancel()
-            return
-    if not reply.stopped:
-        _show(reply, citer, guard.finish())
-        if citer and not guard.blocked:
-            with reply.working():
-                reply.show(citer.finish())
-
-
-def _show(reply: Reply, citer: CitationStream | None, cleared: str) -> None:
-    if citer is None or not cleared:
-        reply.show(cleared)
-        return
-    with reply.working():
-        reply.show(citer.feed(cleared))
-
-
-def _finished(reply: Reply, stream: Stream, guard: OutputGuard) -> FinishedAnswer:
+def _finished(reply: Reply, stream: Stream) -> FinishedAnswer:
     so_far = FinishedAnswer(
         status=Status.COMPLETE,
         text=reply.text,
         finish_reason="stop" if stream.finish_reason == "stop" or reply.stopped else "length",
-        findings=(*reply.findings, *guard.findings),
         prompt_tokens=stream.usage.prompt_tokens,
         completion_tokens=stream.usage.completion_tokens,
         first_token_at=reply.first_token_at,
     )
-    if guard.blocked:
-        return replace(
-            so_far, status=Status.BLOCKED, text=SAFE_TEXT, original=guard.raw, finish_reason="content_filter"
-        )
     if reply.stopped:
         return replace(so_far, status=Status.STOPPED)
     if not reply.text.strip():

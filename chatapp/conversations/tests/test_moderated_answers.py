@@ -1,0 +1,209 @@
+"""What examiners do to an answer on its whole way: queue, worker, Redis, Postgres."""
+
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from typing import Any
+
+import pytest
+from django.db import connection
+
+from chatapp.accounts.models import User
+from chatapp.conversations import services
+from chatapp.conversations.models import CachedAnswer, Generation, Message, MessageRole, Status
+from chatapp.conversations.streams.entries import stream_key
+from chatapp.conversations.streams.redis import redis_client
+from chatapp.conversations.tests.conftest import Ask
+from chatapp.conversations.tests.test_reply import entries_of, shown
+from chatapp.conversations.workers.inference import InferenceWorker
+from chatapp.inference.models import ModelVersion, Provider, Route
+from chatapp.moderation import policy
+from chatapp.moderation.checks.check import Parts
+from chatapp.moderation.checks.schema import KINDS
+from chatapp.moderation.models import Exchange, Flag, PolicyState, PolicyVersion, Verdict
+from chatapp.moderation.policy import SAFE_TEXT
+from chatapp.moderation.services import create_policy_version
+from chatapp.moderation.tests.examiners import Words
+
+pytestmark = pytest.mark.django_db(transaction=True)
+SAID = "rate=200 say: The first sentence is harmless. The project is called nightjar here. Nobody may know it."
+
+
+@pytest.fixture
+def examiner(monkeypatch: pytest.MonkeyPatch) -> Iterator[Words]:
+    """Patterns of a policy are seen by an examiner instead, as those of a classifier would be."""
+    examiner = Words({"nightjar": 0.9})
+    build = lambda _spec: Parts(examiner=examiner, threshold=0.5)  # noqa: E731
+    monkeypatch.setitem(KINDS, "pattern", replace(KINDS["pattern"], build=build))
+    policy._compiled.cache_clear()
+    yield examiner
+    policy._compiled.cache_clear()
+
+
+Enforce = Callable[..., None]
+
+
+@pytest.fixture
+def enforce(examiner: Words) -> Enforce:
+    def activate(action: str, stage: str = "output", **fields: Any) -> None:
+        check = {"kind": "pattern", "stage": stage, "action": action, "severity": "high", "words": ["x"], **fields}
+        create_policy_version(user=None, name="company", checks=[check], activate=True)
+
+    return activate
+
+
+def test_what_an_examiner_blocks_is_nowhere_but_in_the_exchange(
+    alice: User,
+    ask: Ask,
+    worker: InferenceWorker,
+    enforce: Enforce,
+    examiner: Words,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    enforce("block")
+    examiner.delay = 0.2
+    checkpoints: list[str | None] = []
+    keep = services.renew_leases
+    monkeypatch.setattr(
+        "chatapp.conversations.workers.leases.services.renew_leases",
+        lambda them: checkpoints.extend(one.text for one in them) or keep(them),
+    )
+    generation = ask(alice, SAID)
+    worker.answer_all()
+    stored = Generation.objects.select_related("message").get()
+    assert (stored.status, stored.finish_reason, stored.message.text) == (Status.BLOCKED, "content_filter", SAFE_TEXT)
+    assert "The first sentence is harmless. The project".startswith(shown(entries_of(generation)))
+    assert "nightjar" not in str(redis_client().xrange(stream_key(generation.id)))
+    assert "nightjar" not in stored.checkpoint + "".join(text or "" for text in checkpoints)
+    assert "nightjar" not in caplog.text
+    assert not CachedAnswer.objects.exists()
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT string_agg(text, '') FROM conversations_message WHERE role = 'assistant'")
+        assert "nightjar" not in cursor.fetchone()[0]
+    flag = Flag.objects.select_related("exchange", "verdict").get()
+    assert "nightjar" in flag.exchange.original
+    assert flag.exchange.answer == SAFE_TEXT
+    assert flag.verdict.score == 0.9
+
+
+def test_what_is_found_after_it_was_shown_is_taken_back(
+    alice: User, ask: Ask, worker: InferenceWorker, enforce: Enforce, examiner: Words
+) -> None:
+    enforce("block", hold=False)
+    examiner.delay = 0.1
+    ask(alice, SAID)
+    worker.answer_all()
+    stored = Generation.objects.select_related("message").get()
+    assert (stored.status, stored.finish_reason, stored.message.text) == (
+        Status.RETRACTED,
+        "content_filter",
+        SAFE_TEXT,
+    )
+    assert "nightjar" in Exchange.objects.get().original
+
+
+def test_what_is_masked_after_it_was_shown_stays_masked(
+    alice: User, ask: Ask, worker: InferenceWorker, enforce: Enforce, examiner: Words
+) -> None:
+    enforce("mask", hold=False)
+    examiner.delay = 0.1
+    generation = ask(alice, SAID)
+    worker.answer_all()
+    text = Message.objects.get(generation=generation).text
+    assert text == "The first sentence is harmless. The project is called [removed] here. Nobody may know it."
+    assert "nightjar" in shown(entries_of(generation))
+
+
+@pytest.mark.parametrize("fields", [{"is_shadow": True}, {}])
+def test_a_shadow_check_and_one_that_flags_leave_the_answer_alone(
+    alice: User, ask: Ask, worker: InferenceWorker, enforce: Enforce, fields: dict[str, bool]
+) -> None:
+    enforce("block" if fields else "flag")
+    if fields:
+        PolicyVersion.objects.update(state=PolicyState.SHADOW)
+    generation = ask(alice, SAID)
+    worker.answer_all()
+    stored = Generation.objects.select_related("message").get()
+    assert stored.status == Status.COMPLETE
+    assert "nightjar" in stored.message.text == shown(entries_of(generation))
+    assert Verdict.objects.get().is_shadow == bool(fields)
+    assert Flag.objects.exists() != bool(fields)
+
+
+def test_an_answer_that_breaks_off_is_looked_at_as_far_as_it_was_shown(
+    alice: User, ask: Ask, worker: InferenceWorker, enforce: Enforce, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    enforce("block", hold=False)
+    monkeypatch.setattr("chatapp.conversations.pipeline.relay.settle", lambda *_: 1 / 0)
+    ask(alice, "rate=200 say: It is called nightjar here")
+    worker.answer_all()
+    stored = Generation.objects.select_related("message").get()
+    assert (stored.status, stored.message.text) == (Status.RETRACTED, SAFE_TEXT)
+
+
+class TestQuestions:
+    def test_one_that_an_examiner_blocks_gets_no_prompt(
+        self, alice: User, ask: Ask, worker: InferenceWorker, enforce: Enforce, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        def fail(*_: object, **__: object) -> None:
+            raise AssertionError
+
+        for step in ("ground", "write_answer"):
+            monkeypatch.setattr(f"chatapp.conversations.pipeline.answer.{step}", fail)
+        enforce("block", stage="input")
+        generation = ask(alice, "What is nightjar?")
+        assert generation.status == Status.QUEUED
+        worker.answer_all()
+        stored = Generation.objects.select_related("message__parent").get()
+        assert (stored.status, stored.message.text) == (Status.BLOCKED, SAFE_TEXT)
+        assert stored.message.parent.text == "What is nightjar?"
+        assert "nightjar" not in str(redis_client().xrange(stream_key(generation.id)))
+        assert Flag.objects.get().excerpt == "What is nightjar?"
+
+    def test_one_that_is_masked_is_kept_masked(
+        self, alice: User, ask: Ask, worker: InferenceWorker, enforce: Enforce
+    ) -> None:
+        enforce("mask", stage="input")
+        generation = ask(alice, "rate=2000 say: It is nightjar.")
+        worker.answer_all()
+        question, answer = Message.objects.filter(conversation=generation.message.conversation).order_by("created_at")
+        assert (question.text, answer.text) == ("rate=2000 say: It is [removed].", "It is [removed].")
+
+    @pytest.mark.parametrize("leaves", [True, False])
+    def test_what_may_not_leave_goes_to_no_version_outside(
+        self, alice: User, ask: Ask, worker: InferenceWorker, enforce: Enforce, *, leaves: bool
+    ) -> None:
+        generation = ask(alice, "rate=2000 say: nightjar is fine inside.")
+        worker.answer_all()
+        enforce("block", stage="input", external_only=True)
+        if leaves:
+            outside = ModelVersion.objects.create(
+                name="outside", provider=Provider.SCRIPTED, context_tokens=100_000, may_leave_company=True
+            )
+            Route.objects.update(may_leave_company=True, version=outside)
+        later = ask(alice, "rate=2000 say: Yes.", generation.message.conversation_id)
+        worker.answer_all()
+        assert Generation.objects.get(id=later.id).status == Status.COMPLETE
+        last = ask(alice, "rate=2000 say: nightjar again.", generation.message.conversation_id)
+        worker.answer_all()
+        assert (Generation.objects.get(id=last.id).status == Status.BLOCKED) == leaves
+
+    def test_turns_that_a_caller_sends_along_are_examined_too(
+        self, alice: User, worker: InferenceWorker, enforce: Enforce
+    ) -> None:
+        enforce("block", stage="input")
+        for role in (MessageRole.USER, MessageRole.ASSISTANT):
+            turns = [{"role": "user", "content": "Hello"}, {"role": "assistant", "content": "Hi"}]
+            turns[0 if role == MessageRole.USER else 1]["content"] += " nightjar"
+            generation = services.post_api_chat(
+                user=alice,
+                messages=[*turns, {"role": "user", "content": "rate=2000 say: Yes."}],
+                version=None,
+                collections=[],
+                conversation_id=None,
+                max_tokens=None,
+                sampling={},
+                stop=[],
+            )
+            worker.answer_all()
+            assert Generation.objects.get(id=generation.id).status == Status.BLOCKED
