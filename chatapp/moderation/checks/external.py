@@ -28,7 +28,6 @@ class ExternalExaminer(RemoteExaminer):
     service: str
     version: str
     limits: tuple[tuple[str, float], ...]
-    longest: int
 
     def examine(self, texts: Sequence[str]) -> list[list[Hit]]:
         try:

@@ -5,8 +5,8 @@ What it writes goes through no policy: it is read as a verdict and shown to nobo
 
 import json
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager, contextmanager
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import Any
 
@@ -44,10 +44,8 @@ Lend = Callable[[ModelVersion], AbstractContextManager[ChatModel]]
 log = structlog.get_logger(__name__)
 
 
-@contextmanager
-def lend_nothing(version: ModelVersion) -> Iterator[ChatModel]:
+def lend_nothing(version: ModelVersion) -> AbstractContextManager[ChatModel]:
     raise ExaminerError(f"{version.name} is not served by this process.")
-    yield
 
 
 _lenders: list[Lend] = [lend_nothing]

@@ -1,13 +1,14 @@
 """Checks that hand texts to something else: a service, or a model."""
 
-from collections.abc import Iterable
+from abc import ABC, abstractmethod
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
 
 from chatapp.errors import ChatappError
 from chatapp.inference.models import ModelVersion
 from chatapp.moderation.checks.check import Check
-from chatapp.moderation.checks.examiner import ExaminerError
+from chatapp.moderation.checks.examiner import ExaminerError, Hit
 
 
 class MayNotLeaveError(ExaminerError):
@@ -15,16 +16,21 @@ class MayNotLeaveError(ExaminerError):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class RemoteExaminer:
+class RemoteExaminer(ABC):
     """`may_leave`: whether texts of this exchange may be sent outside of the company; not unless somebody said so."""
 
+    longest: int
     seconds: float
     may_leave: bool = False
     is_remote: bool = True
 
+    @abstractmethod
+    def examine(self, texts: Sequence[str]) -> list[list[Hit]]:
+        """See `Examiner`."""
+
+    @abstractmethod
     def find_fault(self) -> str:
         """What is wrong with the names in the policy, as a sentence; empty when they are known."""
-        raise NotImplementedError
 
     def refuse_to_leak(self, version: ModelVersion) -> None:
         """Raises MayNotLeaveError."""

@@ -3,7 +3,7 @@
 import json
 import time
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from typing import Any
 
 import pytest
@@ -249,10 +249,8 @@ def test_without_a_model_in_this_process_it_says_so() -> None:
 
 @pytest.mark.usefixtures("small")
 def test_a_broken_engine_is_the_fail_rules_to_judge() -> None:
-    @contextmanager
-    def lend(_version: ModelVersion) -> Iterator[ScriptedModel]:
+    def lend(_version: ModelVersion) -> AbstractContextManager[ScriptedModel]:
         raise EngineError("It is being loaded.")
-        yield
 
     judge.use(lend)
     try:

@@ -1,5 +1,5 @@
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 from uuid import uuid4
@@ -33,7 +33,7 @@ def check() -> Check:
     return build_checks([SPEC], policy_id=str(policy.id))[0]
 
 
-def sums() -> dict[str, Any]:
+def sums() -> Mapping[str, Any]:
     return CheckTally.objects.values("looks", "findings", "failures", "seconds", "slowest_seconds").get()
 
 
