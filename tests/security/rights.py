@@ -25,6 +25,7 @@ _KIND = re.compile(r"\{\w+:")
 UNKNOWN = "no line in tests/security/rights.py"
 # A page that asks for more than its decorator says.
 ASKS_MORE = {
+    "console/feedback/<uuid:feedback_id>/unmask/": "moderation.unmask",
     "console/policies/<uuid:policy_id>/back/": "moderation.manage_policy",
     "console/policies/<uuid:policy_id>/state/": "moderation.manage_policy",
 }
@@ -54,6 +55,8 @@ PAGES = {
     "livez": PUBLIC,
     "messages/": SIGNED_IN,
     "metrics": PUBLIC,
+    "notices/": SIGNED_IN,
+    "notices/<uuid:notice_id>/": OWNER,
     "readyz": PUBLIC,
     "scim/v2/": SCIM,
     "settings/": SIGNED_IN,
@@ -112,6 +115,8 @@ CALLS = {
     "POST /api/v1/flags/next": "moderation.review_flag",
     "POST /api/v1/generations/{generation_id}/stop": OWNER,
     "POST /api/v1/messages": SIGNED_IN,
+    "POST /api/v1/messages/{message_id}/appeal": OWNER,
+    "POST /api/v1/messages/{message_id}/report": OWNER,
     "POST /api/v1/model-versions": "inference.register_version",
     "POST /api/v1/policies": "moderation.manage_policy",
     "POST /api/v1/policies/{policy_id}/replay": "moderation.manage_policy",
@@ -129,6 +134,8 @@ FRAMES = {"subscribe": OWNER, "stop": OWNER, "unsubscribe": SIGNED_IN, "ping": S
 SAME = [
     ("generations/<uuid:generation_id>/stop/", "POST /api/v1/generations/{generation_id}/stop", "frame stop"),
     ("c/<uuid:conversation_id>/messages/<uuid:message_id>/", "GET /api/v1/messages/{message_id}", "frame subscribe"),
+    ("c/<uuid:conversation_id>/messages/<uuid:message_id>/report/", "POST /api/v1/messages/{message_id}/report"),
+    ("c/<uuid:conversation_id>/messages/<uuid:message_id>/appeal/", "POST /api/v1/messages/{message_id}/appeal"),
     ("c/<uuid:conversation_id>/", "GET /api/v1/conversations/{conversation_id}"),
     ("c/<uuid:conversation_id>/rename/", "PATCH /api/v1/conversations/{conversation_id}"),
     ("c/<uuid:conversation_id>/delete/", "DELETE /api/v1/conversations/{conversation_id}"),

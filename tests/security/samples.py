@@ -15,7 +15,7 @@ from chatapp.conversations.models import Generation
 from chatapp.inference.models import AnswerOutcome, ModelVersion, Provider, Route
 from chatapp.moderation.checks import Finding
 from chatapp.moderation.models import Action, Flag, Replay, Severity, Stage
-from chatapp.moderation.services import create_policy_version, give_feedback, record_exchange
+from chatapp.moderation.services import create_policy_version, give_feedback, notify_employee, record_exchange
 from chatapp.retrieval.models import Chunk, Collection, Connector, Document, DocumentStatus, EmbeddingIndex, IndexState
 from chatapp.retrieval.services import add_golden_question, create_collection, run_evaluation, upload_document
 from tests.people import PersonFactory
@@ -88,6 +88,7 @@ class Samples:
             "name": version.name,
             "flag_id": (flag := self._flag()).pk,
             "feedback_id": give_feedback(user=self.owner, generation_id=flag.exchange_id, is_positive=False)[0].pk,
+            "notice_id": notify_employee(user=self.owner, generation_id=generation.pk, text="It was read.").pk,
             "policy_id": policy.pk,
             "replay_id": Replay.objects.create(policy=policy, since=now, until=now).pk,
             "slug": collection.slug,
