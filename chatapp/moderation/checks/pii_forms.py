@@ -14,19 +14,20 @@ from chatapp.moderation.checks.national_ids import NATIONAL_IDS
 FORMS = ("card", "iban", "national_id", "email", "phone")
 
 # Between digits: a space, a no-break space or a hyphen.
-CARD = r"\b[2-6](?:[ \x{a0}-]?\d){12,18}\b"
+CARD = r"\b[1-6](?:[ \x{a0}-]?\d){11,18}\b"
 IBAN = r"(?i:\b[A-Z]{2}\d{2}(?:[ \x{a0}-]?[A-Z0-9]){11,30}\b)"
 EMAIL = r"(?i:\b[a-z0-9][a-z0-9._%+-]{0,63}@(?:[a-z0-9-]{1,63}\.){1,4}[a-z]{2,24}\b)"
 PHONE = r"\+\d{1,3}(?:[ \x{a0}/.-]?\(?\d{1,4}\)?){2,6}"
-# Visa, Mastercard, American Express, Diners, Discover, JCB, UnionPay: issuer ranges and lengths.
+# Visa, Mastercard, American Express, Diners, Discover, JCB (its older ones too), UnionPay, Maestro: issuers' ranges.
 _CARD_NUMBER = re.compile(
     r"4(?:\d{12}|\d{15}|\d{18})"
     r"|(?:5[1-5]\d\d|222[1-9]|22[3-9]\d|2[3-6]\d\d|27[01]\d|2720)\d{12}"
     r"|3[47]\d{13}"
     r"|3(?:0[0-5]|[68]\d)\d{11}"
     r"|6(?:011|5\d\d|4[4-9]\d)\d{12}"
-    r"|35(?:2[89]|[3-8]\d)\d{12}"
+    r"|35(?:2[89]|[3-8]\d)\d{12}|(?:1800|2131)\d{11}"
     r"|62\d{14,17}"
+    r"|(?:5018|5020|5038|5[6-8]\d\d|6304|6390|67\d\d)\d{8,15}"
 )
 
 
@@ -70,7 +71,7 @@ def _confirm_card(text: str, start: int, end: int) -> tuple[int, int] | None:
     """The longest valid number that the match begins with and that ends with a group of digits."""
     places = [at for at in range(start, end) if text[at].isdigit()]
     digits = "".join(text[at] for at in places)
-    for count in range(len(digits), 12, -1):
+    for count in range(len(digits), 11, -1):
         stop = places[count - 1] + 1
         ends_group = not (stop < len(text) and text[stop].isalnum())
         if ends_group and _CARD_NUMBER.fullmatch(digits, 0, count) and luhn.is_valid(digits[:count]):

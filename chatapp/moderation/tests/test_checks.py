@@ -76,7 +76,16 @@ def test_severity_is_medium_when_it_is_not_given() -> None:
 
 
 @pytest.mark.parametrize(
-    "written", ["4111111111111111", "4111 1111 1111 1111", "4111-1111-1111-1111", "5555555555554444", "378282246310005"]
+    "written",
+    [
+        "4111111111111111",
+        "4111 1111 1111 1111",
+        "4111-1111-1111-1111",
+        "5555555555554444",
+        "378282246310005",
+        "180016070420458",
+        "6759 8410 3431",
+    ],
 )
 def test_card_numbers_are_found_as_people_write_them(written: str) -> None:
     assert mask(f"Card {written}, please.", pii("card")) == "Card [card number removed], please."
