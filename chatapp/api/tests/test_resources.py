@@ -210,7 +210,7 @@ def test_a_flag_goes_to_reviewers_who_claim_and_decide(
     )
     assert Flag.objects.get().decided_by == ada
     assert api(ada).post(path + "/undo").json()["status"] == "claimed"
-    assert_problem(api(mona).post(path + "/undo"), 409, "undo_over")
+    assert_problem(api(mona).post(path + "/undo"), 409, "flag_taken")
     assert api(mona).post("/api/v1/flags/next").status_code == 204
     assert_problem(post(api(ada), path + "/decide", {"decision": "dismiss", "effects": ["x"]}), 400, "invalid")
     assert_problem(post(api(ada), path + "/decide", {"decision": "dismiss"}), 400, "invalid")
