@@ -8,10 +8,11 @@ from django.utils import timezone
 
 from chatapp.accounts.models import User
 from chatapp.accounts.permissions import require
-from chatapp.conversations.models import Conversation, Generation, Origin, Priority
+from chatapp.conversations.models import Conversation, Generation, Message, Origin, Priority
 from chatapp.conversations.queue import refuse_when_full
 from chatapp.conversations.services.asking import AnswerOptions, ask
-from chatapp.conversations.services.removal import remove_conversation
+from chatapp.conversations.services.removal import hide_conversation, remove_conversation
+from chatapp.holds import covers_person
 from chatapp.inference.selectors import get_version_by_name, is_route_name
 from chatapp.moderation.masked import mask_exchange
 from chatapp.moderation.models import Exchange, Rerun
@@ -53,12 +54,19 @@ def rerun_question(*, user: User, feedback_id: UUID, version: str) -> Generation
 
 
 def remove_reruns_of(*, person: User) -> int:
-    """For an erasure: other people's re-runs of what the person asked. Returns how many."""
+    """For an erasure: others' re-runs of what the person asked; a hold on who asked again only hides them.
+
+    Returns how many.
+    """
     of_person = Rerun.objects.filter(feedback__exchange__in=Exchange.objects.filter(user=person))
-    asked = Conversation.objects.filter(
-        messages__generation__in=list(of_person.values_list("generation_id", flat=True))
+    generations = list(of_person.values_list("generation_id", flat=True))
+    asked = Conversation.objects.select_for_update().filter(
+        id__in=list(Message.objects.filter(generation__in=generations).values_list("conversation_id", flat=True))
     )
-    found = list(asked.distinct())
+    found = list(asked)
     for conversation in found:
-        remove_conversation(conversation)
+        if covers_person(conversation.owner_id):
+            hide_conversation(conversation)
+        else:
+            remove_conversation(conversation)
     return len(found)

@@ -12,7 +12,7 @@ from django.db.models import Q
 from chatapp.accounts.models import AuditEvent, SignIn, User
 from chatapp.conversations.models import Conversation, Message
 from chatapp.inference.models import AnswerOutcome
-from chatapp.moderation.models import Exchange
+from chatapp.moderation.models import Exchange, Feedback, FeedbackStatus
 from chatapp.retrieval.models import Document, DocumentVersion
 from chatapp.spreadsheets import neutralize
 
@@ -24,6 +24,7 @@ conversations/   each conversation as Markdown and as JSON; temporary ones are n
 account.json     your account, groups, roles, API keys (never the keys themselves) and sessions
 documents.json   documents that you uploaded; the files of the company's collections are not part of it
 reviews.json     answers of yours that were kept for review, without what a policy withheld
+feedback.json    what you said of answers, and what you were told
 usage.csv        tokens and cost of your answers
 audit.json       what the audit log holds of what you did and of what was done to your account
 """
@@ -37,6 +38,7 @@ def parts_of(user: User) -> Iterator[Part]:
     of_document = ("id", "name", "collection__slug", "created_at", "updated_at")
     yield "documents.json", _json(list(documents.values(*of_document)))
     yield "reviews.json", _json(_reviews(user))
+    yield "feedback.json", _json(_feedback(user))
     yield "usage.csv", _csv(_OUTCOME, AnswerOutcome.objects.filter(user=user).values_list(*_OUTCOME))
     yield "audit.json", _json(_events(user))
     # Temporary conversations are promised to leave nothing; hidden ones are the owner's own all the same.
@@ -46,7 +48,7 @@ def parts_of(user: User) -> Iterator[Part]:
 
 
 def count_parts(user: User) -> int:
-    return 6 + 2 * Conversation.objects.filter(owner=user, expires_at=None, deleted_at=None).count()
+    return 7 + 2 * Conversation.objects.filter(owner=user, expires_at=None, deleted_at=None).count()
 
 
 def count_uploads(user: User) -> int:
@@ -68,6 +70,21 @@ def _account(user: User) -> dict[str, Any]:
 def _reviews(user: User) -> list[dict[str, Any]]:
     exchanges = Exchange.objects.filter(user=user).order_by("created_at").only("question", "answer", "created_at")
     return [{"at": one.created_at, "question": one.question, "answer": one.answer} for one in exchanges.iterator()]
+
+
+def _feedback(user: User) -> list[dict[str, Any]]:
+    given = Feedback.objects.filter(user=user).exclude(status=FeedbackStatus.WITHDRAWN).order_by("created_at")
+    return [
+        {
+            "at": one.created_at,
+            "answer": one.exchange_id,
+            "rating": "up" if one.is_positive else "down",
+            "reasons": one.reasons,
+            "text": one.text,
+            "reply": one.reply,
+        }
+        for one in given.iterator()
+    ]
 
 
 def _events(user: User) -> list[dict[str, Any]]:

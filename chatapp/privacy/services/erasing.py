@@ -18,7 +18,7 @@ from chatapp.conversations.models import (
     Message,
     Source,
 )
-from chatapp.conversations.services import remove_conversation
+from chatapp.conversations.services import remove_conversation, remove_reruns_of
 from chatapp.inference.models import AnswerOutcome, SideWork
 from chatapp.moderation.models import (
     Exchange,
@@ -28,6 +28,7 @@ from chatapp.moderation.models import (
     PolicyChange,
     PolicyVersion,
     Replay,
+    Rerun,
     Verdict,
 )
 from chatapp.privacy.models import DataExport
@@ -115,7 +116,9 @@ def _erase_reviews(person: User) -> dict[str, int]:
         "verdicts": Verdict.objects.filter(exchange__in=exchanges).count(),
         "feedback": Feedback.objects.filter(user=person).count(),
         "notices": Notice.objects.filter(user=person).count(),
+        "reruns_of_questions": remove_reruns_of(person=person),
     }
+    Rerun.objects.filter(asked_by=person).delete()
     Feedback.objects.filter(user=person).delete()
     Notice.objects.filter(user=person).delete()
     exchanges.delete()

@@ -85,7 +85,15 @@ def test_it_holds_what_is_stored_about_the_person_and_nothing_of_others(
     assert (export.status, export.progress, export.error) == (ExportStatus.READY, 100, "")
     archive = unpack(alice, export)
     names = archive.namelist()
-    assert {"README.md", "account.json", "documents.json", "reviews.json", "usage.csv", "audit.json"} <= set(names)
+    assert {
+        "README.md",
+        "account.json",
+        "documents.json",
+        "feedback.json",
+        "reviews.json",
+        "usage.csv",
+        "audit.json",
+    } <= set(names)
     everything = b"".join(archive.read(name) for name in names)
     assert everything.count(CANARY.encode()) >= 4  # Question and answer, as Markdown and as JSON.
     assert raw.encode() not in everything
