@@ -10,10 +10,10 @@ from typing import Any
 import hypothesis
 import pytest
 from django.conf import settings
-from django.db import connections
-from django.db.models.signals import post_migrate
+from django.test import TransactionTestCase
 
 from chatapp.runtime.with_services import disposable_environment
+from tests.emptying import empty_used_tables
 
 _running = ExitStack()
 
@@ -35,7 +35,7 @@ def pytest_configure() -> None:
     slow = [hypothesis.HealthCheck.too_slow]
     hypothesis.settings.register_profile("busy machine", deadline=None, suppress_health_check=slow)
     hypothesis.settings.load_profile("busy machine")
-    post_migrate.connect(let_tests_empty_the_audit_log)
+    TransactionTestCase._fixture_teardown = empty_used_tables
 
 
 def pytest_sessionstart() -> None:
@@ -43,13 +43,6 @@ def pytest_sessionstart() -> None:
     from chatapp.privacy.selectors import keys
 
     keys.ACTIVE_SECONDS = 1e9
-
-
-def let_tests_empty_the_audit_log(using: str, app_config: Any, **_: Any) -> None:
-    """A test with transactions of its own ends with a TRUNCATE of all tables, which the product's trigger refuses."""
-    if app_config.name == "chatapp.accounts":
-        with connections[using].cursor() as cursor:
-            cursor.execute("ALTER TABLE accounts_auditevent DISABLE TRIGGER audit_events_are_not_emptied")
 
 
 def pytest_terminal_summary(terminalreporter: Any) -> None:
