@@ -22,6 +22,7 @@ TASKS = {
         "chatapp.moderation.tasks.replay_with_models",
     ),
     LOOKUP_QUEUE: (
+        "chatapp.moderation.tasks.try_policy",
         "chatapp.retrieval.tasks.explain_search",
         "chatapp.retrieval.tasks.search_passages",
         "chatapp.retrieval.tasks.embed",

@@ -84,6 +84,7 @@ PROBLEMS: dict[str, Problem] = {
     "model_not_allowed": Problem(
         403, "Text sent to {name} leaves the company, which the route {route} does not allow. Choose another model."
     ),
+    "try_unavailable": Problem(503, "No worker can look at the text now. Try again in a minute."),
     "page_not_drawn": Problem(422, "This page cannot be drawn. Its text is below."),
     "search_unavailable": Problem(503, "Search is not available now. Try again in a minute."),
     "changed_meanwhile": Problem(409, "Somebody else has changed this meanwhile. Load it again."),

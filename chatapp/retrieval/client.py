@@ -27,7 +27,7 @@ def lookup_passages(*, user: User, query: str, collections: Sequence[str] | None
     if collections is not None:
         selectors.require_collections(user, collections)
     slugs = None if collections is None else list(collections)
-    found = _wait(lambda: search_passages.delay(str(user.pk), query, slugs, k))
+    found = wait_for(lambda: search_passages.delay(str(user.pk), query, slugs, k))
     return [Passage.from_dict(passage) for passage in found]
 
 
@@ -38,7 +38,9 @@ def lookup_explanation(
     if collections is not None:
         selectors.require_collections(user, collections)
     slugs = None if collections is None else list(collections)
-    found: dict[str, Any] | None = _wait(lambda: explain_search.delay(str(user.pk), question, list(earlier), slugs, k))
+    found: dict[str, Any] | None = wait_for(
+        lambda: explain_search.delay(str(user.pk), question, list(earlier), slugs, k)
+    )
     if found is None:  # the account was closed meanwhile
         raise ChatappError("search_unavailable")
     return found
@@ -46,7 +48,7 @@ def lookup_explanation(
 
 def lookup_embeddings(texts: Sequence[str]) -> list[list[float]]:
     """`embed_texts` in a worker. Raises ChatappError("search_unavailable")."""
-    vectors: list[list[float]] = _wait(lambda: embed.delay(list(texts)))
+    vectors: list[list[float]] = wait_for(lambda: embed.delay(list(texts)))
     return vectors
 
 
@@ -56,14 +58,15 @@ def lookup_page_image(*, version: DocumentVersion, page: int) -> bytes:
     Raises ChatappError: page_not_drawn, search_unavailable.
     """
     image = selectors.read_page_image(version, page)
-    if image is None and _wait(lambda: draw_page.delay(str(version.pk), page)):
+    if image is None and wait_for(lambda: draw_page.delay(str(version.pk), page)):
         image = selectors.read_page_image(version, page)
     if image is None:
         raise ChatappError("page_not_drawn")
     return image
 
 
-def _wait(send: Callable[[], "AsyncResult[Any]"]) -> Any:
+def wait_for(send: Callable[[], "AsyncResult[Any]"], *, refusal: str = "search_unavailable") -> Any:
+    """What a task of the lookup queue returns. Raises ChatappError(`refusal`) when no worker answers in time."""
     try:
         result = send()
         try:
@@ -71,7 +74,7 @@ def _wait(send: Callable[[], "AsyncResult[Any]"]) -> Any:
         finally:
             result.forget()
     except (CeleryTimeoutError, OperationalError, RedisError):
-        raise ChatappError("search_unavailable") from None
+        raise ChatappError(refusal) from None
     except Exception as error:  # the worker's own failure, rebuilt by Celery
         log.exception("lookup_failed")
-        raise ChatappError("search_unavailable") from error
+        raise ChatappError(refusal) from error

@@ -27,7 +27,11 @@ UNKNOWN = "no line in tests/security/rights.py"
 ASKS_MORE = {
     "console/feedback/<uuid:feedback_id>/unmask/": "moderation.unmask",
     "console/policies/<uuid:policy_id>/back/": "moderation.manage_policy",
+    "console/policies/<uuid:policy_id>/replay/": "moderation.manage_policy",
     "console/policies/<uuid:policy_id>/state/": "moderation.manage_policy",
+    "console/policies/replays/<uuid:replay_id>/cancel/": "moderation.manage_policy",
+    "console/policies/replays/<uuid:replay_id>/draft/": "moderation.manage_policy",
+    "console/policies/replays/<uuid:replay_id>/resume/": "moderation.manage_policy",
 }
 PAGES = {
     "": SIGNED_IN,
@@ -169,6 +173,18 @@ SAME = [
     ("console/routes/edit/", "PUT /api/v1/routes/{name}", "console/models/<uuid:version_id>/serve/"),
     ("console/policies/", "GET /api/v1/policies"),
     ("console/policies/<uuid:policy_id>/state/", "POST /api/v1/policies/{policy_id}/state"),
+    ("console/policies/new/", "POST /api/v1/policies"),
+    ("console/policies/<uuid:policy_id>/", "GET /api/v1/policies/{policy_id}"),
+    ("console/policies/<uuid:policy_id>/replay/", "POST /api/v1/policies/{policy_id}/replay"),
+    ("console/policies/replays/<uuid:replay_id>/", "GET /api/v1/policies/{policy_id}/replay/{replay_id}"),
+    (
+        "console/policies/replays/<uuid:replay_id>/cancel/",
+        "POST /api/v1/policies/{policy_id}/replay/{replay_id}/cancel",
+    ),
+    (
+        "console/policies/replays/<uuid:replay_id>/resume/",
+        "POST /api/v1/policies/{policy_id}/replay/{replay_id}/resume",
+    ),
     ("console/policies/<uuid:policy_id>/back/", "POST /api/v1/policies/{policy_id}/rollback"),
     ("console/usage/", "console/usage/csv/"),
     ("console/audit/", "GET /api/v1/audit"),

@@ -19,7 +19,7 @@ from chatapp.conversations.tests.test_side_work import answer, title_of, version
 from chatapp.conversations.workers.inference import InferenceWorker
 from chatapp.inference.models import SideWork, Task
 from chatapp.inference.testing import ScriptedModel
-from chatapp.moderation.tasks import replay
+from chatapp.moderation.tasks import replay, try_policy
 from chatapp.moderation.tests.replaying import PATTERN, keep, make_policy, start
 from chatapp.privacy.models import DataExport, ExportStatus
 from chatapp.privacy.services import exports
@@ -46,6 +46,7 @@ FOR_A_PERSON = {
     "chatapp.conversations.tasks.do_side_work": "test_b09_no_title_is_written_for_a_closed_account",
     "chatapp.moderation.tasks.replay": "test_b09_a_replay_ends_with_the_right_to_manage_policies",
     "chatapp.moderation.tasks.replay_with_models": "test_b09_a_replay_ends_with_the_right_to_manage_policies",
+    "chatapp.moderation.tasks.try_policy": "test_b09_nobody_tries_a_policy_without_the_right_to_make_one",
     "chatapp.privacy.tasks.make_export": "test_b09_no_archive_is_made_for_a_closed_account",
     "chatapp.retrieval.tasks.evaluate": "test_b09_an_evaluation_ends_with_the_right_to_read",
     "chatapp.retrieval.tasks.explain_search": "test_b09_a_search_ends_with_the_right_and_with_the_account",
@@ -205,6 +206,15 @@ def test_b09_a_replay_ends_with_the_right_to_manage_policies(ada: User) -> None:
         replay(str(started.pk))
         started.refresh_from_db()
         assert (started.state, started.looked) == (status, 1 if status == "done" else 0)
+
+
+def test_b09_nobody_tries_a_policy_without_the_right_to_make_one(ada: User, mona: User) -> None:
+    words = ([PATTERN], "a BLOCKME", False)
+    (found,) = try_policy(str(ada.pk), *words) or []
+    assert (found["outcome"], found["spans"]) == ("found", ((2, 9),))
+    assert try_policy(str(mona.pk), *words) is None
+    close_quietly(ada)
+    assert try_policy(str(ada.pk), *words) is None
 
 
 @pytest.mark.model

@@ -11,7 +11,7 @@ Spec = Mapping[str, Any]
 
 @dataclass(frozen=True, slots=True)
 class FieldChange:
-    """Of a list what came and what went; of anything else the value before and after as JSON, None where it is missing."""
+    """Of a list what came and went; of anything else the value before and after as JSON, None where it is missing."""
 
     field: str
     before: str | None

@@ -1,6 +1,6 @@
 """Replays, the exchanges that they look at, and what reviewers said of those."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
@@ -83,52 +83,72 @@ def list_scores(replay: Replay, exchange_ids: Iterable[UUID]) -> dict[int, dict[
 
 @dataclass(frozen=True, slots=True)
 class Sample:
-    """`spans` of what objects to the text: the replay's findings, or the verdicts of then."""
+    """A text with what objects to it, by check: the replay's findings, or the verdicts of then."""
 
     exchange: Exchange
     stage: str
-    spans: list[list[int]]
-    checks: list[str]
+    found: "list[FoundBy]"
     flag_id: UUID | None
 
 
 def list_samples_for(user: User, replay: Replay, which: str) -> list[Sample]:
     """Of `newly` or `released`, 20 at most; empty for who does not review. To show them is an audit event."""
-    rows = replay.figures.get("samples", {}).get(which, [])
+    rows = [(UUID(key), stage) for key, stage in replay.figures.get("samples", {}).get(which, [])]
     if not rows or not can(user, "moderation.review_flag"):
         return []
-    keys = [UUID(key) for key, _ in rows]
+    keys = [key for key, _ in rows]
+    return _samples(rows, _spans_found(replay, keys) if which == "newly" else _spans_of_then(keys, is_shadow=False))
+
+
+def list_shadow_samples_for(user: User, rows: Sequence[tuple[UUID, str]], *, is_shadow: bool) -> list[Sample]:
+    """Texts that a version in shadow, or the active ones, objected to; else as `list_samples_for`."""
+    if not rows or not can(user, "moderation.review_flag"):
+        return []
+    return _samples(rows, _spans_of_then([key for key, _ in rows], is_shadow=is_shadow))
+
+
+def _samples(rows: Sequence[tuple[UUID, str]], found: "Found") -> list[Sample]:
+    keys = [key for key, _ in rows]
     exchanges = Exchange.objects.in_bulk(keys)
-    found = _spans_found(replay, keys) if which == "newly" else _spans_of_then(keys)
     flags = dict(Flag.objects.filter(exchange__in=keys).order_by("created_at").values_list("exchange", "pk"))
     return [
         Sample(
-            exchange=exchanges[UUID(key)],
+            exchange=exchanges[key],
             stage=stage,
-            spans=sorted(span for _, spans in found.get((UUID(key), stage), []) for span in spans),
-            checks=sorted({name for name, _ in found.get((UUID(key), stage), [])}),
-            flag_id=flags.get(UUID(key)),
+            found=found.get((key, stage), []),
+            flag_id=flags.get(key),
         )
         for key, stage in rows
-        if UUID(key) in exchanges
+        if key in exchanges
     ]
 
 
-Found = Mapping[tuple[UUID, str], list[tuple[str, list[list[int]]]]]
+@dataclass(frozen=True, slots=True)
+class FoundBy:
+    name: str
+    kind: str
+    spans: list[list[int]]
+
+
+Found = Mapping[tuple[UUID, str], list[FoundBy]]
 
 
 def _spans_found(replay: Replay, keys: list[UUID]) -> Found:
-    rows = ReplayVerdict.objects.filter(replay=replay, exchange__in=keys, is_finding=True)
-    return _by_text(rows.values_list("exchange", "stage", "check_name", "spans"))
+    kinds = {number: check["kind"] for number, check in enumerate(replay.policy.checks)}
+    rows = ReplayVerdict.objects.filter(replay=replay, exchange__in=keys, is_finding=True).order_by("check_number")
+    return _by_text(
+        (row.exchange_id, row.stage, FoundBy(row.check_name, kinds.get(row.check_number, ""), row.spans))
+        for row in rows
+    )
 
 
-def _spans_of_then(keys: list[UUID]) -> Found:
-    rows = Verdict.objects.filter(exchange__in=keys, is_shadow=False)
-    return _by_text(rows.values_list("exchange", "stage", "check_name", "spans"))
+def _spans_of_then(keys: list[UUID], *, is_shadow: bool) -> Found:
+    rows = Verdict.objects.filter(exchange__in=keys, is_shadow=is_shadow).order_by("check_name")
+    return _by_text((row.exchange_id, row.stage, FoundBy(row.check_name, row.kind, row.spans)) for row in rows)
 
 
-def _by_text(rows: Iterable[tuple[UUID, str, str, list[list[int]]]]) -> Found:
-    found: dict[tuple[UUID, str], list[tuple[str, list[list[int]]]]] = {}
-    for key, stage, name, spans in rows:
-        found.setdefault((key, stage), []).append((name, spans))
+def _by_text(rows: Iterable[tuple[UUID, str, FoundBy]]) -> Found:
+    found: dict[tuple[UUID, str], list[FoundBy]] = {}
+    for key, stage, one in rows:
+        found.setdefault((key, stage), []).append(one)
     return found

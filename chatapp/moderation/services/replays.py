@@ -2,6 +2,7 @@
 
 import time
 from collections import defaultdict
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import partial
@@ -24,7 +25,7 @@ from chatapp.moderation.models import Exchange, PolicyVersion, Replay, ReplaySta
 from chatapp.moderation.replay.batches import Looks, Version, add_up, look_at, verdict_rows
 from chatapp.moderation.replay.comparing import Sums
 from chatapp.moderation.replay.looking import CheckDownError, runs
-from chatapp.moderation.replay.selectors import count_exchanges, get_replay_for, list_exchanges_after
+from chatapp.moderation.replay.selectors import Sample, count_exchanges, get_replay_for, list_exchanges_after
 from chatapp.moderation.selectors import get_policy_for
 from chatapp.moderation.services.policies import create_policy_version, lock_policies
 
@@ -120,6 +121,13 @@ def draft_with_threshold(*, user: User, replay_id: UUID, check_number: int, thre
     name = checks[check_number].get("name", checks[check_number]["kind"])
     reason = f"{replay.policy} with the threshold {threshold:g} for {name}, chosen from a replay."
     return create_policy_version(user=user, name=replay.policy.name, checks=checks, activate=False, reason=reason)
+
+
+def record_samples_shown(*, user: User, obj: PolicyVersion | Replay, samples: Sequence[Sample]) -> None:
+    """Samples show what other people wrote, a few words each."""
+    if samples:
+        exchanges = sorted({str(sample.exchange.pk) for sample in samples})
+        record_event(actor=user, action="moderation.samples_shown", obj=obj, detail={"exchanges": exchanges})
 
 
 def continue_replay(*, replay_id: UUID) -> bool:

@@ -21,7 +21,7 @@ from chatapp.moderation.checks.remote import RemoteExaminer
 from chatapp.moderation.checks.schema import build_checks
 from chatapp.moderation.models import Action, Exchange, Replay, ReplayState, ReplayVerdict
 from chatapp.moderation.replay.batches import Version, look_at
-from chatapp.moderation.replay.selectors import list_exchanges_after, list_samples_for
+from chatapp.moderation.replay.selectors import FoundBy, list_exchanges_after, list_samples_for
 from chatapp.moderation.services import replays as running
 from chatapp.moderation.tests.replaying import PATTERN, SCORED, finish, keep, make_policy, score_in, scored_kind, start
 from tests.people import PersonFactory, make_person
@@ -337,7 +337,7 @@ def test_samples_are_few_fair_and_for_reviewers(ada: User, mona: User) -> None:
         finish(replay)
     found = list_samples_for(mona, replay, "newly")
     assert [str(sample.exchange.pk) for sample in found] == sorted(keys)[:20]
-    assert (found[0].spans, found[0].checks, found[0].flag_id) == ([[0, 7]], ["words"], None)
+    assert (found[0].found, found[0].flag_id) == ([FoundBy("words", "pattern", [[0, 7]])], None)
     assert list_samples_for(PersonFactory(username="olga", roles=["auditor"]), replay, "newly") == []
 
 
