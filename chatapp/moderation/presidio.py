@@ -5,7 +5,9 @@ by itself counts when a word such as "passport" stands before it.
 """
 
 import re
+from collections.abc import Callable
 from functools import cache
+from typing import Any
 
 from presidio_analyzer import AnalyzerEngine, EntityRecognizer, RecognizerRegistry, RecognizerResult
 from presidio_analyzer import predefined_recognizers as known
@@ -20,7 +22,7 @@ PIECE_CHARACTERS, OVERLAP_CHARACTERS = 1_000, 200
 _LANGUAGE = "en"
 _WORD = re.compile(r"\w+|[^\w\s]")
 # Left out: numbers with nothing but one check digit, which every tenth order number has too.
-_RECOGNIZERS: tuple[type[EntityRecognizer], ...] = (
+_RECOGNIZERS: tuple[Callable[..., EntityRecognizer], ...] = (
     known.DeIdCardRecognizer,
     known.DeSocialSecurityRecognizer,
     known.DeTaxNumberRecognizer,
@@ -44,12 +46,12 @@ _RECOGNIZERS: tuple[type[EntityRecognizer], ...] = (
 _CONTEXT_GAIN = LEAST_SCORE - 0.05
 
 
-class _Words(NoOpNlpEngine):  # type: ignore[misc]  # Presidio's classes are not typed
+class _Words(NoOpNlpEngine):
     """Words in lower case, and nothing that a model would know of them."""
 
     def process_text(self, text: str, language: str) -> NlpArtifacts:
         found = list(_WORD.finditer(text))
-        words = [match.group() for match in found]
+        words: Any = [match.group() for match in found]  # in place of spaCy's tokens, of which the length is asked
         lower = [word.lower() for word in words]
         return NlpArtifacts([], words, [match.start() for match in found], lower, self, language)
 

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from chatapp.moderation.token_classifier import TokenClassifier, Word
 
 # Of the model's outputs, in their order: what its file config.json says.
-_KINDS = ("GIVEN_NAME", "SURNAME", "EMAIL", "PHONE", "URL", "TAX_ID", "BANK_ACCOUNT", "ROUTING_NUMBER")
+_KINDS: tuple[str, ...] = ("GIVEN_NAME", "SURNAME", "EMAIL", "PHONE", "URL", "TAX_ID", "BANK_ACCOUNT", "ROUTING_NUMBER")
 _KINDS += ("GOVERNMENT_ID", "PASSPORT", "DRIVERS_LICENSE", "BUILDING_NUMBER", "STREET_NAME", "SECONDARY_ADDRESS")
 _KINDS += ("CITY", "STATE", "ZIP_CODE")
 LABELS = ("O", *(f"{mark}-{kind}" for kind in _KINDS for mark in "BI"))
