@@ -12,6 +12,7 @@ from chatapp.errors import ChatappError
 from chatapp.inference import services
 from chatapp.inference.models import Endpoint, ModelVersion
 from chatapp.inference.providers import open_provider
+from chatapp.inference.providers.moderation import ModerationClient
 from chatapp.inference.providers.presets import PRESETS
 from chatapp.inference.tests.fake_provider import KEY
 
@@ -215,8 +216,9 @@ EXAMPLES = re.findall(r"```json\n(.*?)```", (settings.BASE_DIR / "docs" / "provi
 
 @pytest.mark.parametrize("example", EXAMPLES, ids=lambda text: json.loads(text)["name"])
 def test_the_examples_of_the_documentation_can_be_registered_and_opened(example: str) -> None:
-    given = json.loads(example)
-    open_provider(register(**given)).close()
+    version = register(**json.loads(example))
+    client = open_provider(version) if version.writes else ModerationClient(version, list(version.endpoints.all()))
+    client.close()
 
 
 def test_there_is_an_example_for_each_preset() -> None:
