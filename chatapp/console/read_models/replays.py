@@ -82,8 +82,12 @@ def outcome_figures(replay: Replay) -> list[Figure]:
 
 def moved_rows(replay: Replay) -> list[Moved]:
     moves: Mapping[str, int] = replay.figures.get("moves", {})
-    rows = [Moved(*key.split(" "), count) for key, count in moves.items()]
-    return sorted(rows, key=lambda row: -row.count)
+    return [_moved(key, count) for key, count in sorted(moves.items(), key=lambda move: -move[1])]
+
+
+def _moved(key: str, count: int) -> Moved:
+    stage, before, after = key.split(" ")
+    return Moved(stage, before, after, count)
 
 
 def released_rows(replay: Replay) -> list[tuple[str, int]]:

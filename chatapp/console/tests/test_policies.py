@@ -15,6 +15,7 @@ from chatapp.moderation import client
 from chatapp.moderation.models import Action, FlagStatus, PolicyVersion, Replay
 from chatapp.moderation.policy import active_policies
 from chatapp.moderation.services import change_policy_state, record_exchange
+from chatapp.moderation.tasks import try_policy
 from chatapp.moderation.tests.replaying import (
     PATTERN,
     SCORED,
@@ -144,7 +145,7 @@ def test_checks_that_need_a_worker_are_tried_there(client_of: ClientOf, monkeypa
     assert "No worker could look at the text now" in page
     assert ("Would block" in page, "Did not look" in page) == (True, True)
     monkeypatch.setattr(client, "wait_for", lambda send, **_: send())
-    monkeypatch.setattr(client.try_policy, "delay", client.try_policy)
+    monkeypatch.setattr(try_policy, "delay", try_policy)
     page = client_of("ada").post("/console/policies/new/", form, headers=HTMX).content.decode()
     assert ("Would flag" in page, "score 0.700" in page) == (True, True)
 

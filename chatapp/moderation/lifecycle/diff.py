@@ -78,7 +78,7 @@ def _change(field: str, before: Spec, after: Spec) -> FieldChange:
         removed = tuple(_words(item) for item in old if item not in new)
         if added or removed:
             return FieldChange(field, None, None, added, removed)
-    return FieldChange(field, *(None if value is None else _words(value) for value in (old, new)))
+    return FieldChange(field, None if old is None else _words(old), None if new is None else _words(new))
 
 
 def _words(value: object) -> str:
