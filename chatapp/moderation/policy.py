@@ -5,6 +5,8 @@ from dataclasses import dataclass, replace
 from functools import lru_cache
 from uuid import UUID
 
+import structlog
+
 from chatapp.accounts.models import User
 from chatapp.inference.selectors import may_leave_company
 from chatapp.moderation import selectors
@@ -16,7 +18,8 @@ from chatapp.moderation.guard import OutputGuard
 from chatapp.moderation.models import Action, Stage
 from chatapp.moderation.texts import SAFE_TEXT
 
-__all__ = ["SAFE_TEXT", "Decision", "OutputGuard", "PolicySet", "active_policies", "decide"]
+__all__ = ["SAFE_TEXT", "Decision", "OutputGuard", "PolicySet", "active_policies", "decide", "warm_examiners"]
+log = structlog.get_logger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,6 +90,12 @@ def active_policies(*, user: User | None = None, route: str = "") -> PolicySet:
     return PolicySet(version=", ".join(str(version) for version in versions if version.active), checks=checks)
 
 
+def warm_examiners() -> None:
+    """Loads what the checks in force need here, once a process: a cold look would be over its budget."""
+    for version in selectors.list_versions_in_force():
+        _warm(version.id, is_shadow=not version.active)
+
+
 def decide(checks: Sequence[Check], text: str) -> Decision:
     guard = OutputGuard(checks)
     guard.feed(text)
@@ -117,3 +126,14 @@ def _for_worker(check: Check) -> Check:
 @lru_cache(maxsize=64)
 def _compiled(version_id: UUID, *, is_shadow: bool) -> tuple[Check, ...]:
     return build_checks(selectors.get_checks(version_id), policy_id=str(version_id), is_shadow=is_shadow)
+
+
+@lru_cache(maxsize=64)
+def _warm(version_id: UUID, *, is_shadow: bool) -> None:
+    for check in _compiled(version_id, is_shadow=is_shadow):
+        if check.examiner is None or check.examiner.is_remote:
+            continue
+        try:
+            check.examiner.examine(["Good morning."])
+        except Exception as error:  # noqa: BLE001 - it may be a bug of one check; the others are loaded all the same
+            log.warning("check_not_warm", check=check.name, reason=type(error).__name__)

@@ -35,6 +35,7 @@ from chatapp.inference.pool.reporting import ProblemReports
 from chatapp.inference.presence import forget_presence, report_presence, worker_name
 from chatapp.inference.selectors import has_ready_worker, list_chat_versions, serving_version
 from chatapp.moderation.checks import judge
+from chatapp.moderation.policy import warm_examiners
 from chatapp.moderation.tallies import store_looks
 from chatapp.retrieval.embedding import EmbeddingError
 from chatapp.retrieval.services import warm_models
@@ -149,6 +150,7 @@ class InferenceWorker:
                 self._report()
             self._let_pipeline_load_first()
             warm_models(worker=self.name)
+            warm_examiners()
         except DatabaseError as error:
             log.warning("warm_up_failed", reason=type(error).__name__)  # The first answer loads what is missing.
         except EmbeddingError as error:
@@ -158,11 +160,12 @@ class InferenceWorker:
             self.warm.set()
 
     def _keep_warm(self) -> None:
-        """The first question after a swap of embedding indexes should not wait for the new model's weights."""
+        """Nor should the first one after a swap of embedding indexes, or after a policy was activated."""
         self.warm.wait()
         while not self.draining.wait(WARM_SECONDS):
             try:
                 warm_models(worker=self.name)
+                warm_examiners()
             except (EmbeddingError, *AWAY) as error:
                 log.warning("embedder_failed", reason=type(error).__name__)
             finally:

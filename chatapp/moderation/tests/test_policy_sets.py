@@ -1,0 +1,78 @@
+"""Which checks the web process runs, which a worker, and which only where the model is outside the company."""
+
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from chatapp.moderation import policy
+from chatapp.moderation.checks.check import Check, Parts, Scope
+from chatapp.moderation.checks.matcher import build_matcher
+from chatapp.moderation.checks.schema import KINDS
+from chatapp.moderation.models import Action, Stage
+from chatapp.moderation.policy import PolicySet, warm_examiners
+from chatapp.moderation.services import create_policy_version
+from chatapp.moderation.tests.examiners import Words, examining
+
+OUTSIDE = Scope(external_only=True)
+
+
+def both(action: Action = Action.MASK, *, stage: Stage = Stage.INPUT, **fields: Any) -> Check:
+    """Its pattern sees numbers, its examiner names."""
+    return examining(Words({"Anna": 1.0}), action, stage=stage, matchers=(build_matcher("[0-9]+"),), **fields)
+
+
+def policies(*checks: Check) -> PolicySet:
+    return PolicySet(version="company@1", checks=checks)
+
+
+def test_the_web_process_matches_and_a_worker_examines() -> None:
+    one = policies(both())
+    assert one.check_input("Anna 12").text == "Anna [removed]"
+    assert one.examine_input("Anna 12", external=False).text == "[removed] 12"
+    assert one.check_output("Anna 12").text == "Anna 12"
+
+
+def test_a_placeholder_check_only_notes_and_never_in_the_web_process() -> None:
+    one = policies(both(placeholder=True))
+    assert one.check_input("Anna 12").findings == ()
+    decision = one.examine_input("Anna 12", external=False)
+    assert (decision.action, decision.text) == (Action.ALLOW, "Anna 12")
+    assert [finding.spans for finding in decision.findings] == [((0, 4), (5, 7))]
+    assert one.placeholder_checks(Stage.INPUT, external=False) == list(one.checks)
+
+
+def test_what_counts_outside_the_company_counts_nowhere_else() -> None:
+    for stage in Stage:
+        one = policies(both(Action.BLOCK, stage=stage, scope=OUTSIDE))
+        decisions = {
+            Stage.INPUT: lambda outside, one=one: one.examine_input("Anna 12", external=outside),
+            Stage.CONTEXT: lambda outside, one=one: one.check_passage("Anna 12", external=outside),
+            Stage.OUTPUT: lambda outside, one=one: one.check_output("Anna 12", external=outside),
+        }
+        assert [decisions[stage](outside).action for outside in (True, False)] == [Action.BLOCK, Action.ALLOW]
+        assert one.check_input("Anna 12").action == Action.ALLOW
+        assert one.has_leaving_checks == (stage == Stage.INPUT)
+    leaving = policies(both(scope=OUTSIDE)).check_leaving("Anna 12")
+    assert leaving.text == "[removed] [removed]"
+
+
+@pytest.mark.django_db
+def test_examiners_in_force_are_loaded_once_and_one_that_fails_stops_no_other(monkeypatch: pytest.MonkeyPatch) -> None:
+    failing, loaded = Words({}, trouble="morning"), Words({})
+    examiners = iter([failing, loaded])
+
+    def build(spec: Any) -> Parts:
+        return Parts(examiner=next(examiners) if spec["words"] == ["now"] else Words({}))
+
+    monkeypatch.setitem(KINDS, "pattern", replace(KINDS["pattern"], build=build))
+    check = {"kind": "pattern", "stage": "output", "action": "flag", "words": ["x"]}
+    version = create_policy_version(user=None, name="company", checks=[check, check], activate=True)
+    checks = [{**check, "words": ["now"]}] * 2
+    monkeypatch.setattr("chatapp.moderation.selectors.get_checks", lambda _: checks)
+    policy._compiled.cache_clear()
+    warm_examiners()
+    warm_examiners()
+    assert (len(failing.texts), len(loaded.texts)) == (1, 1)
+    assert version.active
+    policy._compiled.cache_clear()
