@@ -26,39 +26,40 @@ ABUSE = [
 PERSONAL_DATA = ["card", "iban", "national_id"]
 
 
-def _code_names(stage: str) -> dict[str, Any]:
+def _at(stage: str, kind: str, name: str, action: str, severity: str, **fields: Any) -> dict[str, Any]:
     return {
-        "kind": "pattern",
-        "name": f"confidential project names ({stage})",
+        "kind": kind,
+        "name": f"{name} ({stage})",
         "stage": stage,
-        "action": "block",
-        "severity": "high",
-        "patterns": CODE_NAMES,
-    }
-
-
-def _personal_data(stage: str) -> dict[str, Any]:
-    return {
-        "kind": "pii",
-        "name": f"card, account and identity numbers ({stage})",
-        "stage": stage,
-        "action": "mask",
-        "severity": "medium",
-        "entities": PERSONAL_DATA,
+        "action": action,
+        "severity": severity,
+        **fields,
     }
 
 
 CHECKS: list[dict[str, Any]] = [
-    _code_names("input"),
-    _code_names("output"),
-    _personal_data("input"),
-    _personal_data("output"),
-    {
-        "kind": "pattern",
-        "name": "abuse of people",
-        "stage": "input",
-        "action": "flag",
-        "severity": "low",
-        "words": ABUSE,
-    },
+    *(
+        check
+        for stage in ("input", "output")
+        for check in (
+            _at(stage, "pattern", "confidential project names", "block", "high", patterns=CODE_NAMES),
+            _at(stage, "pii", "card, account and identity numbers", "mask", "medium", entities=PERSONAL_DATA),
+            _at(stage, "secrets", "keys and passwords", "mask", "high"),
+        )
+    ),
+    # Nobody writes these by hand: in a document they are hidden orders, or a copy from a strange place.
+    _at("context", "invisible", "invisible text", "mask", "medium"),
+    _at("input", "pattern", "abuse of people", "flag", "low", words=ABUSE),
+    # A model outside the company sees [PERSON_1] instead; the answer has the name again.
+    _at(
+        "input",
+        "pii",
+        "names and addresses of people, to models outside",
+        "mask",
+        "low",
+        entities=["person", "email", "phone"],
+        placeholder=True,
+        external_only=True,
+        fail="closed",
+    ),
 ]
