@@ -85,21 +85,22 @@ def small(db: None) -> ModelVersion:
 @pytest.mark.usefixtures("small")
 def test_the_hit_is_what_the_judge_quotes() -> None:
     with judging(verdict()):
-        assert look(check_of(), TEXT) == [[Hit(11, 19, 0.9, label="JUDGED")]]
+        assert look(check_of(), TEXT) == [[Hit(11, 19, 0.95, label="JUDGED")]]
 
 
 @pytest.mark.usefixtures("small")
 @pytest.mark.parametrize(
     "written,action,hit",
     [
-        (verdict(quote="never said"), "block", Hit(0, len(TEXT), 0.9, label="JUDGED")),
-        (verdict(quote=""), "block", Hit(0, len(TEXT), 0.9, label="JUDGED")),
-        (verdict(), "mask", Hit(0, len(TEXT), 0.9, label="JUDGED")),
+        (verdict(quote="never said"), "block", Hit(0, len(TEXT), 0.95, label="JUDGED")),
+        (verdict(quote=""), "block", Hit(0, len(TEXT), 0.95, label="JUDGED")),
+        (verdict(), "mask", Hit(0, len(TEXT), 0.95, label="JUDGED")),
         (verdict(violates=False, score=1, quote=""), "block", Hit(0, len(TEXT), 0.0, label="JUDGED")),
-        (verdict(violates=False, score=0.75, quote=""), "block", Hit(0, len(TEXT), 0.25, label="JUDGED")),
+        (verdict(violates=False, score=0, quote=""), "block", Hit(0, len(TEXT), 0.49, label="JUDGED")),
+        (verdict(violates=True, score=0, quote=""), "block", Hit(0, len(TEXT), 0.5, label="JUDGED")),
     ],
 )
-def test_the_score_is_how_likely_it_violates(written: str, action: str, hit: Hit) -> None:
+def test_the_verdict_decides_and_its_certainty_moves_the_score(written: str, action: str, hit: Hit) -> None:
     with judging(written):
         assert look(check_of(action=action), TEXT) == [[hit]]
 
