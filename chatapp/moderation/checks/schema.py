@@ -6,7 +6,18 @@ from enum import Enum
 from typing import Any, TypeVar
 
 from chatapp.errors import ChatappError
-from chatapp.moderation.checks import external, invisible, judge, language, links, pattern, pii, secrets
+from chatapp.moderation.checks import (
+    external,
+    injection,
+    invisible,
+    judge,
+    language,
+    links,
+    pattern,
+    pii,
+    secrets,
+    toxicity,
+)
 from chatapp.moderation.checks.check import Check, FailRule, Parts, Scope
 from chatapp.moderation.checks.fields import FieldError, budget_of, is_storable, number_in, text_list, truth
 from chatapp.moderation.checks.matcher import PatternError
@@ -35,6 +46,8 @@ KINDS = {
     "pattern": Kind(pattern.FIELDS, pattern.build),
     "pii": Kind(pii.FIELDS, pii.build),
     "secrets": Kind(secrets.FIELDS, secrets.build),
+    "injection": Kind(injection.FIELDS, injection.build),
+    "toxicity": Kind(toxicity.FIELDS, toxicity.build),
     "invisible": Kind(invisible.FIELDS, invisible.build),
     "language": Kind(language.FIELDS, language.build),
     "links": Kind(links.FIELDS, links.build),
