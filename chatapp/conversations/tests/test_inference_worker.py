@@ -11,6 +11,7 @@ from chatapp.conversations.models import Generation, Status
 from chatapp.conversations.streams.redis import redis_client
 from chatapp.conversations.tests.conftest import Ask, Start
 from chatapp.conversations.workers.inference import InferenceWorker
+from chatapp.conversations.workers.lending import lend
 from chatapp.inference.engine import ChatModel, EngineError
 from chatapp.inference.models import ModelVersion, VersionProblem, Worker
 from chatapp.inference.pool import EnginePool
@@ -118,3 +119,13 @@ def test_a_running_answer_outlives_the_route_and_the_drain(
     thread.join(timeout=20)
     stored = Generation.objects.select_related("message").get()
     assert (stored.status, len(stored.message.text.split())) == (Status.COMPLETE, 60)
+
+
+def test_a_judge_borrows_a_model_that_is_here_and_waits_for_none(worker: InferenceWorker, gate: Gate) -> None:
+    version = ModelVersion.objects.create(name="judge", provider="scripted", context_tokens=4096)
+    with pytest.raises(EngineError, match="judge is being loaded"), lend(worker.pool, version):
+        pass
+    gate.opened.set()
+    until(lambda: version.id in worker.pool.loaded())
+    with lend(worker.pool, version) as model:
+        assert model is worker.pool.loaded()[version.id]

@@ -12,8 +12,11 @@ from chatapp.inference.tests.fake_provider import KEY, Exchange, FakeProvider, R
 from chatapp.moderation.checks import external
 from chatapp.moderation.checks.check import Check
 from chatapp.moderation.checks.examiner import ExaminerError, Hit
-from chatapp.moderation.checks.remote import let_out, refuse_unknown_names
+from chatapp.moderation.checks.remote import RemoteExaminer, let_out, refuse_unknown_names
 from chatapp.moderation.checks.schema import build_checks
+from chatapp.moderation.models import PolicyVersion
+from chatapp.moderation.policy import active_policies
+from chatapp.moderation.services import create_policy_version
 
 SPEC = {"kind": "external", "stage": "output", "action": "block", "service": "openai", "version": "harm"}
 WORDS = {"kind": "pattern", "stage": "output", "action": "block", "words": ["x"]}
@@ -186,3 +189,26 @@ def test_a_wrong_field_is_named(changes: dict[str, Any], said: str) -> None:
     with pytest.raises(ChatappError) as refused:
         check_of(**changes)
     assert said in refused.value.message
+
+
+@pytest.mark.django_db
+def test_the_route_decides_whether_text_may_leave(server: FakeProvider) -> None:
+    register(server)
+    chat = services.register_version(user=None, name="chat", provider="scripted", context_tokens=4096)
+    services.configure_route(user=None, name="inside", version=chat)
+    services.configure_route(user=None, name="outside", version=chat, may_leave_company=True)
+    create_policy_version(user=None, name="company", checks=[SPEC], activate=True)
+
+    def may_leave(route: str) -> bool:
+        [check] = active_policies(route=route).checks
+        assert isinstance(check.examiner, RemoteExaminer)
+        return check.examiner.may_leave
+
+    assert [may_leave(route) for route in ("inside", "outside", "unknown", "")] == [False, True, False, False]
+
+
+@pytest.mark.django_db
+def test_a_policy_that_names_what_does_not_exist_is_not_made() -> None:
+    with pytest.raises(ChatappError, match="version must name a moderation service"):
+        create_policy_version(user=None, name="company", checks=[SPEC], activate=True)
+    assert not PolicyVersion.objects.exists()
