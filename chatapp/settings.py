@@ -322,6 +322,9 @@ if min(FLAG_DUE_HOURS.values()) < 1:
     raise ImproperlyConfigured("FLAG_DUE_HOURS_HIGH, _MEDIUM and _LOW are 1 or more.")
 if SECOND_REVIEW_SEVERITY not in {"", *FLAG_DUE_HOURS}:
     raise ImproperlyConfigured("SECOND_REVIEW_SEVERITY is high, medium, low or empty.")
+FLAG_SAMPLE_SHARE = env.float("FLAG_SAMPLE_SHARE", default=0.0)
+if not 0 <= FLAG_SAMPLE_SHARE <= 1:
+    raise ImproperlyConfigured("FLAG_SAMPLE_SHARE is between 0 and 1.")
 SOCKETS_PER_USER = env.int("SOCKETS_PER_USER", default=50)
 SOCKETS_PER_ADDRESS = env.int("SOCKETS_PER_ADDRESS", default=2000)
 SOCKET_FRAMES_PER_SECOND = env.int("SOCKET_FRAMES_PER_SECOND", default=50)

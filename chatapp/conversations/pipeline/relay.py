@@ -4,9 +4,11 @@ from collections.abc import Iterator
 from dataclasses import replace
 
 from chatapp.conversations.models import Status
+from chatapp.conversations.offsets import carry
 from chatapp.conversations.pipeline.reply import Reply
 from chatapp.conversations.services import FinishedAnswer
 from chatapp.inference.engine import Stream
+from chatapp.moderation.checks import Finding
 from chatapp.moderation.policy import SAFE_TEXT, OutputGuard
 from chatapp.retrieval.citations import CitationStream
 
@@ -54,9 +56,10 @@ def judged(reply: Reply, so_far: FinishedAnswer) -> FinishedAnswer:
     guard = reply.guard
     if guard is None:
         return replace(so_far, findings=tuple(reply.findings))
-    so_far = replace(so_far, findings=(*reply.findings, *guard.findings))
     if not _is_over(guard):
-        return so_far
+        found = [_in(so_far.text, finding, guard.raw) for finding in guard.findings]
+        return replace(so_far, findings=(*reply.findings, *found))
+    so_far = replace(so_far, findings=(*reply.findings, *guard.findings))
     was_shown = guard.retracted and bool(reply.text)
     return replace(
         so_far,
@@ -66,6 +69,13 @@ def judged(reply: Reply, so_far: FinishedAnswer) -> FinishedAnswer:
         finish_reason="content_filter",
         error_code="",
     )
+
+
+def _in(text: str, finding: Finding, checked: str) -> Finding:
+    """The finding with its place in the answer as it is kept: with citations, and with other words masked."""
+    if text == checked:
+        return finding
+    return replace(finding, spans=tuple(carry(finding.spans, before=checked, after=text)), excerpt="")
 
 
 def _is_over(guard: OutputGuard) -> bool:

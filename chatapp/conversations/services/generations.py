@@ -18,6 +18,7 @@ from chatapp.conversations.services.metering import settle_answer
 from chatapp.inference.services import record_outcome, set_thumb
 from chatapp.moderation.checks import Finding
 from chatapp.moderation.selectors import count_flags, thumb_of
+from chatapp.moderation.services import is_sampled, sample_exchange
 from chatapp.moderation.services import record_exchange as record_moderation_exchange
 from chatapp.retrieval.search import Passage
 
@@ -126,6 +127,9 @@ def finish_generation(generation: Generation, finished: FinishedAnswer) -> bool:
         )
         Source.objects.filter(message_id=generation.message_id, n__in=finished.cited).update(cited=True)
         record_exchange(generation, answer=finished.text, original=finished.original, findings=finished.findings)
+        is_complete = finished.status == Status.COMPLETE
+        if is_complete and is_sampled(generation.id) and not generation.message.conversation.is_temporary:
+            sample_exchange(generation_id=generation.id)
     return True
 
 

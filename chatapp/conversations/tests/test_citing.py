@@ -14,12 +14,17 @@ from chatapp.conversations import selectors
 from chatapp.conversations.models import Generation, Source, Status
 from chatapp.conversations.pipeline import answer as answering
 from chatapp.conversations.pipeline import writing
+from chatapp.conversations.pipeline.grounding import Grounds
 from chatapp.conversations.rendering import is_shown, render_turn
+from chatapp.conversations.services import decide_flag
 from chatapp.conversations.streams.flusher import Flusher
 from chatapp.conversations.tests.answering import Answerer
 from chatapp.conversations.tests.test_reply import entries_of, shown
 from chatapp.inference.models import ModelVersion
 from chatapp.inference.testing import ScriptedModel
+from chatapp.moderation.models import Flag
+from chatapp.moderation.services import claim_flag, create_policy_version
+from chatapp.moderation.texts import MASK_TEXT
 from chatapp.retrieval import citations, services
 from chatapp.retrieval.embedding import EmbeddingError
 from chatapp.retrieval.models import Chunk, CitationSupport, Document, DocumentVersion
@@ -50,7 +55,7 @@ def passages(document: Document, monkeypatch: pytest.MonkeyPatch) -> list[Passag
     found = [
         Passage(chunk.id, document.id, chunk.version_id, document.name, "handbook", None, "Leave", QUOTE, 0.03, 0.6)
     ]
-    monkeypatch.setattr(answering, "ground", lambda *_: found)
+    monkeypatch.setattr(answering, "ground", lambda *_: Grounds(found))
     monkeypatch.setattr(citations, "find_source", lambda sentence, *_: 1 if "Alcohol" in sentence else None)
     monkeypatch.setattr(writing, "find_weak", lambda claims, *_, **__: [c for c in claims if "Alcohol" in c.sentence])
     return found
@@ -68,6 +73,20 @@ def answer(scripted: ModelVersion) -> Iterator[Answerer]:
 @pytest.fixture
 def answered(alice: User, answer: Answerer, passages: list[Passage]) -> Generation:
     return answer(alice, collections=None)
+
+
+def test_what_a_check_found_is_marked_where_it_stands_in_the_cited_answer(
+    alice: User, mona: User, answer: Answerer, passages: list[Passage]
+) -> None:
+    check = {"kind": "pattern", "stage": "output", "action": "flag", "severity": "medium", "patterns": ["is so"]}
+    create_policy_version(user=None, name="company", checks=[check], activate=True)
+    generation = answer(alice, collections=None)
+    flag = Flag.objects.get()
+    assert [TEXT[start:end] for start, end in flag.spans] == ["is so"]
+    claim_flag(user=mona, flag_id=flag.id)
+    decide_flag(user=mona, flag_id=flag.id, decision="uphold", reason="No.", effects=["mask"])
+    generation.message.refresh_from_db()
+    assert generation.message.text == TEXT.replace("is so", MASK_TEXT)
 
 
 def test_what_is_stored_was_streamed(alice: User, answered: Generation) -> None:

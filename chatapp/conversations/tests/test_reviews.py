@@ -19,6 +19,7 @@ from chatapp.conversations.models import (
     Source,
     Status,
 )
+from chatapp.conversations.queue import claim_next
 from chatapp.conversations.review_models import ReviewedMessage
 from chatapp.conversations.selectors import get_turn_for
 from chatapp.conversations.services.generations import FinishedAnswer, record_exchange
@@ -26,7 +27,7 @@ from chatapp.errors import ChatappError
 from chatapp.inference.models import ModelVersion
 from chatapp.moderation.checks import Finding
 from chatapp.moderation.models import Action, Exchange, Flag, FlagSource, FlagStatus, Notice, Severity, Stage
-from chatapp.moderation.services import claim_flag
+from chatapp.moderation.services import claim_flag, is_sampled
 from chatapp.moderation.texts import MASK_TEXT, RETRACTED_TEXT, SAFE_TEXT
 from tests.people import make_person
 
@@ -377,3 +378,30 @@ def test_a_finished_answer_is_no_worker_s_any_more(ended: Ended, mona: User) -> 
     late = FinishedAnswer(status=Status.COMPLETE, text=ANSWER)
     assert not services.finish_generation(generation, late)
     assert state(generation)[0] == RETRACTED_TEXT
+
+
+def test_a_share_of_answers_is_sampled_and_always_the_same_ones(settings: Any) -> None:
+    ids = [uuid4() for _ in range(2_000)]
+    settings.FLAG_SAMPLE_SHARE = 0.1
+    sampled = [is_sampled(one) for one in ids]
+    assert 130 < sum(sampled) < 270
+    assert [is_sampled(one) for one in ids] == sampled
+    settings.FLAG_SAMPLE_SHARE = 0.0
+    assert not any(is_sampled(one) for one in ids)
+    settings.FLAG_SAMPLE_SHARE = 1.0
+    assert all(is_sampled(one) for one in ids)
+
+
+@pytest.mark.parametrize("is_temporary, sources", [(False, ["sample"]), (True, [])])
+def test_a_sample_is_a_flag_of_low_severity_and_never_of_a_temporary_chat(
+    alice: User, scripted: ModelVersion, settings: Any, is_temporary: bool, sources: list[str]
+) -> None:
+    settings.FLAG_SAMPLE_SHARE = 1.0
+    services.post_message(
+        user=alice, text="Hello?", message_id=uuid4(), conversation_id=None, is_temporary=is_temporary
+    )
+    claimed = claim_next(worker="w", version_ids=[scripted.id])
+    assert claimed is not None
+    assert services.finish_generation(claimed, FinishedAnswer(status=Status.COMPLETE, text="Hello."))
+    assert [flag.source for flag in Flag.objects.all()] == sources
+    assert all(flag.severity == Severity.LOW and flag.excerpt == "Hello." for flag in Flag.objects.all())

@@ -17,6 +17,7 @@ from chatapp.moderation.services.replays import (
     sweep_replays,
 )
 from chatapp.moderation.services.reports import appeal_answer, report_answer
+from chatapp.moderation.services.sampling import is_sampled, sample_exchange
 from chatapp.moderation.services.triage import (
     answer_feedback,
     begin_feedback_export,
@@ -46,6 +47,7 @@ __all__ = [
     "draft_with_threshold",
     "forget_exchanges",
     "give_feedback",
+    "is_sampled",
     "look_for_personal_data",
     "notify_employee",
     "open_feedback",
@@ -63,6 +65,7 @@ __all__ = [
     "report_answer",
     "resume_replay",
     "roll_back_policy",
+    "sample_exchange",
     "set_feedback_note",
     "set_feedback_status",
     "start_replay",
