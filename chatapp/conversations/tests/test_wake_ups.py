@@ -105,8 +105,8 @@ def test_without_any_wake_up_a_worker_finds_the_question_and_the_dead(
 ) -> None:
     monkeypatch.setattr(events, "wake_workers", lambda: None)
     monkeypatch.setattr("chatapp.conversations.workers.inference.SWEEP_SECONDS", 0.2)
-    monkeypatch.setattr("chatapp.conversations.workers.inference.warm_models", lambda worker: None)
-    monkeypatch.setattr("chatapp.conversations.workers.inference.has_ready_worker", lambda _: bool(WorkerKind))
+    monkeypatch.setattr("chatapp.conversations.workers.warming.warm_models", lambda worker: None)
+    monkeypatch.setattr("chatapp.conversations.workers.warming.has_ready_worker", lambda _: bool(WorkerKind))
     dead = ask(alice)
     Generation.objects.filter(id=dead.id).update(
         status=Status.ANSWERING, attempt=1, lease_until=dead.created_at, claimed_at=dead.created_at, stop_requested=True

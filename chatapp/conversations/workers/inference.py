@@ -3,10 +3,9 @@
 import os
 import threading
 import time
-from collections.abc import Iterator
 from concurrent.futures import wait
-from contextlib import ExitStack, contextmanager, suppress
-from functools import lru_cache
+from contextlib import ExitStack, suppress
+from functools import lru_cache, partial
 from uuid import UUID
 
 import structlog
@@ -25,6 +24,8 @@ from chatapp.conversations.streams.redis import blocking_client
 from chatapp.conversations.streams.wakeups import hear
 from chatapp.conversations.workers.drain import drain
 from chatapp.conversations.workers.leases import LeaseKeeper
+from chatapp.conversations.workers.lending import lend
+from chatapp.conversations.workers.warming import keep_warm, warm_up
 from chatapp.database import AWAY
 from chatapp.inference.engine import ChatModel, EngineError
 from chatapp.inference.gpus import measure_gpus
@@ -33,18 +34,13 @@ from chatapp.inference.models import ModelVersion, WorkerKind
 from chatapp.inference.pool import EnginePool
 from chatapp.inference.pool.reporting import ProblemReports
 from chatapp.inference.presence import forget_presence, report_presence, worker_name
-from chatapp.inference.selectors import has_ready_worker, list_chat_versions, serving_version
+from chatapp.inference.selectors import list_chat_versions, serving_version
 from chatapp.moderation.checks import judge
-from chatapp.moderation.policy import warm_examiners
 from chatapp.moderation.tallies import store_looks
-from chatapp.retrieval.embedding import EmbeddingError
-from chatapp.retrieval.services import warm_models
 
 HEARTBEAT_SECONDS = 3.0
 SWEEP_SECONDS = 5.0
-WARM_SECONDS = 15.0
 GOODBYE_SECONDS = 3.0
-PIPELINE_PATIENCE_SECONDS = 15
 log = structlog.get_logger(__name__)
 
 
@@ -63,7 +59,7 @@ class InferenceWorker:
 
     def start(self) -> None:
         """Claims nothing before the embedder is warm: a lease would run out while it loads."""
-        judge.use(self.lend)
+        judge.use(partial(lend, self.pool))
         for target in (self._beat, self._listen, self._warm_up, self._keep_warm, self._drain, self._sweep, self._hear):
             threading.Thread(target=target, name=target.__name__.strip("_"), daemon=True).start()
 
@@ -113,19 +109,6 @@ class InferenceWorker:
         with suppress(*AWAY):
             forget_presence(WorkerKind.INFERENCE)
 
-    @contextmanager
-    def lend(self, version: ModelVersion) -> Iterator[ChatModel]:
-        """For judgements, while an answer waits for them: a model that is here, or is reached in a moment.
-
-        Raises EngineError.
-        """
-
-        def waiting() -> None:
-            raise EngineError(f"{version.name} is being loaded.")
-
-        with self.pool.using(version, waiting=waiting) as model:
-            yield model
-
     def _model_for(self, reply: Reply, in_use: ExitStack) -> ChatModel:
         """Stays loaded until `in_use` is left."""
         if reply.version.id not in self.pool.loaded():
@@ -148,34 +131,16 @@ class InferenceWorker:
             if version is not None:
                 wait([self.pool.prepare(version)])
                 self._report()
-            self._let_pipeline_load_first()
-            warm_models(worker=self.name)
-            warm_examiners()
+            warm_up(worker=self.name, draining=self.draining)
         except DatabaseError as error:
             log.warning("warm_up_failed", reason=type(error).__name__)  # The first answer loads what is missing.
-        except EmbeddingError as error:
-            log.warning("embedder_failed", reason=str(error))  # Answers come without sources and say so.
         finally:
             close_old_connections()
             self.warm.set()
 
     def _keep_warm(self) -> None:
-        """Nor should the first one after a swap of embedding indexes, or after a policy was activated."""
         self.warm.wait()
-        while not self.draining.wait(WARM_SECONDS):
-            try:
-                warm_models(worker=self.name)
-                warm_examiners()
-            except (EmbeddingError, *AWAY) as error:
-                log.warning("embedder_failed", reason=type(error).__name__)
-            finally:
-                close_old_connections()
-
-    def _let_pipeline_load_first(self) -> None:
-        """At the start of a whole machine two processes that import torch at once on few cores make both late."""
-        for _ in range(PIPELINE_PATIENCE_SECONDS):
-            if has_ready_worker(WorkerKind.PIPELINE) or self.draining.wait(1.0):
-                return
+        keep_warm(worker=self.name, draining=self.draining)
 
     def _beat(self) -> None:
         """Says what this worker is doing, and looks for work that no message announced."""
