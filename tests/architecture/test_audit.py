@@ -9,12 +9,14 @@ from tests.architecture.sources import modules
 # Writes of people that leave no event, each with its reason.
 QUIET = {
     "forget_actor": "part of an erasure, which is an event itself",
+    "give_feedback": "an employee's own opinion of an answer, as what they post",
     "notify_employee": "part of a decision or of triage, which is an event itself",
     "read_all_notices": "what somebody has read of what they were told is their own affair",
     "read_notice": "what somebody has read of what they were told is their own affair",
     "record_exchange": "what review works on, made by the product and not by a person's act",
     "require_another_administrator": "a check: it writes nothing",
     "start_sign_in": "part of signing in, which is an event itself",
+    "take_back_feedback": "an employee's own opinion of an answer, as what they post",
     "touch_api_key": "when a key was last used is on the key",
 }
 APPS = ("accounts", "inference", "moderation", "retrieval", "privacy")

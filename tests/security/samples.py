@@ -115,6 +115,10 @@ class Samples:
             parts.append(str(ids[name]) if name is not None else part)
         return "/" + "/".join(parts).lstrip("/")
 
+    def named(self, value: Any) -> Any:
+        """The id that a name stands for; anything else as it is."""
+        return str(self.ids[value]) if isinstance(value, str) and value in self.ids else value
+
     def _flag(self) -> Flag:
         exchange = record_exchange(
             generation_id=uuid4(),

@@ -29,9 +29,11 @@ from tests.security.samples import TRIAGER, Persona, Samples, make_personas
 pytestmark = pytest.mark.django_db
 PAGES = pages()
 CALLS = calls()
-# Bodies without which an operation says that they are wrong before it looks at what the address names.
+# Bodies without which an operation says that they are wrong before it looks at what the address names. A text that
+# names a sample stands for its id.
 BODIES: dict[str, dict[str, Any]] = {
     "PATCH /api/v1/conversations/{conversation_id}": {"title": "x"},
+    "POST /api/v1/feedback": {"generation": "generation_id", "rating": "up"},
     "POST /api/v1/flags/{flag_id}/decide": {"decision": "dismiss", "reason": "x"},
     "POST /api/v1/evaluations": {"collection": "plans"},
     "PUT /api/v1/routes/{name}": {"version": "scripted"},
@@ -127,7 +129,8 @@ def test_b09_an_operation_lets_in_whom_the_table_names(samples: Samples, persona
         method, _, template = call.partition(" ")
         path = samples.address(template, {"name": "default"} if "/routes/" in template else {})
         assert path is not None, f"{call}: tests/security/samples.py has nothing for it"
-        body = None if method == "GET" else BODIES.get(call, {})
+        given = BODIES.get(call, {}).items()
+        body = None if method == "GET" else {key: samples.named(value) for key, value in given}
         let_in = {it.name: is_let_in(send_and_undo(it.api, method, path, body)) for it in personas}
         if let_in != {it.name: gets_through(it, asked) for it in personas}:
             wrong[call] = (let_in, asked)

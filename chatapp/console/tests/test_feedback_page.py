@@ -265,7 +265,8 @@ def test_a_question_is_asked_again_beside_the_old_answer(
 
 
 def test_a_version_that_is_none_is_refused(scripted: ModelVersion, feedback: Feedback, client_of: SignIn) -> None:
-    assert client_of("mona").post(url("rerun", feedback), {"version": "other"}).status_code == 404
+    response = client_of("mona").post(url("rerun", feedback), {"version": "other"}, headers=HTMX)
+    assert (response.status_code, "no model version named other" in response.content.decode()) == (404, True)
     assert not Rerun.objects.exists()
 
 

@@ -92,7 +92,7 @@ def _after(
     try:
         act()
     except ChatappError as error:
-        if error.status not in _SHOWN_IN_PLACE:
+        if error.status not in _SHOWN_IN_PLACE and error.code != "model_unknown":
             raise
         status, said = error.status, error.message
     if not request.htmx:
