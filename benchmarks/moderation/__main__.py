@@ -1,4 +1,5 @@
 """Measures moderation: python -m benchmarks.moderation [--part NAME ...] [--personal PATH]
+       [--injection PATH --toxicity PATH --documents PATH]
 
 A part whose data is not given is left out; docs/performance.md says what each figure means. Prints one JSON object
 last; exits with 0 when every bar holds, else with 1.
@@ -33,7 +34,9 @@ class Part:
 PARTS = {
     "streaming": Part("streaming", "measure_streaming"),
     "input": Part("throughput", "measure_input"),
+    "claims": Part("claims", "measure_claims"),
     "personal": Part("personal", "measure_personal", ("personal",)),
+    "classifiers": Part("classifiers", "measure_classifiers", ("injection", "toxicity", "documents")),
 }
 
 
@@ -45,6 +48,9 @@ def _parse() -> argparse.Namespace:
     )
     parser.add_argument("--part", action="append", choices=PARTS, help="repeatable; all of them without")
     parser.add_argument("--personal", type=Path, metavar="PATH", help="a set in the layout of presidio-research")
+    parser.add_argument("--injection", type=Path, metavar="PATH", help="folder of S-Labs' prompt-injection-dataset")
+    parser.add_argument("--toxicity", type=Path, metavar="PATH", help="OpenAI's samples-1680.jsonl.gz")
+    parser.add_argument("--documents", type=Path, metavar="PATH", help="a folder of Markdown, such as 18F/handbook")
     parser.add_argument("--json", action="store_true", help="print nothing but the JSON object")
     return parser.parse_args()
 
