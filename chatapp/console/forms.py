@@ -23,6 +23,12 @@ _LABELS = {
     "llama_server": "llama-server",
     "triton": "NVIDIA Triton",
 }
+# Their services have the names of presets that write.
+_MODERATION_PREFIX = "moderation-"
+_MODERATION = {
+    f"{_MODERATION_PREFIX}openai": "OpenAI's moderation, for checks of policies",
+    f"{_MODERATION_PREFIX}azure": "Azure AI Content Safety, for checks of policies",
+}
 _NO_OBJECT = "This is not a JSON object."
 _OBJECT = forms.Textarea(attrs={"rows": 2, "spellcheck": "false", "class": "input code-input"})
 
@@ -116,6 +122,7 @@ class ExternalVersionForm(VersionForm):
         choices=[
             *((name, _LABELS.get(name, name)) for name in PRESETS),
             (Provider.HTTP_JSON.value, "Another one, by a mapping of its JSON"),
+            *_MODERATION.items(),
         ],
     )
     external_model = forms.CharField(
@@ -145,6 +152,9 @@ class ExternalVersionForm(VersionForm):
     def arguments(self) -> dict[str, Any]:
         given = super().arguments()
         rows = [{"url": url.strip(), "key": key.strip()} for url, key in self._rows if url.strip() or key.strip()]
+        if given["preset"] in _MODERATION:
+            preset = given["preset"].removeprefix(_MODERATION_PREFIX)
+            return {**given, "preset": preset, "provider": Provider.MODERATION.value, "endpoints": rows}
         if given["preset"] == Provider.HTTP_JSON:
             return {**given, "preset": "", "provider": Provider.HTTP_JSON.value, "endpoints": rows}
         return {**given, "provider": Provider.OPENAI_COMPATIBLE.value, "endpoints": rows}

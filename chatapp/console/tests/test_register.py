@@ -71,6 +71,17 @@ def test_another_server_is_mapped_by_its_json(client_of: ClientOf) -> None:
     assert (version.provider, version.preset, version.request_options["path"]) == ("http_json", "", "/predict")
 
 
+def test_a_moderation_service_is_registered_for_checks_and_serves_nobody(client_of: ClientOf) -> None:
+    client = client_of("oscar")
+    assert client.post(EXTERNAL, {**SERVER, "preset": "moderation-openai", "external_model": ""}).status_code == 302
+    version = ModelVersion.objects.get()
+    assert (version.provider, version.preset, version.endpoints.get().key) == ("moderation", "openai", KEY)
+    page = client.get("/console/models/").content.decode()
+    assert "Asked by the checks of policies." in page
+    assert 'data-testid="version-serve"' not in page
+    assert client.post(f"/console/models/{version.id}/serve/", headers={"HX-Request": "true"}).status_code == 400
+
+
 @pytest.mark.parametrize(
     "path,fields,where",
     [
@@ -98,6 +109,7 @@ def test_another_server_is_mapped_by_its_json(client_of: ClientOf) -> None:
         (EXTERNAL, {**SERVER, "prompt_price": "cheap"}, "prompt_price"),
         (EXTERNAL, {**SERVER, "completion_price": "-1"}, "completion_price"),
         (EXTERNAL, {**SERVER, "preset": "azure"}, "request_options"),
+        (EXTERNAL, {**SERVER, "preset": "moderation-azure", "sampling": '{"seed": 1}'}, "sampling"),
     ],
 )
 def test_a_refusal_stands_at_its_field(client_of: ClientOf, path: str, fields: dict[str, Any], where: str) -> None:

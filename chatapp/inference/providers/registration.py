@@ -92,8 +92,9 @@ def _check_service(version: ModelVersion, options: RequestOptions) -> HarmServic
     if service is None:
         raise RequestError(f"The preset of a moderation service must be one of {', '.join(HARM_SERVICES)}.")
     _refuse_options(options, _CHAT_ONLY, "a moderation service")
-    if version.sampling or version.system_prompt:
-        raise RequestError("A moderation service writes no text: leave out sampling and system_prompt.")
+    wrong = next((name for name in ("sampling", "system_prompt") if getattr(version, name)), None)
+    if wrong is not None:
+        raise RequestError(f"{wrong} is for versions that write; a moderation service writes no text.")
     return service
 
 
