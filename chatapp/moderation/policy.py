@@ -37,8 +37,18 @@ class PolicySet:
         return decide(checks, text)
 
     def examine_input(self, text: str, *, external: bool) -> Decision:
-        """What `check_input` left to the worker. Checks that make placeholders only note what they found."""
-        return decide([_for_worker(check) for check in self._of_stage(Stage.INPUT, external=external)], text)
+        """What `check_input` left to the worker and the answer must wait for; `watch_input` sees to the rest."""
+        return decide([check for check in self._for_worker(external=external) if _must_wait(check)], text)
+
+    def watch_input(self, text: str, *, external: bool) -> OutputGuard:
+        """Looks, beside the answer, for what only flags or takes an answer back; to be settled when it ends.
+
+        Checks that make placeholders only note what they found.
+        """
+        guard = OutputGuard([check for check in self._for_worker(external=external) if not _must_wait(check)])
+        guard.feed(text)
+        guard.finish()
+        return guard
 
     @property
     def has_leaving_checks(self) -> bool:
@@ -56,6 +66,11 @@ class PolicySet:
         """Of a text that is whole already; what is streamed goes through `output_guard`."""
         return decide(self._of_stage(Stage.OUTPUT, external=external), text)
 
+    def check_late(self, text: str) -> Decision:
+        """Only what looks at an answer after it was shown: for one whose worker died before the end."""
+        late = [c for c in self._of_stage(Stage.OUTPUT, external=True) if c.examiner and c.holds and not c.hold]
+        return decide(late, text)
+
     def placeholder_checks(self, stage: Stage, *, external: bool) -> list[Check]:
         return [
             check for check in self._of_stage(stage, external=external) if check.placeholder and not check.is_shadow
@@ -63,6 +78,10 @@ class PolicySet:
 
     def output_guard(self, *, external: bool = True) -> OutputGuard:
         return OutputGuard(self._of_stage(Stage.OUTPUT, external=external))
+
+    def _for_worker(self, *, external: bool) -> list[Check]:
+        checks = (_for_worker(check) for check in self._of_stage(Stage.INPUT, external=external))
+        return [check for check in checks if check.matchers or check.examiner]
 
     def _leaving(self) -> list[Check]:
         return [check for check in self._of_stage(Stage.INPUT, external=True) if check.scope.external_only]
@@ -109,6 +128,11 @@ def decide(checks: Sequence[Check], text: str) -> Decision:
 @lru_cache(maxsize=256)
 def only_matchers(check: Check) -> Check:
     return replace(check, examiner=None) if check.examiner else check
+
+
+def _must_wait(check: Check) -> bool:
+    """A question can be masked only before it goes to a model."""
+    return check.holds and (check.hold or check.action == Action.MASK)
 
 
 @lru_cache(maxsize=256)

@@ -133,12 +133,12 @@ def _answer(reply: Reply, model_for: ModelSource) -> FinishedAnswer:
         return withheld(reply)
     if _declines(reply, history.messages, policies):
         reply.show(NOT_FOUND)
-        return FinishedAnswer(
-            status=Status.COMPLETE,
-            text=reply.text,
-            finish_reason="stop",
-            findings=reply.findings,
-            first_token_at=reply.first_token_at,
+        settle(reply)
+        return judged(
+            reply,
+            FinishedAnswer(
+                status=Status.COMPLETE, text=reply.text, finish_reason="stop", first_token_at=reply.first_token_at
+            ),
         )
     return answer_by_first_able(reply, lambda: write_answer(reply, model_for, history=history, policies=policies))
 

@@ -6,6 +6,7 @@ from dataclasses import replace
 
 from chatapp.conversations.models import Message, MessageRole, Status
 from chatapp.conversations.pipeline.prompts import History
+from chatapp.conversations.pipeline.relay import judged, settle
 from chatapp.conversations.pipeline.reply import LeaseLostError, Reply
 from chatapp.conversations.services import FinishedAnswer
 from chatapp.conversations.services.masking import mask_question
@@ -25,6 +26,7 @@ def clear_question(reply: Reply, history: History, policies: PolicySet) -> Histo
     """
     with reply.working():
         *earlier, question = _clear_given(reply, history.messages, policies)
+        reply.watched = policies.watch_input(question.text, external=False)
         decision = policies.examine_input(question.text, external=False)
         _note(reply, decision)
         if decision.text != question.text:
@@ -41,9 +43,8 @@ def clear_question(reply: Reply, history: History, policies: PolicySet) -> Histo
 
 
 def withheld(reply: Reply) -> FinishedAnswer:
-    return FinishedAnswer(
-        status=Status.BLOCKED, text=SAFE_TEXT, finish_reason="content_filter", findings=tuple(reply.findings)
-    )
+    settle(reply)
+    return judged(reply, FinishedAnswer(status=Status.BLOCKED, text=SAFE_TEXT, finish_reason="content_filter"))
 
 
 def _clear_given(reply: Reply, messages: Sequence[Message], policies: PolicySet) -> list[Message]:

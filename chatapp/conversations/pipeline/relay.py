@@ -41,31 +41,33 @@ def relay(
 def settle(reply: Reply, citer: CitationStream | None = None) -> CitationStream | None:
     """Waits for the checks that delay nothing, and masks in the text that stays what they found to be masked."""
     guard = reply.guard
-    if guard is None:
-        return citer
     with reply.working():
-        guard.settle()
-        if guard.masked_late and not _is_over(guard):
-            citer = citer.anew() if citer else None
-            reply.rewrite(citer.feed(guard.text) + citer.finish() if citer else guard.text)
+        if reply.watched is not None:
+            reply.watched.settle()
+        if guard is not None:
+            guard.settle()
+            if guard.masked_late and not _is_over(guard):
+                citer = citer.anew() if citer else None
+                reply.rewrite(citer.feed(guard.text) + citer.finish() if citer else guard.text)
     return citer
 
 
 def judged(reply: Reply, so_far: FinishedAnswer) -> FinishedAnswer:
     """The ending with what the policies found: without the text, where they take it away. After `settle`."""
-    guard = reply.guard
-    if guard is None:
-        return replace(so_far, findings=tuple(reply.findings))
-    if not _is_over(guard):
-        found = [_in(so_far.text, finding, guard.raw) for finding in guard.findings]
-        return replace(so_far, findings=(*reply.findings, *found))
-    so_far = replace(so_far, findings=(*reply.findings, *guard.findings))
-    was_shown = guard.retracted and bool(reply.text)
+    asked, guard = reply.watched, reply.guard
+    is_over = any(_is_over(one) for one in (asked, guard) if one is not None)
+    found = [*reply.findings, *(asked.findings if asked else ())]
+    if guard is not None:
+        found += guard.findings if is_over else [_in(so_far.text, one, guard.raw) for one in guard.findings]
+    so_far = replace(so_far, findings=tuple(found))
+    if not is_over:
+        return so_far
+    is_shown = bool(reply.text) and not (guard is not None and guard.blocked)
     return replace(
         so_far,
-        status=Status.RETRACTED if was_shown else Status.BLOCKED,
+        status=Status.RETRACTED if is_shown else Status.BLOCKED,
         text=SAFE_TEXT,
-        original=guard.raw,
+        original=guard.raw if guard else reply.text,
         finish_reason="content_filter",
         error_code="",
     )

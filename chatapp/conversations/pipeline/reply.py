@@ -58,6 +58,7 @@ class Reply:
         default_factory=list
     )  # In the question and the passages; the guard has the answer's.
     guard: OutputGuard | None = None
+    watched: OutputGuard | None = None  # Looks at the question beside the answer, for what delays nothing.
     cache_key: str = ""  # Under which the answer may be given again; see cache.py.
     held_at: float = field(default_factory=time.monotonic)  # When the lease was last proven in Postgres.
     deadline: float = field(default_factory=lambda: time.monotonic() + settings.ANSWER_DEADLINE_SECONDS)

@@ -1,6 +1,7 @@
 """What examiners do to an answer on its whole way: queue, worker, Redis, Postgres."""
 
-from collections.abc import Callable, Iterator
+import threading
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -9,15 +10,18 @@ from django.db import connection
 
 from chatapp.accounts.models import User
 from chatapp.conversations import services
-from chatapp.conversations.models import CachedAnswer, Generation, Message, MessageRole, Status
+from chatapp.conversations.models import CachedAnswer, Conversation, Generation, Message, MessageRole, Status
+from chatapp.conversations.pipeline.reply import Reply
 from chatapp.conversations.streams.entries import stream_key
 from chatapp.conversations.streams.redis import redis_client
 from chatapp.conversations.tests.conftest import Ask
-from chatapp.conversations.tests.test_reply import entries_of, shown
+from chatapp.conversations.tests.queueing import renew_lease
+from chatapp.conversations.tests.test_reply import claim, entries_of, expire, shown
 from chatapp.conversations.workers.inference import InferenceWorker
 from chatapp.inference.models import ModelVersion, Provider, Route
 from chatapp.moderation import policy
 from chatapp.moderation.checks.check import Parts
+from chatapp.moderation.checks.examiner import Hit
 from chatapp.moderation.checks.schema import KINDS
 from chatapp.moderation.models import Exchange, Flag, PolicyState, PolicyVersion, Verdict
 from chatapp.moderation.policy import SAFE_TEXT
@@ -63,14 +67,17 @@ def test_what_an_examiner_blocks_is_nowhere_but_in_the_exchange(
     enforce("block")
     examiner.delay = 0.2
     checkpoints: list[str | None] = []
-    keep = services.renew_leases
-    monkeypatch.setattr(
-        "chatapp.conversations.workers.leases.services.renew_leases",
-        lambda them: checkpoints.extend(one.text for one in them) or keep(them),
-    )
-    generation = ask(alice, SAID)
+    renew = services.renew_leases
+
+    def noting(taken: Sequence[services.Checkpoint]) -> Any:
+        checkpoints.extend(one.text for one in taken)
+        return renew(taken)
+
+    monkeypatch.setattr("chatapp.conversations.workers.leases.services.renew_leases", noting)
+    generation = ask(alice, SAID.replace("rate=200", "rate=15"))
     worker.answer_all()
     stored = Generation.objects.select_related("message").get()
+    assert any(checkpoints)
     assert (stored.status, stored.finish_reason, stored.message.text) == (Status.BLOCKED, "content_filter", SAFE_TEXT)
     assert "The first sentence is harmless. The project".startswith(shown(entries_of(generation)))
     assert "nightjar" not in str(redis_client().xrange(stream_key(generation.id)))
@@ -99,6 +106,31 @@ def test_what_is_found_after_it_was_shown_is_taken_back(
         "content_filter",
         SAFE_TEXT,
     )
+    assert "nightjar" in Exchange.objects.get().original
+
+
+def test_a_question_is_looked_at_beside_its_answer_which_may_still_be_taken_back(
+    alice: User, ask: Ask, worker: InferenceWorker, enforce: Enforce, examiner: Words, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    enforce("block", stage="input", hold=False)
+    is_shown, show, look = threading.Event(), Reply.show, examiner.examine
+
+    def note(reply: Reply, text: str) -> None:
+        show(reply, text)
+        is_shown.set()
+
+    def look_late(texts: Sequence[str]) -> list[list[Hit]]:
+        assert is_shown.wait(1.5)
+        return look(texts)
+
+    monkeypatch.setattr(Reply, "show", note)
+    monkeypatch.setattr(examiner, "examine", look_late)
+    ask(alice, SAID)
+    worker.answer_all()
+    stored = Generation.objects.select_related("message").get()
+    assert (stored.status, stored.message.text) == (Status.RETRACTED, SAFE_TEXT)
+    verdict = Verdict.objects.get()
+    assert (verdict.stage, verdict.failure) == ("input", "")
     assert "nightjar" in Exchange.objects.get().original
 
 
@@ -141,6 +173,27 @@ def test_an_answer_that_breaks_off_is_looked_at_as_far_as_it_was_shown(
     assert (stored.status, stored.message.text) == (Status.RETRACTED, SAFE_TEXT)
 
 
+@pytest.mark.parametrize(
+    "action, status, text",
+    [("block", Status.RETRACTED, SAFE_TEXT), ("mask", Status.INTERRUPTED, "It is [removed] ")],
+)
+def test_what_a_dead_worker_has_shown_is_looked_at_by_the_sweeper(
+    alice: User, ask: Ask, worker: InferenceWorker, enforce: Enforce, action: str, status: Status, text: str
+) -> None:
+    enforce(action, hold=False)
+    ask(alice)
+    claimed = claim(worker)
+    writer = worker.flusher.writer(claimed.id, claimed.attempt)
+    writer.fence()
+    writer.append("It is nightjar ")
+    renew_lease(claimed, text="It is nightjar ", seq=writer.seq, first_token_at=None)
+    expire()
+    assert services.sweep_generations() == 1
+    stored = Generation.objects.select_related("message").get()
+    assert (stored.status, stored.message.text) == (status, text)
+    assert Exchange.objects.get().original == ("It is nightjar " if action == "block" else "")
+
+
 class TestQuestions:
     def test_one_that_an_examiner_blocks_gets_no_prompt(
         self, alice: User, ask: Ask, worker: InferenceWorker, enforce: Enforce, monkeypatch: pytest.MonkeyPatch
@@ -168,6 +221,7 @@ class TestQuestions:
         worker.answer_all()
         question, answer = Message.objects.filter(conversation=generation.message.conversation).order_by("created_at")
         assert (question.text, answer.text) == ("rate=2000 say: It is [removed].", "It is [removed].")
+        assert Conversation.objects.get().title == question.text
 
     @pytest.mark.parametrize("leaves", [True, False])
     def test_what_may_not_leave_goes_to_no_version_outside(

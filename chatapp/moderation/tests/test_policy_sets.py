@@ -36,9 +36,10 @@ def test_the_web_process_matches_and_a_worker_examines() -> None:
 def test_a_placeholder_check_only_notes_and_never_in_the_web_process() -> None:
     one = policies(both(placeholder=True))
     assert one.check_input("Anna 12").findings == ()
-    decision = one.examine_input("Anna 12", external=False)
-    assert (decision.action, decision.text) == (Action.ALLOW, "Anna 12")
-    assert [finding.spans for finding in decision.findings] == [((0, 4), (5, 7))]
+    assert one.examine_input("Anna 12", external=False).findings == ()
+    watched = one.watch_input("Anna 12", external=False)
+    watched.settle()
+    assert [(finding.action, finding.spans) for finding in watched.findings] == [(Action.ALLOW, ((0, 4), (5, 7)))]
     assert one.placeholder_checks(Stage.INPUT, external=False) == list(one.checks)
 
 
@@ -55,6 +56,20 @@ def test_what_counts_outside_the_company_counts_nowhere_else() -> None:
         assert one.has_leaving_checks == (stage == Stage.INPUT)
     leaving = policies(both(scope=OUTSIDE)).check_leaving("Anna 12")
     assert leaving.text == "[removed] [removed]"
+
+
+def test_the_answer_waits_for_what_blocks_or_masks_its_question_and_for_nothing_else() -> None:
+    now = [both(Action.BLOCK), both(Action.MASK, hold=False)]
+    later = [both(Action.BLOCK, hold=False), both(Action.FLAG), both(Action.BLOCK, is_shadow=True)]
+    for check in now:
+        assert policies(check).examine_input("Anna", external=False).findings
+        assert policies(check).watch_input("Anna", external=False).findings == ()
+    for check in later:
+        assert policies(check).examine_input("Anna", external=False).findings == ()
+        watched = policies(check).watch_input("Anna", external=False)
+        watched.settle()
+        assert watched.retracted == (check.action == Action.BLOCK and not check.is_shadow)
+        assert len(watched.findings) == 1
 
 
 @pytest.mark.django_db
