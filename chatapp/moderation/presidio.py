@@ -4,6 +4,7 @@ No language model is loaded. Words are cut here, so that Presidio's rule of cont
 by itself counts when a word such as "passport" stands before it.
 """
 
+import logging
 import re
 from collections.abc import Callable
 from functools import cache
@@ -42,6 +43,7 @@ _RECOGNIZERS: tuple[Callable[..., EntityRecognizer], ...] = (
 )
 
 
+logging.getLogger("presidio-analyzer").setLevel(logging.WARNING)  # else it names each recogniser
 # What a word of context adds: enough for the least score that a recogniser gives, 0.05.
 _CONTEXT_GAIN = LEAST_SCORE - 0.05
 

@@ -51,6 +51,7 @@ NAMED = {
 # A hit has a word that is at least as likely as not a part of it; its neighbours need less.
 LEAST_SCORE, LEAST_SCORE_BESIDE = 0.5, 0.2
 _MOST_BETWEEN = 3
+_SHORTEST_NUMBER = 4
 _LONGEST_ABBREVIATION = _LONGEST_PARTICLE = 3
 
 
@@ -74,7 +75,7 @@ class NameExaminer:
             for group in _join(text, likely, named.between):
                 name = _trim(text, group, is_capitalised=named.is_capitalised and not text.islower())
                 scores = [score for word in name if (score := word.scores[entity]) >= LEAST_SCORE]
-                if scores:
+                if scores and _tells_something(text[name[0].start : name[-1].end]):
                     score = sum(scores) / len(scores)
                     yield Hit(name[0].start, name[-1].end, score=score, mask=named.mask, label=named.label)
 
@@ -94,6 +95,11 @@ def _belongs_to(text: str, before: "Word", word: "Word", between: str) -> bool:
     gap = text[before.end : word.start]
     ends_sentence = "." in gap and before.end - before.start > _LONGEST_ABBREVIATION
     return len(gap) <= _MOST_BETWEEN and not gap.strip(between) and not ends_sentence
+
+
+def _tells_something(written: str) -> bool:
+    """A number of a house or a room alone does not."""
+    return any(character.isalpha() for character in written) or len(written) >= _SHORTEST_NUMBER
 
 
 def _trim(text: str, words: "list[Word]", *, is_capitalised: bool) -> "list[Word]":
