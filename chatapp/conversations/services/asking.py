@@ -14,6 +14,7 @@ from chatapp.accounts.models import ApiKey
 from chatapp.conversations import events
 from chatapp.conversations.models import Conversation, Generation, Message, MessageRole, Origin, Priority, Status
 from chatapp.conversations.services.generations import record_exchange
+from chatapp.conversations.services.masking import mask_title
 from chatapp.conversations.services.metering import release_answer, reserve_answer
 from chatapp.errors import ChatappError
 from chatapp.inference import routing
@@ -61,6 +62,8 @@ def ask(
     decision = policies.check_input(text)
     # A blocked question stays in the employee's own view, and no prompt is ever built from it.
     kept = text if decision.action == Action.BLOCK else decision.text
+    if kept != text:
+        mask_title(conversation, question=text, masked=kept)
     question = Message(conversation=conversation, parent=parent, role=MessageRole.USER, text=kept)
     if message_id is not None:
         question.id = message_id

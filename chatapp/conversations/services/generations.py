@@ -136,10 +136,15 @@ def finish_generation(generation: Generation, finished: FinishedAnswer) -> bool:
 def end_generation(generation: Generation, finished: FinishedAnswer) -> None:
     """The end of an answer that no worker holds. The caller has locked the row."""
     Generation.objects.filter(id=generation.id).update(
-        status=finished.status, error_code=finished.error_code, finished_at=Now(), lease_until=None, checkpoint=""
+        status=finished.status,
+        finish_reason=finished.finish_reason,
+        error_code=finished.error_code,
+        finished_at=Now(),
+        lease_until=None,
+        checkpoint="",
     )
     Message.objects.filter(id=generation.message_id).update(text=finished.text)
-    record_exchange(generation, answer=finished.text)
+    record_exchange(generation, answer=finished.text, original=finished.original, findings=finished.findings)
     transaction.on_commit(lambda: events.publish_end(generation.id, generation.attempt, finished.status))
 
 

@@ -1,6 +1,9 @@
+"""What a question leaves behind when the input policy masks it."""
+
 from django.db import transaction
 
-from chatapp.conversations.models import Generation, Message
+from chatapp.conversations.models import Conversation, Generation, Message, TitledBy
+from chatapp.conversations.services.conversations import title_of
 from chatapp.conversations.services.generations import held_row
 
 
@@ -13,5 +16,13 @@ def mask_question(generation: Generation, text: str) -> bool:
         if not held_row(generation).exists():
             return False
         Message.objects.filter(id=question.id).update(text=text)
+        mask_title(generation.message.conversation, question=question.text, masked=text)
     question.text = text
     return True
+
+
+def mask_title(conversation: Conversation, *, question: str, masked: str) -> None:
+    """A conversation is named after its first question, until somebody finds a better name."""
+    if conversation.titled_by == TitledBy.QUESTION and conversation.title == title_of(question):
+        conversation.title = title_of(masked)
+        Conversation.objects.filter(id=conversation.id, titled_by=TitledBy.QUESTION).update(title=conversation.title)

@@ -16,6 +16,8 @@ from chatapp.conversations.services.leases import MAX_LOSSES
 from chatapp.conversations.services.metering import settle_ended
 from chatapp.conversations.streams.reaper import StreamUnavailableError, fence_and_read
 from chatapp.metrics import count_fault
+from chatapp.moderation.models import Action
+from chatapp.moderation.policy import SAFE_TEXT, active_policies
 
 DEADLINE_GRACE = timedelta(seconds=30)
 log = structlog.get_logger(__name__)
@@ -67,8 +69,7 @@ def _repair(generation: Generation) -> None:
     count_fault("worker_lost")
     losses = generation.losses + 1
     if shown or not proven or generation.stop_requested:
-        status = Status.STOPPED if generation.stop_requested else Status.INTERRUPTED
-        end_generation(generation, FinishedAnswer(status=status, text=shown, error_code="worker_lost"))
+        end_generation(generation, _take_over(generation, shown))
     elif losses < MAX_LOSSES:
         Generation.objects.filter(id=generation.id).update(
             status=Status.QUEUED, losses=losses, lease_owner="", lease_until=None
@@ -77,3 +78,18 @@ def _repair(generation: Generation) -> None:
     else:
         count_fault("quarantined")
         end_generation(generation, FinishedAnswer(status=Status.FAILED, text="", error_code="worker_lost"))
+
+
+def _take_over(generation: Generation, shown: str) -> FinishedAnswer:
+    """The text that was shown, without what the checks would have found that look at it afterwards."""
+    status = Status.STOPPED if generation.stop_requested else Status.INTERRUPTED
+    decision = active_policies(user=generation.user, route=generation.route_id).check_late(shown)
+    if decision.action == Action.BLOCK:
+        return FinishedAnswer(
+            status=Status.RETRACTED,
+            text=SAFE_TEXT,
+            original=shown,
+            findings=decision.findings,
+            finish_reason="content_filter",
+        )
+    return FinishedAnswer(status=status, text=decision.text, findings=decision.findings, error_code="worker_lost")

@@ -111,6 +111,13 @@ def test_a_message_goes_below_the_branch_that_the_page_shows(alice: User, bob: U
     assert foreign.message.parent.parent_id == below.message_id
 
 
+def test_a_masked_question_names_its_conversation_masked(alice: User, ask: Ask) -> None:
+    checks = [{"kind": "pattern", "stage": "input", "action": "mask", "severity": "high", "patterns": ["nightjar"]}]
+    create_policy_version(user=None, name="company", checks=checks, activate=True)
+    generation = ask(alice, "Tell me about nightjar")
+    assert generation.message.parent.text == Conversation.objects.get().title == "Tell me about [removed]"
+
+
 def test_a_blocked_question_gets_the_safe_text_and_no_worker(alice: User, ask: Ask, mona: User) -> None:
     checks = [{"kind": "pattern", "stage": "input", "action": "block", "severity": "high", "patterns": ["nightjar"]}]
     create_policy_version(user=None, name="company", checks=checks, activate=True)
