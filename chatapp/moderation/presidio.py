@@ -26,7 +26,6 @@ _WORD = re.compile(r"\w+|[^\w\s]")
 _RECOGNIZERS: tuple[Callable[..., EntityRecognizer], ...] = (
     known.DeIdCardRecognizer,
     known.DeSocialSecurityRecognizer,
-    known.DeTaxNumberRecognizer,
     known.FiPersonalIdentityCodeRecognizer,
     known.IpRecognizer,
     known.KrRrnRecognizer,
@@ -65,9 +64,14 @@ def find(text: str, entities: list[str]) -> list[RecognizerResult]:
         for result in _engine().analyze(piece.text, _LANGUAGE, entities, score_threshold=LEAST_SCORE):
             result.start += piece.offset
             result.end += piece.offset
-            if piece.has(result.start):
+            if piece.has(result.start) and _stands_alone(text, result.start, result.end):
                 results.append(result)
     return results
+
+
+def _stands_alone(text: str, start: int, end: int) -> bool:
+    """Some expressions match inside a longer number."""
+    return not (text[start - 1 : start].isalnum() or text[end : end + 1].isalnum())
 
 
 @cache

@@ -128,6 +128,9 @@ def test_a_missing_model_is_said_and_looked_for_again(
         ("Order 912803456 has left the store.", "Order 912803456 has left the store."),
         ("Hetu 131052-308T", "Hetu [identity number removed]"),
         ("Hetu 131052-308U", "Hetu 131052-308U"),
+        ("Personnummer 811228-9874", "Personnummer [identity number removed]"),
+        ("Order 35450168112289874", "Order 35450168112289874"),
+        ("EAN 0412345678901", "EAN 0412345678901"),
     ],
 )
 def test_presidio_knows_numbers_by_checksum_or_by_the_words_before_them(text: str, masked: str) -> None:
