@@ -9,4 +9,5 @@ import "./follow.js";
 import "./links.js";
 import "./live.js";
 import "./notify.js";
+import "./review.js";
 import "./title.js";

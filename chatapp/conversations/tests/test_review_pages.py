@@ -53,7 +53,7 @@ def test_a_report_says_thanks_and_shows_on_the_answer(page: Client, alice: User)
     assert sent.status_code == 200
     assert "A reviewer looks at it" in sent.headers["HX-Trigger"]
     html = sent.content.decode()
-    assert 'data-testid="report-state" tabindex="-1" autofocus' in html
+    assert 'data-testid="report-state" tabindex="-1" data-asked' in html
     assert 'data-testid="report"' not in html
     assert Flag.objects.get().source == FlagSource.REPORT
     again = page.post(url("report_answer", generation), {"reason": "unsafe"}, headers=HTMX)
