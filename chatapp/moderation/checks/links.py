@@ -23,22 +23,26 @@ MASK = "[link removed]"
 # The page takes these out before it reads the Markdown, so they may stand anywhere; `\r` ends no URL for this reason.
 _UNSEEN = rf"[{ALWAYS}\r]*"
 _SLASH = rf"(?:(?:\\?/|\\|&(?:sol|bsol|#0{{0,6}}(?:47|92)|#x0{{0,6}}(?:2f|5c));?){_UNSEEN})"
-_END = r" \t\n\f\p{Z}<>\"`"
+# Quotation marks end no host, either: a browser takes them for a part of it.
+_TAIL = r"[^ \t\n\f\p{Z}<>]+"
 # Schemes by name: if any word could be one, all words would wait for their end. Another's URL is found by its slashes.
 URL = (
-    rf"(?i:(?:(?:https?|ftps?|wss?){_UNSEEN}:{_UNSEEN})?{_SLASH}{{2,}}[^{_END}]+"
-    rf"|https?:{_SLASH}?[^{_END}]+|mailto:[^{_END}]+|www\.[^{_END}]+)"
+    rf"(?i:(?:(?:https?|ftps?|wss?){_UNSEEN}:{_UNSEEN})?{_SLASH}{{2,}}{_TAIL}"
+    rf"|https?:{_SLASH}?{_TAIL}|mailto:{_TAIL}|www\.{_TAIL}|<[^ \t\n<>@]{{1,200}}@{_TAIL}>)"
 )
-MARKDOWN = rf"\]\([ \t\n]{{0,3}}<?[^()<>{_END[:-2]}`]+>?(?:[ \t]\"[^\"\n]{{0,100}}\")?\)?"
+# In brackets a destination may hold spaces, and without them nearly anything: all of it can be the password before `@`.
+MARKDOWN = r"\]\([ \t\n]{0,3}(?:<[^<>\n]+>?|[^ \t\n<][^ \t\n]*)(?:[ \t]\"[^\"\n]{0,100}\")?\)?"
 
 _PARTS = re.compile(r"(?:(?P<scheme>[A-Za-z]{2,6}):)?(?P<slashes>[/\\]*)(?P<authority>[^/?#]*)")
 _HOST = re.compile(r"(?P<host>[A-Za-z0-9._-]+)(?::\d{1,5})?")
 _DOMAIN = re.compile(r"(?:[\w-]+\.)+(?:[^\W\d_]{2,63}(?!\w)|xn--[A-Za-z0-9-]+)|\d{1,3}(?:\.\d{1,3}){3}(?!\w)")
+_SPACE = re.compile(r"[ \t\n]")
+_QUOTE = re.compile(r"(?<!^)[\"`]")
 _FILE = re.compile(r"\.(?:csv|docx?|html?|json|md|pdf|png|pptx?|py|txt|xlsx?|ya?ml)$", re.IGNORECASE)
-# What prose and Markdown put behind a URL.
-_CLOSING = ")]}*_'’\u201d»,;.!|~\u3001\u3002\uff0c\uff01\uff09"  # noqa: RUF001 -- marks as they are written
+# What prose and Markdown put behind a URL; the first one opens no class when it stands in one.
+_CLOSING = "])}\"`*_'’\u201d»,;.!|~\u3001\u3002\uff0c\uff01\uff09"  # noqa: RUF001 -- marks as they are written
 # A `[` can be in no host and `@` makes all before it a password: behind the one, without the other, a new link begins.
-_NO_MORE_HOST = re.compile(rf"[{re.escape(_CLOSING)}]*(?:['’]s)?(?:\[[^@]*)?", re.DOTALL)  # noqa: RUF001
+_NO_MORE_HOST = re.compile(rf"[{_CLOSING}]*(?:['’]s)?(?:\[[^@]*)?", re.DOTALL)  # noqa: RUF001
 
 
 def build(spec: Mapping[str, Any]) -> Parts:
@@ -59,41 +63,70 @@ def _foreign_url(own: frozenset[str]) -> Confirm:
     def confirm(text: str, start: int, end: int) -> tuple[int, int] | None:
         if not _is_foreign(text[start:end], own, before=text[start - 1] if start else ""):
             return None
-        return start, start + len(text[start:end].rstrip(_CLOSING + "\r"))
+        return start, start + len(_QUOTE.split(text[start:end])[0].rstrip(_CLOSING + "\r"))
 
     return confirm
 
 
 def _foreign_destination(own: frozenset[str]) -> Confirm:
     def confirm(text: str, start: int, end: int) -> tuple[int, int] | None:
-        url = text[start + 2 : end].lstrip(" \t\n<").partition('"')[0].rstrip(" \t>)")
-        return (start, end) if _is_foreign(url, own, is_destination=True) else None
+        written = text[start + 2 : end].lstrip(" \t\n")
+        url = written[1:].partition(">")[0] if written.startswith("<") else _SPACE.split(written)[0]
+        if not _is_foreign(url, own, is_destination=True, is_cut=end - start >= MAX_SPAN):
+            return None
+        closing = text.find(")", start, end)
+        return start, end if closing == -1 else closing + 1
 
     return confirm
 
 
-def _is_foreign(url: str, own: frozenset[str], *, before: str = "", is_destination: bool = False) -> bool:
-    """`before` is the character that stands before the URL. What is no link at all is not foreign."""
-    plain = unescape(without_smuggled(url).replace("\r", ""))
-    parts = _PARTS.match(plain)
-    scheme, slashes, authority = (part or "" for part in parts.groups()) if parts else ("", "", plain)
-    if scheme.lower() == "mailto":
-        return not _is_own_mail(plain.partition(":")[2], own)
+def _is_foreign(
+    written: str, own: frozenset[str], *, before: str = "", is_destination: bool = False, is_cut: bool = False
+) -> bool:
+    """`before` is the character that stands before the URL; `is_cut`: it may go on. What is no link is not foreign."""
+    url = without_smuggled(written).replace("\r", "")
+    # A destination has its entities resolved, `<https://…>` has not.
+    return any(
+        _is_link(form, before, is_destination=is_destination)
+        and not _is_own_url(form, own, is_cut=is_cut or len(written) >= MAX_SPAN)
+        for form in {url, unescape(url)}
+    )
+
+
+def _is_link(url: str, before: str, *, is_destination: bool) -> bool:
+    scheme, slashes, authority = _parts_of(url)
     is_domain = _DOMAIN.match(authority) is not None
+    if scheme.lower() == "mailto" or url.startswith("<"):
+        return True
     if scheme or (before == ":" and slashes.startswith("/")):
-        is_link = bool(slashes) or is_domain
-    elif slashes:  # In a path, something stands before them.
-        is_link = is_domain and len(slashes) > 1 and not (before.isalnum() or before in {"/", "\\"})
-    else:
-        is_file = is_destination and _FILE.search(authority)
-        is_link = is_domain and not is_file and not before.isalnum()
-    is_cut = len(url) >= MAX_SPAN and plain.endswith(authority)
-    return is_link and (is_cut or not _is_own_authority(authority, own))
+        return bool(slashes) or is_domain
+    if slashes:  # In a path, something stands before them.
+        return is_domain and len(slashes) > 1 and not (before.isalnum() or before in {"/", "\\"})
+    is_file = is_destination and _FILE.search(authority)
+    return is_domain and not is_file and not before.isalnum()
+
+
+def _is_own_url(url: str, own: frozenset[str], *, is_cut: bool) -> bool:
+    scheme, _, authority = _parts_of(url)
+    if url.startswith("<"):
+        return _is_own_mail(url[1:-1], own)
+    if scheme.lower() == "mailto":
+        return _is_own_mail(url.partition(":")[2], own)
+    return not (is_cut and url.endswith(authority)) and _is_own_authority(authority, own)
+
+
+def _parts_of(url: str) -> tuple[str, str, str]:
+    parts = _PARTS.match(url)
+    return (parts["scheme"] or "", parts["slashes"], parts["authority"]) if parts else ("", "", url)
 
 
 def _is_own_authority(authority: str, own: frozenset[str]) -> bool:
     found = _HOST.match(authority)
-    return found is not None and _NO_MORE_HOST.fullmatch(authority, found.end()) is not None and _is_own(found[1], own)
+    if found is None or not _is_own(found["host"], own):
+        return False
+    # `<` and `>` can be in no host: what stands behind them is text, or a password.
+    rest = re.split("[<>]", authority[found.end() :], maxsplit=1)
+    return _NO_MORE_HOST.fullmatch(rest[0]) is not None and "@" not in rest[-1]
 
 
 def _is_own(host: str, own: frozenset[str]) -> bool:
