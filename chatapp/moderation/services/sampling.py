@@ -12,7 +12,7 @@ from chatapp.moderation.services.reports import EXCERPT_CHARACTERS
 
 def is_sampled(generation_id: UUID) -> bool:
     """By a hash of the id: FLAG_SAMPLE_SHARE of all, and of the same answer always the same."""
-    return int.from_bytes(sha256(generation_id.bytes).digest()[:8]) < settings.FLAG_SAMPLE_SHARE * 2**64
+    return bool(int.from_bytes(sha256(generation_id.bytes).digest()[:8]) < settings.FLAG_SAMPLE_SHARE * 2**64)
 
 
 def sample_exchange(*, generation_id: UUID) -> Flag | None:
