@@ -14,6 +14,8 @@ QUIET = {
     "read_all_notices": "what somebody has read of what they were told is their own affair",
     "read_notice": "what somebody has read of what they were told is their own affair",
     "record_exchange": "what review works on, made by the product and not by a person's act",
+    "refusal": "words for what was refused: it writes nothing",
+    "renew_claim": "the claim is an event; that its page is still open is none",
     "require_another_administrator": "a check: it writes nothing",
     "start_sign_in": "part of signing in, which is an event itself",
     "take_back_feedback": "an employee's own opinion of an answer, as what they post",
