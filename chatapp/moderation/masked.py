@@ -3,8 +3,9 @@
 from dataclasses import dataclass
 
 from chatapp.moderation.checks.examiner import Hit
+from chatapp.moderation.marking import find_personal, plain_text, segments_of
 from chatapp.moderation.models import Exchange
-from chatapp.moderation.personal import find_by_form, mask_personal_data
+from chatapp.moderation.personal import find_by_form
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,11 +31,8 @@ def mask_by_form(text: str) -> str:
 
 
 def _mask(exchange: Exchange, part: str) -> str:
-    text: str = getattr(exchange, part)
-    found = (exchange.personal or {}).get(part, [])
-    known = [Hit(start, end, label=label) for start, end, label in found if end <= len(text)]
-    return _mask_hits(text, [*known, *find_by_form(text)])
+    return _mask_hits(getattr(exchange, part), find_personal(exchange, part))
 
 
 def _mask_hits(text: str, hits: list[Hit]) -> str:
-    return mask_personal_data(text, [Hit(hit.start, hit.end, mask=f"[{hit.label}]", label=hit.label) for hit in hits])
+    return plain_text(segments_of(text, marks=[], hits=hits))

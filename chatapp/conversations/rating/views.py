@@ -50,7 +50,7 @@ def rate(request: HttpRequest, generation_id: UUID) -> HttpResponse:
 
 
 def _save(user: User, generation_id: UUID, request: HttpRequest) -> tuple[bool, str]:
-    """Whether to ask for reasons now, and what to say."""
+    """Whether to ask for reasons now, and what to say; the form that asks has its own thanks."""
     data = parse(RatingForm, request.POST)
     if data["rating"] == "none":
         withdraw_rating(user=user, generation_id=generation_id)
@@ -58,7 +58,8 @@ def _save(user: User, generation_id: UUID, request: HttpRequest) -> tuple[bool, 
     is_positive = data["rating"] == "up"
     reasons = data["reasons"] if not is_positive else ()
     rate_answer(user=user, generation_id=generation_id, is_positive=is_positive, reasons=reasons, text=data["text"])
-    return not is_positive and not data["details"], THANKS
+    asks_why = not is_positive and not data["details"]
+    return asks_why, "" if asks_why else THANKS
 
 
 def _context(user: User, generation_id: UUID, *, is_open: bool) -> dict[str, object]:
