@@ -1,6 +1,7 @@
 """What reviewers do with flags: claim, decide, undo. What is refused because of its state is shown in its place."""
 
 from collections.abc import Callable
+from typing import Any
 from uuid import UUID
 
 from django.contrib import messages
@@ -18,7 +19,7 @@ from chatapp.console.undo_notice import forget, remember, undo_of
 from chatapp.console.views.flags import render_opened
 from chatapp.conversations.services import decide_alike, decide_flag, decide_flags, undo_decisions
 from chatapp.errors import ChatappError
-from chatapp.moderation.models import Flag
+from chatapp.moderation.models import Flag, FlagStatus
 from chatapp.moderation.selectors import get_flag_for
 from chatapp.moderation.services import claim_flag, open_flag, renew_claim
 
@@ -52,7 +53,7 @@ def decide(request: ConsoleRequest, flag_id: UUID) -> HttpResponseBase:
     refused = _try(lambda: decide_flag(user=request.user, flag_id=flag_id, **given))
     if refused is not None:
         return _as_it_stands(request, flag_id, "", refused)
-    said = SAID[get_flag_for(request.user, flag_id).status]
+    said = SAID[FlagStatus(get_flag_for(request.user, flag_id).status)]
     remember(request, [flag_id], said)
     return _as_it_stands(request, flag_id, said, None)
 
@@ -108,7 +109,11 @@ def _as_it_stands(request: ConsoleRequest, flag_id: UUID, said: str, refused: Ch
             messages.error(request, refused.message)
         return redirect("console_flag", flag_id=flag_id)
     row = flag_row(get_flag_for(request.user, flag_id), user=request.user)
-    context = {"said": refused.message if refused else said, "refused": refused is not None, "undo_oob": True}
+    context: dict[str, Any] = {
+        "said": refused.message if refused else said,
+        "refused": refused is not None,
+        "undo_oob": True,
+    }
     if row.state == "mine":
         response = render_opened(request, open_flag(user=request.user, flag_id=flag_id), **context)
     else:

@@ -107,10 +107,10 @@ def _others_exchanges(user: User) -> Q:
 
 
 def _of_status(status: str, user: User) -> Q:
-    conditions = {
-        **{one: Q(status=one) for one in FlagStatus.values},
-        **{queue: Q(status=queue) | EXPIRED & Q(queue=queue) for queue in QUEUES},
-        FlagStatus.CLAIMED: Q(status=FlagStatus.CLAIMED) & ~EXPIRED,
+    conditions: dict[str, Q] = {
+        **{str(one): Q(status=one) for one in FlagStatus.values},
+        **{str(queue): Q(status=queue) | EXPIRED & Q(queue=queue) for queue in QUEUES},
+        "claimed": Q(status=FlagStatus.CLAIMED) & ~EXPIRED,
         "waiting": free_for(user),
         "mine": Q(status=FlagStatus.CLAIMED, claimed_by=user),
         "decided": Q(status__in=DECIDED),

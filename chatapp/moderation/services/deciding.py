@@ -13,7 +13,7 @@ from chatapp.accounts.permissions import require
 from chatapp.accounts.services import record_event
 from chatapp.errors import ChatappError
 from chatapp.moderation.effects import check_effects
-from chatapp.moderation.models import Flag, FlagDecision, FlagStatus
+from chatapp.moderation.models import Flag, FlagDecision, FlagStatus, Severity
 from chatapp.moderation.reasons import MAX_REASON_CHARACTERS, check_reason, sentence_of
 from chatapp.moderation.selectors import get_flag_for, last_decision, may_undo
 from chatapp.moderation.selectors.flags import RANKS
@@ -119,4 +119,4 @@ def _status_after(flag: Flag, decision: str) -> FlagStatus:
 
 def _needs_second(severity: str) -> bool:
     least = settings.SECOND_REVIEW_SEVERITY
-    return bool(least) and RANKS[severity] <= RANKS[least]
+    return bool(least) and RANKS[Severity(severity)] <= RANKS[Severity(least)]
