@@ -1,6 +1,8 @@
 """How well the shipped heads tell bad texts from harmless ones, on texts that had no part in making them."""
 
 import re
+import statistics
+import time
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -13,7 +15,7 @@ from benchmarks.moderation.datasets import Example, Part, read_company
 from benchmarks.moderation.heads import Material, Paths, read_materials, score_texts
 from benchmarks.moderation.vectors import CACHE, Vectors
 from chatapp.demo.policy import ABUSE
-from chatapp.moderation.checks.classifier import Head, load_head
+from chatapp.moderation.checks.classifier import LONGEST, Classifier, Head, load_head
 
 _THRESHOLDS = (0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9)
 _LEARNED_WORDS = 200
@@ -29,19 +31,34 @@ def measure_classifiers(injection: Path, toxicity: Path, documents: Path) -> dic
         results[material.name]["precision_recall"] = precision_recall(head, material, vectors)
         if material.name == "toxicity":
             results[material.name] |= measure_words(material)
-    return results | {"broken": list(_broken(results["toxicity"]))}
+    cost = {f"{count} windows": _milliseconds(count) for count in (1, 8)}
+    return results | {"milliseconds": cost, "broken": list(_broken(results["toxicity"]))}
 
 
 def lines(results: dict[str, Any]) -> Iterator[str]:
+    yield f"a look takes {results['milliseconds']} ms"
     for name in ("injection", "toxicity"):
         found = results[name]
-        yield f"{name}: average precision {found['average_precision']}, threshold {found['threshold']}"
+        yield f"{name}: average precision {found['average_precision']}; at {found['threshold']} recall {found['recall']}"
+        yield ", ".join(f"{key} {found[key]}" for key in found if key.startswith("false_") or key.endswith("word_list"))
         yield from ("| threshold | recall | precision |", "|---:|---:|---:|")
         for point in found["precision_recall"]:
             yield f"| {point['threshold']} | {point['recall']} | {point['precision']} |"
         yield from ("| false positives on look-alikes | threshold | recall |", "|---:|---:|---:|")
         for point in found["curve"]:
             yield f"| {point['false_positives_look_alikes']} | {point['threshold']} | {point['recall']} |"
+
+
+def _milliseconds(count: int) -> float:
+    """Of a look at as many windows of 250 characters, the median of nine."""
+    examiner = Classifier("injection", "", "")
+    windows = [example.text for example in read_company() if len(example.text) >= LONGEST // 2][:count]
+    times = []
+    for _ in range(9):
+        begun = time.perf_counter()
+        examiner.examine(windows)
+        times.append(time.perf_counter() - begun)
+    return round(statistics.median(times) * 1000, 1)
 
 
 def _broken(toxicity: dict[str, Any]) -> Iterator[str]:
