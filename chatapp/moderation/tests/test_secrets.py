@@ -5,10 +5,13 @@ import string
 from typing import Any
 
 import pytest
+from detect_secrets.core.plugins.util import get_mapping_from_secret_type_to_class as known
 from detect_secrets.core.scan import scan_line
 from detect_secrets.settings import transient_settings
 
+from chatapp.errors import ChatappError
 from chatapp.moderation.checks.schema import build_checks
+from chatapp.moderation.guard import OutputGuard
 from chatapp.moderation.policy import decide
 
 CHECKS = build_checks([{"kind": "secrets", "stage": "output", "action": "mask"}])
@@ -72,8 +75,6 @@ def test_what_detect_secrets_knows_by_its_form_is_found(plugin: str, value: str)
 
 
 def test_every_detector_but_guesses_has_a_sample() -> None:
-    from detect_secrets.core.plugins.util import get_mapping_from_secret_type_to_class as known
-
     guesses = {"Base64HighEntropyString", "HexHighEntropyString", "KeywordDetector", "IPPublicDetector"}
     plugins: Any = known()
     assert {plugin.__name__ for plugin in plugins.values()} - guesses == SAMPLES.keys()
@@ -104,6 +105,7 @@ def test_newer_forms_are_found_too(value: str) -> None:
         ("password: https://portal.example/reset2024", "password: https://portal.example/reset2024"),
         ("postgres://user:password@host/db", "postgres://user:password@host/db"),
         ("https://host.example:8443/a@b", "https://host.example:8443/a@b"),
+        ("pip install sk-learn-contrib-2-extra-tools", "pip install sk-learn-contrib-2-extra-tools"),
         ("commit " + made(HEX, 40), "commit " + made(HEX, 40)),
     ],
 )
@@ -120,8 +122,6 @@ def private_key(name: str, lines: int) -> str:
 @pytest.mark.parametrize("lines", [3, 98])
 @pytest.mark.parametrize("size", [1, 7, 10_000])
 def test_a_private_key_goes_as_a_whole_however_it_is_cut(name: str, lines: int, size: int) -> None:
-    from chatapp.moderation.guard import OutputGuard
-
     text = "Here:\n" + private_key(name, lines) + "\nThat - as said - was it."
     guard = OutputGuard(CHECKS)
     out = [guard.feed(text[at : at + size]) for at in range(0, len(text), size)]
@@ -138,8 +138,6 @@ def test_a_private_key_without_its_end_is_taken_as_far_as_its_lines_go() -> None
 
 
 def test_no_field_is_taken() -> None:
-    from chatapp.errors import ChatappError
-
     with pytest.raises(ChatappError, match="words is not a field of a secrets check"):
         build_checks([{"kind": "secrets", "stage": "output", "action": "mask", "words": ["x"]}])
 
@@ -149,3 +147,12 @@ def test_no_field_is_taken() -> None:
 )
 def test_c12_hostile_text_is_decided(text: str) -> None:
     assert decide(CHECKS, text).action in {"allow", "mask"}
+
+
+@pytest.mark.parametrize("value", [value for values in SAMPLES.values() for value in values])
+def test_a_secret_goes_letter_by_letter_as_it_goes_at_once(value: str) -> None:
+    """In no time, too: each letter is looked at with all that waits before it."""
+    text = f"Take {value} for it, password: Summer2024! or not."
+    guard = OutputGuard(CHECKS)
+    out = [guard.feed(letter) for letter in text]
+    assert "".join([*out, guard.finish()]) == mask(text)
