@@ -58,7 +58,7 @@ _PASSWORD = r"passw(?:or)?d|passphrase|pwd"  # noqa: S105
 _KEYS = r"(?:api|access|auth|account|encryption|master|private|secret|service|softlayer)[_ -]?key"
 _ASSIGNED = (
     rf"(?i:(?:{_KEYS}|secret|token|{_PASSWORD})"
-    r"[\"']?\s{0,3}(?::=|=>|[:=])\s{0,3}[\"'`]?)[^\s\"'`<>]{8,}"
+    r"[\"']?\s{0,3}(?::=|=>|[:=])\s{0,3}[\"'`]?)[^\s\"'`<>=:]{8,}={0,2}"
 )
 _SIGN = re.compile(r"(?::=|=>|[:=])\s{0,3}[\"'`]?")
 _SHORTEST_KEY, _LONGEST_VALUE = 16, 512
@@ -95,6 +95,6 @@ def _assigned_value(text: str, start: int, end: int) -> tuple[int, int] | None:
     value = matched[sign.end() :].rstrip(".,;:)]}")
     is_password = re.match(rf"(?i:{_PASSWORD})", matched) is not None
     is_mixed = any(character.isdigit() for character in value) and any(character.isalpha() for character in value)
-    if not is_mixed or "://" in value or (len(value) < _SHORTEST_KEY and not is_password):
+    if not is_mixed or (len(value) < _SHORTEST_KEY and not is_password):
         return None
     return start + sign.end(), start + sign.end() + len(value)
