@@ -66,15 +66,14 @@ def notices(request: SettingsRequest) -> HttpResponse:
 @login_required
 def new_notices(request: HttpRequest) -> HttpResponse:
     """For a chat page that hears of one."""
-    context = {"new_notices": list_new_notices(cast("ChatRequest", request).user)}
-    return render(request, "conversations/_notices.html", context)
+    return _new_notices(cast("ChatRequest", request))
 
 
 @require_POST
 @login_required
 def read(request: ChatRequest, notice_id: UUID) -> HttpResponse:
     read_notice(user=request.user, notice_id=notice_id)
-    return new_notices(request) if request.htmx else redirect("notices")
+    return _new_notices(request) if request.htmx else redirect("notices")
 
 
 @require_POST
@@ -82,6 +81,10 @@ def read(request: ChatRequest, notice_id: UUID) -> HttpResponse:
 def read_all(request: ChatRequest) -> HttpResponse:
     read_all_notices(user=request.user)
     return redirect("notices")
+
+
+def _new_notices(request: ChatRequest) -> HttpResponse:
+    return render(request, "conversations/_notices.html", {"new_notices": list_new_notices(request.user)})
 
 
 def _form(request: ChatRequest, conversation_id: UUID, message_id: UUID, context: dict[str, Any]) -> HttpResponse:

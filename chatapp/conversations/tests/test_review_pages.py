@@ -162,7 +162,9 @@ def test_notices_are_shown_until_they_are_read(page: Client, alice: User, mallor
     assert f"?leaf={generation.message_id}#message-{generation.message_id}" in chat
     assert b"data-new" in page.get(reverse("notices")).content
     left = page.post(reverse("read_notice", args=[notice.id]), headers=HTMX)
-    assert b"new-notice" not in left.content
+    assert (left.status_code, b'id="notices"' in left.content, b"new-notice" in left.content) == (200, True, False)
+    new = page.get(reverse("new_notices"), headers=HTMX)
+    assert (new.status_code, b'id="notices"' in new.content) == (200, True)
     assert b"new-notice" not in page.get(reverse("chat")).content
     listed = page.get(reverse("notices")).content
     assert b"A reviewer agrees" in listed
