@@ -50,6 +50,10 @@ CHECKS: list[dict[str, Any]] = [
     # Nobody writes these by hand: in a document they are hidden orders, or a copy from a strange place.
     _at("context", "invisible", "invisible text", "mask", "medium"),
     _at("input", "pattern", "abuse of people", "flag", "low", words=ABUSE),
+    # Classifiers are not precise enough to take text away: a person decides.
+    _at("input", "injection", "orders to the assistant", "flag", "medium"),
+    _at("input", "toxicity", "offensive language", "flag", "low"),
+    _at("output", "toxicity", "offensive language", "flag", "medium"),
     # A model outside the company sees [PERSON_1] instead; the answer has the name again.
     _at(
         "input",

@@ -4,14 +4,15 @@ from chatapp.demo.policy import CHECKS
 from chatapp.demo.sources import load_sources
 from chatapp.moderation.checks.schema import build_checks
 from chatapp.moderation.models import Action
-from chatapp.moderation.policy import PolicySet
+from chatapp.moderation.policy import PolicySet, only_matchers
 
 CARD, IBAN = "4111 1111 1111 1111", "GB82 WEST 1234 5698 7654 32"
 
 
 @pytest.fixture(scope="module")
 def company_policy() -> PolicySet:
-    return PolicySet(version="company@1", checks=build_checks(CHECKS))
+    """Without its classifiers: benchmarks.moderation has their false alarms on the documents."""
+    return PolicySet(version="company@1", checks=tuple(map(only_matchers, build_checks(CHECKS))))
 
 
 @pytest.mark.parametrize(
