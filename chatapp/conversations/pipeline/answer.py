@@ -107,6 +107,8 @@ def _commit(reply: Reply, finished: FinishedAnswer) -> bool:
         lambda: services.finish_generation(generation, finished), seconds=settings.DATABASE_PATIENCE_SECONDS
     )
     if committed or (was_tried and services.has_ended(generation, finished.status)):
+        if reply.is_rewritten or finished.status == Status.RETRACTED:  # What was shown shall stay nowhere.
+            reply.live.resync("" if finished.status == Status.RETRACTED else finished.text)
         reply.live.end(finished.status)
         return True
     return False

@@ -52,6 +52,7 @@ class Reply:
     stopped: bool = False
     drained: bool = False
     is_lost: bool = False
+    is_rewritten: bool = False
     stream: Stream | None = None
     passages: list[Passage] = field(default_factory=list)
     findings: list[Finding] = field(
@@ -109,7 +110,7 @@ class Reply:
     def rewrite(self, text: str) -> None:
         """What stays of the answer when it has ended: a check masked something late. Followers saw another text."""
         with self._shown:
-            self.text = self._opening + text
+            self.text, self.is_rewritten = self._opening + text, True
 
     def end_stream(self) -> None:
         """Whatever became of it, the engine works for it no longer."""

@@ -192,7 +192,12 @@ class Flusher:
 
 
 def _options(item: _Item) -> tuple[str | int, ...]:
-    """redis-py's own `xadd` takes longer to check its arguments than Redis takes to append."""
+    """redis-py's own `xadd` takes longer to check its arguments than Redis takes to append.
+
+    A snapshot replaces all that came before it, so nothing of that is kept.
+    """
+    if item.fields["k"] == "snapshot":
+        return ("MAXLEN", 1)
     trimmed = ("MAXLEN", "~", MAX_ENTRIES)
     return trimmed if item.creates else ("NOMKSTREAM", *trimmed)
 

@@ -13,6 +13,7 @@ from chatapp.conversations import services
 from chatapp.conversations.models import CachedAnswer, Conversation, Generation, Message, MessageRole, Status
 from chatapp.conversations.pipeline.reply import Reply
 from chatapp.conversations.streams.entries import stream_key
+from chatapp.conversations.streams.flusher import LiveWriter
 from chatapp.conversations.streams.redis import redis_client
 from chatapp.conversations.tests.conftest import Ask
 from chatapp.conversations.tests.queueing import renew_lease
@@ -93,13 +94,29 @@ def test_what_an_examiner_blocks_is_nowhere_but_in_the_exchange(
     assert flag.verdict.score == 0.9
 
 
+@pytest.fixture
+def sent(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """All text that went out to the live stream, whatever became of it."""
+    sent: list[str] = []
+    append = LiveWriter.append
+
+    def noting(writer: LiveWriter, text: str) -> None:
+        sent.append(text)
+        append(writer, text)
+
+    monkeypatch.setattr(LiveWriter, "append", noting)
+    return sent
+
+
 def test_what_is_found_after_it_was_shown_is_taken_back(
-    alice: User, ask: Ask, worker: InferenceWorker, enforce: Enforce, examiner: Words
+    alice: User, ask: Ask, worker: InferenceWorker, enforce: Enforce, examiner: Words, sent: list[str]
 ) -> None:
     enforce("block", hold=False)
     examiner.delay = 0.1
-    ask(alice, SAID)
+    generation = ask(alice, SAID)
     worker.answer_all()
+    assert "nightjar" in "".join(sent)
+    assert [(entry.kind, entry.text) for entry in entries_of(generation)] == [("snapshot", ""), ("end", "retracted")]
     stored = Generation.objects.select_related("message").get()
     assert (stored.status, stored.finish_reason, stored.message.text) == (
         Status.RETRACTED,
@@ -135,7 +152,7 @@ def test_a_question_is_looked_at_beside_its_answer_which_may_still_be_taken_back
 
 
 def test_what_is_masked_after_it_was_shown_stays_masked(
-    alice: User, ask: Ask, worker: InferenceWorker, enforce: Enforce, examiner: Words
+    alice: User, ask: Ask, worker: InferenceWorker, enforce: Enforce, examiner: Words, sent: list[str]
 ) -> None:
     enforce("mask", hold=False)
     examiner.delay = 0.1
@@ -143,7 +160,8 @@ def test_what_is_masked_after_it_was_shown_stays_masked(
     worker.answer_all()
     text = Message.objects.get(generation=generation).text
     assert text == "The first sentence is harmless. The project is called [removed] here. Nobody may know it."
-    assert "nightjar" in shown(entries_of(generation))
+    assert "nightjar" in "".join(sent)
+    assert [(entry.kind, entry.text) for entry in entries_of(generation)] == [("snapshot", text), ("end", "complete")]
 
 
 @pytest.mark.parametrize("fields", [{"is_shadow": True}, {}])
