@@ -22,6 +22,7 @@ from chatapp.inference.health import count_states
 from chatapp.inference.models import WorkerKind
 from chatapp.inference.selectors import live_workers
 from chatapp.moderation import metrics as _moderation  # noqa: F401 (likewise)
+from chatapp.moderation.selectors import count_overdue
 from chatapp.retrieval import metrics as _retrieval  # noqa: F401 (likewise)
 
 CONTENT_TYPE = CONTENT_TYPE_LATEST
@@ -48,6 +49,9 @@ class DatabaseCollector(Collector):
             for state, count in states.items():
                 versions.add_metric([name, state], count)
         yield versions
+        overdue = GaugeMetricFamily("chatapp_flags_overdue", "Flags that should have been decided by now.")
+        overdue.add_metric([], count_overdue())
+        yield overdue
 
 
 def render_metrics() -> bytes:

@@ -54,7 +54,7 @@ def claim_next(request: ConsoleRequest) -> HttpResponseRedirect:
 
 
 @require_POST
-@console_page("moderation.review_flag")
+@console_page("moderation.unmask")
 def unmask(request: ConsoleRequest, flag_id: UUID) -> HttpResponse:
     """Shown in this answer only: what is loaded again is masked again."""
     flag = unmask_flag(user=request.user, flag_id=flag_id, reason=request.POST.get("reason", ""))
