@@ -37,13 +37,17 @@ class Head:
 
 @dataclass(frozen=True, slots=True)
 class Classifier:
-    """`label` and `mask` are those of its hits. Somebody may wait for its answer, so it goes before background work."""
+    """`label` and `mask` are those of its hits.
+
+    Somebody may wait for its answer, so it goes before background work; `in_background` it is that itself.
+    """
 
     name: str
     label: str
     mask: str
     longest: int = LONGEST
     is_remote: bool = False
+    in_background: bool = False
 
     def examine(self, texts: Sequence[str]) -> list[list[Hit]]:
         from chatapp.retrieval.embedding import EmbeddingError, embed_texts  # Loads torch: only in workers.
@@ -51,7 +55,9 @@ class Classifier:
         head = load_head(self.name)
         written = [number for number, text in enumerate(texts) if text.strip()]
         try:
-            vectors = embed_texts([texts[number] for number in written], model=head.embedding_model)
+            vectors = embed_texts(
+                [texts[number] for number in written], model=head.embedding_model, background=self.in_background
+            )
         except EmbeddingError as error:
             raise ExaminerError(str(error)) from error
         hits: list[list[Hit]] = [[] for _ in texts]

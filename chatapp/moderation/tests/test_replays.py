@@ -22,6 +22,7 @@ from chatapp.moderation.checks.schema import build_checks
 from chatapp.moderation.models import Action, Exchange, Replay, ReplayState, ReplayVerdict
 from chatapp.moderation.replay import batches
 from chatapp.moderation.replay.batches import Version, look_at
+from chatapp.moderation.replay.looking import look
 from chatapp.moderation.replay.selectors import FoundBy, list_exchanges_after, list_samples_for
 from chatapp.moderation.services import replays as running
 from chatapp.moderation.tests.replaying import PATTERN, SCORED, finish, keep, make_policy, score_in, scored_kind, start
@@ -123,6 +124,22 @@ def test_a_text_that_may_not_leave_the_company_is_left_out(ada: User) -> None:
     looks = look_at([kept, sent], Version("company", outside, with_remote=True), between=lambda: True)
     assert looks is not None
     assert [list(looks[one.pk]) for one in (kept, sent)] == [[], [0]]
+
+
+def test_a_classifier_lets_people_go_before(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[bool] = []
+
+    def embed(texts: Sequence[str], *, model: str, background: bool) -> list[list[float]]:
+        asked.append(background)
+        return [[0.0] * 384 for _ in texts]
+
+    monkeypatch.setattr("chatapp.retrieval.embedding.embed_texts", embed)
+    (check,) = build_checks([{"kind": "toxicity", "stage": "output", "action": "flag"}])
+    (found,) = look(check, ["A sentence."])
+    assert (asked, found.score is not None) == ([True], True)
+    assert check.examiner is not None
+    check.examiner.examine(["A sentence."])
+    assert asked == [True, False]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
