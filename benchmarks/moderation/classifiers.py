@@ -50,7 +50,7 @@ def lines(results: dict[str, Any]) -> Iterator[str]:
 
 
 def _milliseconds(count: int) -> float:
-    """Of a look at as many windows of 250 characters, the median of nine."""
+    """CPU time of a look at so many windows, the median of nine."""
     examiner = Classifier("injection", "", "")
     windows = [example.text for example in read_company() if len(example.text) >= LONGEST // 2][:count]
     times = []

@@ -1,6 +1,7 @@
 """Trains the heads of the classifiers and chooses their thresholds."""
 
 import json
+import math
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Any
@@ -62,7 +63,8 @@ def _shown(example: Example) -> Sequence[str]:
 
 def _weight(example: Example) -> float:
     """A long text counts for more than a short one, but not for each of its windows."""
-    return (_WEIGHT_OF_LOOK_ALIKES if example.is_look_alike else 1.0) / max(1, len(example.windows)) ** 0.5
+    whole = _WEIGHT_OF_LOOK_ALIKES if example.is_look_alike else 1.0
+    return whole / math.sqrt(max(1, len(example.windows)))
 
 
 def _as_json(body: dict[str, Any]) -> str:
