@@ -34,8 +34,6 @@ OF_NOBODY = {
     "inference_worker_serves",
     "moderation_checktally",
     "moderation_policyversion",
-    "moderation_replay",
-    "moderation_replayverdict",
     "privacy_datakey",
     "privacy_retentionrule",
     "retrieval_citationsupport",
