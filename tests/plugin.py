@@ -35,7 +35,7 @@ def pytest_configure() -> None:
     slow = [hypothesis.HealthCheck.too_slow]
     hypothesis.settings.register_profile("busy machine", deadline=None, suppress_health_check=slow)
     hypothesis.settings.load_profile("busy machine")
-    TransactionTestCase._fixture_teardown = empty_used_tables
+    TransactionTestCase._fixture_teardown = empty_used_tables  # type: ignore[attr-defined]  # Not in the stubs.
 
 
 def pytest_sessionstart() -> None:

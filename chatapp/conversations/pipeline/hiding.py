@@ -89,5 +89,9 @@ def _hide_message(message: Message, names: Placeholders) -> Message:
 
 
 def _hide_passage(passage: Passage, names: Placeholders) -> Passage:
-    shown = {"document_name": passage.document_name, "heading": passage.heading, "context": passage.given}
-    return replace(passage, **{field: names.hide(text) for field, text in shown.items()})
+    return replace(
+        passage,
+        document_name=names.hide(passage.document_name),
+        heading=names.hide(passage.heading),
+        context=names.hide(passage.given),
+    )

@@ -168,12 +168,13 @@ def test_closed_no_model_is_asked_and_the_answer_fails(
 def test_the_cache_tells_people_behind_the_same_name_apart(
     alice: User, ask: Ask, worker: InferenceWorker, scripted: ModelVersion, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    keys = []
-    make = answer_key
-    monkeypatch.setattr(
-        "chatapp.conversations.pipeline.writing.answer_key",
-        lambda *args, **named: keys.append(named) or make(*args, **named),
-    )
+    keys: list[dict[str, Any]] = []
+
+    def listen(generation: Generation, **made_of: Any) -> str:
+        keys.append(made_of)
+        return answer_key(generation, **made_of)
+
+    monkeypatch.setattr("chatapp.conversations.pipeline.writing.answer_key", listen)
     policy(hide())
     for who in (ANNA, "eva@example.org"):
         ask(alice, f"rate=2000 say: Dear {who}")
