@@ -16,8 +16,8 @@ def threshold_at(look_alikes: Scores, rate: float) -> float:
 
 
 def share_at(scores: Scores, threshold: float) -> float:
-    """Of them that reach the threshold: recall of bad texts, false-positive rate of harmless ones."""
-    return round(float(np.mean(np.asarray(scores) >= threshold)), 4)
+    """Of them that reach the threshold: recall of bad texts, false-positive rate of harmless ones; 0 without any."""
+    return round(float(np.mean(np.asarray(scores) >= threshold)), 4) if len(scores) else 0.0
 
 
 def average_precision(scores: Scores, labels: Sequence[bool]) -> float:
