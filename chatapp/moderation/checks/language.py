@@ -1,5 +1,6 @@
 """Texts in other languages than the policy allows."""
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -15,6 +16,7 @@ MAX_LANGUAGES = 50
 MIN_LETTERS, MIN_WIDE_LETTERS = 50, 12
 LONGEST = 2000
 THRESHOLD = 0.5
+_ADDRESS = re.compile(r"https?://\S+")  # It is in no language, and often taken for Danish.
 MASK = "[text in another language removed]"
 
 
@@ -30,9 +32,10 @@ class LanguageExaminer:
         return [self._hits(text) for text in texts]
 
     def _hits(self, text: str) -> list[Hit]:
-        if not _is_enough(text):
+        prose = _ADDRESS.sub(" ", text)
+        if not _is_enough(prose):
             return []
-        other = {code: share for code, share in detect_languages(text).items() if code not in self.allowed}
+        other = {code: share for code, share in detect_languages(prose).items() if code not in self.allowed}
         return [Hit(0, len(text), min(1.0, sum(other.values())), MASK, next(iter(other)))] if other else []
 
 

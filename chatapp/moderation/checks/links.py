@@ -97,7 +97,7 @@ def _is_link(url: str, before: str, *, is_destination: bool) -> bool:
     scheme, slashes, authority = _parts_of(url)
     is_domain = _DOMAIN.match(authority) is not None
     if scheme.lower() == "mailto" or url.startswith("<"):
-        return True
+        return "@" in url or "%40" in url
     if scheme or (before == ":" and slashes.startswith("/")):
         return bool(slashes) or is_domain
     if slashes:  # In a path, something stands before them.

@@ -73,6 +73,7 @@ def score(text: str) -> float:
         "Bitte schicken Sie mir die Zahlen bis Freitag, damit der Bericht rechtzeitig fertig wird.",
         "Merci beaucoup!",
         "4111 1111 1111 1111 1234567890 1234567890 1234567890 1234567890 1234567890",
+        "[Wiki](https://help.github.example/articles/about-github-wikis-and-organisations)",
         "def f(x):\n    return [y for y in x if y.kind == 'a' and y.end > y.start]\n\nprint(f([]))\n",
     ],
 )

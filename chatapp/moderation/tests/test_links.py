@@ -24,7 +24,7 @@ def mask(text: str) -> str:
         "[a](https://company.com)[b](https://docs.company.com/x?q=1#top)",
         "https://company.com's page, https://company.com.\r\nNext line, http://10.1.2.3/",
         "[paid leave](paid-leave.md#days) and [a](../x.html), [b](#top), [c](docs/a.pdf)",
-        "mailto:help@company.com?subject=Hi and www.company.com",
+        "mailto:help@company.com?subject=Hi and www.company.com, and what mailto:x means",
         r"C:\\Users\\a.txt, a//b.c, // a comment, 7//2.5, \\frac{1}{2}, 0\\0.5, https: yes, http:80, e.g. this",
     ],
 )
@@ -64,6 +64,8 @@ def test_own_hosts_and_what_is_no_link_stay(text: str) -> None:
         "www.evil.org/x",
         "s3://bucket/x",
         "mailto:a@evil.org",
+        "mailto:a%40evil.org",
+        "mailto:?to=a@evil.org",
         "mailto:a@company.com?cc=b@evil.org",
         "https://" + "company.com" * 30 + "@evil.org/",
     ],
