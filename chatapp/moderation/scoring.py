@@ -1,4 +1,4 @@
-"""One check on one whole text, in a worker: for placeholders, replay and curves."""
+"""What one check says of one whole text, in a worker and within its budget."""
 
 from chatapp.moderation.checks.check import Check
 from chatapp.moderation.checks.examiner import ExaminerError, Hit
@@ -22,16 +22,6 @@ def find_hits(check: Check, text: str) -> list[Hit]:
     if check.examiner is not None:
         hits += _examine(check, text, check.examiner.longest)
     return sorted(hits, key=lambda hit: (hit.start, -hit.end))
-
-
-def score_text(check: Check, text: str) -> tuple[tuple[tuple[int, int], ...], float]:
-    """Spans at the check's threshold, and the highest score of all hits, those below it too; 0 without any.
-
-    Raises ExaminerError.
-    """
-    hits = find_hits(check, text)
-    spans = {(hit.start, hit.end) for hit in hits if hit.score >= check.threshold}
-    return tuple(sorted(spans)), max((hit.score for hit in hits), default=0.0)
 
 
 def _examine(check: Check, text: str, longest: int) -> list[Hit]:

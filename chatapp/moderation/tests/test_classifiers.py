@@ -11,7 +11,7 @@ from chatapp.moderation.checks import classifier
 from chatapp.moderation.checks.classifier import HEADS, LONGEST, Head, load_head, read_head
 from chatapp.moderation.checks.examiner import Examiner, ExaminerError
 from chatapp.moderation.checks.schema import build_checks
-from chatapp.moderation.scoring import score_text
+from chatapp.moderation.replay.looking import look
 from chatapp.retrieval.embedding import EmbeddingError
 from chatapp.retrieval.embedding_models import EMBEDDING_DIMENSIONS, EMBEDDING_MODEL
 
@@ -139,8 +139,9 @@ def test_a_bad_sentence_in_a_long_text_is_found_at_its_place_and_a_look_alike_is
     check = build_checks([spec(kind, budget_ms=60_000)])[0]
     before = "The quarterly report is due on Friday. Please send the figures to the controller before noon. "
     text = before + bad + " The canteen is closed on Monday."
-    spans, score = score_text(check, text)
-    assert score >= check.threshold
-    assert any(start <= len(before) < end for start, end in spans)
-    assert max(end - start for start, end in spans) <= LONGEST
-    assert score_text(check, before + harmless)[1] < check.threshold
+    found, clear = look(check, [text, before + harmless])
+    assert found.score is not None
+    assert found.score >= check.threshold
+    assert any(start <= len(before) < end for start, end in found.spans)
+    assert max(end - start for start, end in found.spans) <= LONGEST
+    assert not clear.is_finding

@@ -5,9 +5,10 @@ import pytest
 
 from chatapp.moderation.checks.check import FailRule
 from chatapp.moderation.checks.examiner import ExaminerError, Hit
+from chatapp.moderation.checks.matcher import build_matcher
 from chatapp.moderation.examining import LOCAL_THREADS, run
 from chatapp.moderation.models import Failure
-from chatapp.moderation.scoring import find_hits, score_text
+from chatapp.moderation.scoring import find_hits
 from chatapp.moderation.tests.examiners import Hanging, Words, examining
 
 SHORT = 0.05
@@ -78,14 +79,13 @@ def test_looks_that_nobody_waits_for_any_more_are_left_out(hanging: Hanging) -> 
     assert len(hanging.texts) <= LOCAL_THREADS + 1
 
 
-def test_a_score_below_the_threshold_is_told_and_gives_no_span() -> None:
-    check = examining(Words({"poor": 0.2, "bad": 0.8}))
-    assert score_text(check, "A poor sentence stands here. A bad one follows it.") == (((31, 34),), 0.8)
-    assert score_text(check, "A poor sentence stands here.") == ((), 0.2)
-    assert score_text(check, "") == ((), 0.0)
-    assert [hit.score for hit in find_hits(check, "bad poor")] == [0.8, 0.2]
+def test_hits_of_a_whole_text_are_told_whatever_their_score() -> None:
+    check = examining(Words({"poor": 0.2, "bad": 0.8}), matchers=(build_matcher("[0-9]+"),))
+    hits = find_hits(check, "A poor sentence stands here. A bad one with 12 follows it.")
+    assert [(hit.start, hit.end, hit.score) for hit in hits] == [(2, 6, 0.2), (31, 34, 0.8), (44, 46, 1.0)]
+    assert find_hits(check, "") == []
 
 
-def test_a_text_that_could_not_be_scored_has_no_score() -> None:
+def test_a_text_that_could_not_be_looked_at_has_no_hits() -> None:
     with pytest.raises(ExaminerError, match="Not available"):
-        score_text(examining(Words({}, trouble="x"), fails=FailRule.CLOSED), "x")
+        find_hits(examining(Words({}, trouble="x"), fails=FailRule.CLOSED), "x")
