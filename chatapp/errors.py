@@ -118,6 +118,7 @@ PROBLEMS: dict[str, Problem] = {
     "replay_over": Problem(409, "This replay is over already."),
     "replay_not_stopped": Problem(409, "Only a replay that was cancelled or failed can go on."),
     "flag_unclaimed": Problem(409, "Claim this flag before you decide it."),
+    "words_missing": Problem(400, "Say in a few words why."),
     "already_reported": Problem(409, "You have reported this answer already. A reviewer looks at it."),
     "already_appealed": Problem(409, "You have appealed against this already. A reviewer looks at it."),
     "not_reportable": Problem(409, "There is no text of this answer that could be reported."),

@@ -312,8 +312,8 @@ def test_one_report_and_one_appeal_an_answer(ended: Ended, alice: User) -> None:
     [
         ("nonsense", "", "invalid"),
         ("", "", "invalid"),
-        ("other", "", "invalid"),
-        ("other", "\u200b \0", "invalid"),
+        ("other", "", "words_missing"),
+        ("other", "\u200b \0", "words_missing"),
         ("wrong", "x" * 1001, "invalid"),
     ],
 )

@@ -9,7 +9,7 @@ from chatapp.accounts.models import User
 from chatapp.moderation.models import Flag, FlagSource, Notice
 
 LISTED_NOTICES = 100
-SHOWN_NOTICES = 3
+SHOWN_NOTICES = 2  # One, and whether there are more.
 
 
 def list_own_requests(user: User, messages: Mapping[UUID, UUID]) -> dict[tuple[UUID, str], Flag]:

@@ -20,7 +20,9 @@ EXCERPT_CHARACTERS = 200
 
 @transaction.atomic
 def report_answer(*, user: User, generation_id: UUID, reason: str, text: str) -> Flag:
-    """Raises ChatappError: not_found (nothing is kept of the answer), invalid, already_reported, rate_limited."""
+    """Raises ChatappError: not_found (nothing is kept of the answer), invalid, words_missing, already_reported,
+    rate_limited.
+    """
     if reason not in REPORT_REASONS:
         raise ChatappError("invalid", detail=f"reason must be one of {', '.join(REPORT_REASONS)}.")
     words = _checked(text, is_needed=reason == OTHER)
@@ -40,7 +42,9 @@ def report_answer(*, user: User, generation_id: UUID, reason: str, text: str) ->
 
 @transaction.atomic
 def appeal_answer(*, user: User, generation_id: UUID, text: str) -> Flag:
-    """Against a withheld answer. Raises ChatappError: not_found, invalid, already_appealed, rate_limited."""
+    """Against a withheld answer. Raises ChatappError: not_found, invalid, words_missing, already_appealed,
+    rate_limited.
+    """
     words = _checked(text, is_needed=True)
     exchange = _lock(user, generation_id, FlagSource.APPEAL, "already_appealed")
     flag = raise_flag(
@@ -73,5 +77,5 @@ def _checked(text: str, *, is_needed: bool) -> str:
         raise ChatappError("invalid", detail=f"text: at most {MAX_REPORT_CHARACTERS:,} characters.")
     words = clean_text(text)
     if is_needed and not words:
-        raise ChatappError("invalid", detail="say in a few words why.")
+        raise ChatappError("words_missing")
     return words
