@@ -94,7 +94,8 @@ def test_a_missing_head_makes_no_check(heads: Path) -> None:
 def test_all_windows_are_embedded_at_once_and_empty_ones_not_at_all(monkeypatch: pytest.MonkeyPatch) -> None:
     asked = []
 
-    def embed(texts: list[str], *, model: str) -> list[list[float]]:
+    def embed(texts: list[str], *, model: str, background: bool) -> list[list[float]]:
+        assert not background
         asked.append((texts, model))
         return [[float(number)] * EMBEDDING_DIMENSIONS for number, _ in enumerate(texts)]
 
