@@ -6,6 +6,7 @@ import pytest
 from playwright.sync_api import Browser, expect
 
 from tests.e2e.browser import ANSWER_MS, User, at_browser
+from tests.e2e.test_accessibility import violations
 from tests.stack import Stack
 
 pytestmark = pytest.mark.e2e
@@ -27,6 +28,7 @@ def test_a_thumb_down_is_triaged_asked_again_and_answered(alice: User, mona: Use
     alice.page.keyboard.press("Enter")
     expect(alice.page.get_by_role("checkbox", name="It is wrong")).to_be_focused()
     alice.page.keyboard.press("Space")
+    assert violations(alice) == []
     why.get_by_role("textbox").fill("Since May it is one o'clock.")
     alice.page.get_by_test_id("rating-send").click()
     expect(alice.page.locator("#toasts")).to_contain_text("Thank you")
@@ -39,6 +41,7 @@ def test_a_thumb_down_is_triaged_asked_again_and_answered(alice: User, mona: Use
     mona.open("/console/feedback/")
     row = mona.page.get_by_test_id("feedback-row").first
     expect(row).to_contain_text("Since May it is one o'clock.")
+    assert violations(mona) == []
     mona.page.keyboard.press("j")
     expect(row).to_be_focused()
     mona.page.keyboard.press("a")
@@ -51,6 +54,7 @@ def test_a_thumb_down_is_triaged_asked_again_and_answered(alice: User, mona: Use
     again = mona.page.get_by_test_id("rerun")
     expect(again).to_have_attribute("data-status", "complete", timeout=ANSWER_MS)
     expect(again).to_contain_text("We close at noon on Fridays.")
+    assert violations(mona) == []
     mona.page.get_by_label("Answer alice").fill("You are right. The page on opening hours was corrected.")
     mona.page.get_by_test_id("feedback-reply").click()
     expect(detail).to_have_attribute("data-status", "answered")
