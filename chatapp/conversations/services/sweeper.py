@@ -1,6 +1,7 @@
 """Repair: no generation stays "answering" without a live lease, none stays queued past its deadline."""
 
 from datetime import timedelta
+from functools import partial
 
 import structlog
 from django.conf import settings
@@ -14,7 +15,7 @@ from chatapp.conversations.services.fallbacks import rescue_stranded
 from chatapp.conversations.services.generations import FinishedAnswer, end_generation, record_aftermath
 from chatapp.conversations.services.leases import MAX_LOSSES
 from chatapp.conversations.services.metering import settle_ended
-from chatapp.conversations.streams.reaper import StreamUnavailableError, fence_and_read
+from chatapp.conversations.streams.reaper import StreamUnavailableError, fence_and_read, forget_text
 from chatapp.metrics import count_fault
 from chatapp.moderation.models import Action
 from chatapp.moderation.policy import SAFE_TEXT, active_policies
@@ -69,7 +70,10 @@ def _repair(generation: Generation) -> None:
     count_fault("worker_lost")
     losses = generation.losses + 1
     if shown or not proven or generation.stop_requested:
-        end_generation(generation, _take_over(generation, shown))
+        finished = _take_over(generation, shown)
+        if finished.status == Status.RETRACTED:
+            transaction.on_commit(partial(forget_text, generation.id))
+        end_generation(generation, finished)
     elif losses < MAX_LOSSES:
         Generation.objects.filter(id=generation.id).update(
             status=Status.QUEUED, losses=losses, lease_owner="", lease_until=None

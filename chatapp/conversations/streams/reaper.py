@@ -38,3 +38,9 @@ def fence_and_read(generation_id: UUID, attempt: int, checkpoint: str, checkpoin
         elif entry.kind == "text":
             text += entry.text
     return text
+
+
+def forget_text(generation_id: UUID) -> None:
+    """Of an answer that was taken back: who comes to its stream now finds nothing. Without Redis it expires there."""
+    with suppress(RedisError):
+        redis_client().xtrim(stream_key(generation_id), maxlen=0, approximate=False)

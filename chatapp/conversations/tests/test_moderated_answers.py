@@ -1,6 +1,7 @@
 """What examiners do to an answer on its whole way: queue, worker, Redis, Postgres."""
 
 import threading
+import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from typing import Any
@@ -199,17 +200,20 @@ def test_what_a_dead_worker_has_shown_is_looked_at_by_the_sweeper(
     alice: User, ask: Ask, worker: InferenceWorker, enforce: Enforce, action: str, status: Status, text: str
 ) -> None:
     enforce(action, hold=False)
-    ask(alice)
+    generation = ask(alice)
     claimed = claim(worker)
     writer = worker.flusher.writer(claimed.id, claimed.attempt)
     writer.fence()
     writer.append("It is nightjar ")
+    time.sleep(0.1)
     renew_lease(claimed, text="It is nightjar ", seq=writer.seq, first_token_at=None)
     expire()
     assert services.sweep_generations() == 1
     stored = Generation.objects.select_related("message").get()
     assert (stored.status, stored.message.text) == (status, text)
     assert Exchange.objects.get().original == ("It is nightjar " if action == "block" else "")
+    if action == "block":
+        assert [entry.kind for entry in entries_of(generation)] == ["end"]
 
 
 class TestQuestions:
