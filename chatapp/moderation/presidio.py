@@ -71,7 +71,9 @@ def find(text: str, entities: list[str]) -> list[RecognizerResult]:
 
 def _stands_alone(text: str, start: int, end: int) -> bool:
     """Some expressions match inside a longer number."""
-    return not (text[start - 1 : start].isalnum() or text[end : end + 1].isalnum())
+    before, after = text[max(0, start - 2) : start], text[end : end + 2]
+    is_in_row = (before[-1:] == "." and before[:1].isdigit()) or (after[:1] == "." and after[1:].isdigit())
+    return not (is_in_row or before[-1:].isalnum() or after[:1].isalnum())
 
 
 @cache

@@ -137,6 +137,10 @@ def test_presidio_knows_numbers_by_checksum_or_by_the_words_before_them(text: st
     assert mask(text, "other_id") == masked
 
 
+def test_a_long_row_of_numbers_is_no_host() -> None:
+    assert mask("From 1.2.3.4.5.6.7.8 to 10.20.30.40.", "ip_address") == "From 1.2.3.4.5.6.7.8 to [IP address removed]."
+
+
 def test_presidio_finds_hosts_wherever_they_stand_and_once() -> None:
     for before in range(780, 1_010, 7):
         text = ("word " * 300)[:before] + " 93.184.216.34 " + "word " * 300
