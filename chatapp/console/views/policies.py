@@ -92,7 +92,7 @@ def choose_diff(request: ConsoleRequest, policy_id: UUID) -> HttpResponse:
     try:
         other_id = UUID(request.GET.get("other", ""))
     except ValueError:
-        raise ChatappError("not_found") from None
+        raise ChatappError("invalid", detail="other must be the id of a version.") from None
     return redirect("console_policy_diff", policy_id=policy_id, other_id=other_id)
 
 
