@@ -55,8 +55,12 @@ class PolicySet:
         return bool(self._leaving())
 
     def check_leaving(self, text: str) -> Decision:
-        """Only what holds where a model outside the company answers."""
+        """Of the question: only what holds where a model outside the company answers."""
         return decide([_for_worker(check) for check in self._leaving()], text)
+
+    def check_earlier(self, text: str) -> Decision:
+        """The same of a question that was answered before: only what may keep it back, or a part of it."""
+        return decide([check for check in self._leaving() if check.holds and not check.placeholder], text)
 
     def check_passage(self, text: str, *, external: bool) -> Decision:
         """Of what a search found. Checks that make placeholders only note what they found."""

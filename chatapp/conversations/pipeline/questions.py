@@ -78,7 +78,7 @@ def _leavable(messages: Sequence[Message], policies: PolicySet) -> list[Message]
     leaves = True
     for message in messages:
         if message.role == MessageRole.USER:
-            decision = policies.check_leaving(message.text)
+            decision = policies.check_earlier(message.text)
             leaves = decision.action != Action.BLOCK
             kept += [_with_text(message, decision.text)] if leaves else []
         elif leaves:

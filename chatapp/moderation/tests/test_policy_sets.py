@@ -56,6 +56,9 @@ def test_what_counts_outside_the_company_counts_nowhere_else() -> None:
         assert one.has_leaving_checks == (stage == Stage.INPUT)
     leaving = policies(both(scope=OUTSIDE)).check_leaving("Anna 12")
     assert leaving.text == "[removed] [removed]"
+    assert policies(both(scope=OUTSIDE)).check_earlier("Anna 12").text == leaving.text
+    for fields in ({"action": Action.FLAG}, {"placeholder": True}, {"is_shadow": True}):
+        assert policies(both(scope=OUTSIDE, **fields)).check_earlier("Anna 12").findings == ()
 
 
 def test_the_answer_waits_for_what_blocks_or_masks_its_question_and_for_nothing_else() -> None:
