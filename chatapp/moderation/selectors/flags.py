@@ -60,7 +60,10 @@ def free_for(user: User) -> Q:
     appealed_against = Exists(theirs.filter(flag__exchange=OuterRef("exchange")))
     queues = QUEUES if can(user, "moderation.decide_escalated") else (FlagStatus.OPEN, FlagStatus.SECOND)
     free = Q(status__in=queues) | (EXPIRED | Q(status=FlagStatus.CLAIMED, claimed_by=user)) & Q(queue__in=queues)
-    return _others_exchanges(user) & free & ~decided_before & ~(Q(source=FlagSource.APPEAL) & appealed_against)
+    # What is decided is left out by name, as the index on the rest wants it.
+    return (
+        UNDECIDED & _others_exchanges(user) & free & ~decided_before & ~(Q(source=FlagSource.APPEAL) & appealed_against)
+    )
 
 
 def by_urgency(flags: QuerySet[Flag]) -> QuerySet[Flag]:

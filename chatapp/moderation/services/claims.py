@@ -51,10 +51,11 @@ def claim_next_flag(*, user: User, narrowed: FlagFilter = NO_FILTER) -> Flag | N
     Raises ChatappError("invalid") for a wrong filter.
     """
     free = list_flags_for(user, "waiting", narrowed=narrowed).exclude(status=FlagStatus.CLAIMED, claimed_by=user)
-    for flag in _locked(by_urgency(free))[:1]:
-        _take(user, [flag.id])
-        return get_flag_for(user, flag.id)
-    return None
+    first = _locked(by_urgency(free)).first()
+    # Looked at once more, now that it is locked: this reviewer may have decided on it in another tab meanwhile.
+    if first is None or not _take(user, [first.id]):
+        return None
+    return get_flag_for(user, first.id)
 
 
 @transaction.atomic
