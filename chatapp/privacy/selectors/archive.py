@@ -12,7 +12,8 @@ from django.db.models import Q
 from chatapp.accounts.models import AuditEvent, SignIn, User
 from chatapp.conversations.models import Conversation, Message
 from chatapp.inference.models import AnswerOutcome
-from chatapp.moderation.models import Exchange, Feedback, FeedbackStatus
+from chatapp.moderation.models import Exchange, Feedback, FeedbackStatus, Flag, Notice
+from chatapp.moderation.selectors import DECIDED
 from chatapp.retrieval.models import Document, DocumentVersion
 from chatapp.spreadsheets import neutralize
 
@@ -25,6 +26,7 @@ account.json     your account, groups, roles, API keys (never the keys themselve
 documents.json   documents that you uploaded; the files of the company's collections are not part of it
 reviews.json     answers of yours that were kept for review, without what a policy withheld
 feedback.json    what you said of answers, and what you were told
+reports.json     answers that you reported or appealed against, and notices to you
 usage.csv        tokens and cost of your answers
 audit.json       what the audit log holds of what you did and of what was done to your account
 """
@@ -39,6 +41,7 @@ def parts_of(user: User) -> Iterator[Part]:
     yield "documents.json", _json(list(documents.values(*of_document)))
     yield "reviews.json", _json(_reviews(user))
     yield "feedback.json", _json(_feedback(user))
+    yield "reports.json", _json(_reports(user))
     yield "usage.csv", _csv(_OUTCOME, AnswerOutcome.objects.filter(user=user).values_list(*_OUTCOME))
     yield "audit.json", _json(_events(user))
     # Temporary conversations are promised to leave nothing; hidden ones are the owner's own all the same.
@@ -48,7 +51,7 @@ def parts_of(user: User) -> Iterator[Part]:
 
 
 def count_parts(user: User) -> int:
-    return 7 + 2 * Conversation.objects.filter(owner=user, expires_at=None, deleted_at=None).count()
+    return 8 + 2 * Conversation.objects.filter(owner=user, expires_at=None, deleted_at=None).count()
 
 
 def count_uploads(user: User) -> int:
@@ -85,6 +88,26 @@ def _feedback(user: User) -> list[dict[str, Any]]:
         }
         for one in given.iterator()
     ]
+
+
+def _reports(user: User) -> dict[str, list[dict[str, Any]]]:
+    """Of the review only its end is theirs: who decided, and why, stays with the company."""
+    asked = Flag.objects.filter(reporter=user).order_by("created_at")
+    told = Notice.objects.filter(user=user).order_by("created_at")
+    return {
+        "reports_and_appeals": [
+            {
+                "at": one.created_at,
+                "answer": one.exchange_id,
+                "kind": one.source,
+                "reason": one.report_reason,
+                "text": one.report_text,
+                "state": one.status if one.status in DECIDED else "waiting",
+            }
+            for one in asked.iterator()
+        ],
+        "notices": [{"at": one.created_at, "answer": one.generation_id, "text": one.text} for one in told.iterator()],
+    }
 
 
 def _events(user: User) -> list[dict[str, Any]]:

@@ -90,6 +90,7 @@ def test_it_holds_what_is_stored_about_the_person_and_nothing_of_others(
         "account.json",
         "documents.json",
         "feedback.json",
+        "reports.json",
         "reviews.json",
         "usage.csv",
         "audit.json",
