@@ -17,6 +17,7 @@ from chatapp.conversations.services import FinishedAnswer, rate_answer, withdraw
 from chatapp.conversations.tests.conftest import Ask
 from chatapp.errors import ChatappError
 from chatapp.inference.models import AnswerOutcome
+from chatapp.moderation.metrics import FEEDBACK
 from chatapp.moderation.models import Exchange, Feedback, FeedbackStatus
 from chatapp.privacy.models import HoldScope, LegalHold
 
@@ -75,6 +76,20 @@ def test_a_thumb_that_was_quicker_than_the_outcome_is_in_it(alice: User, answer:
     rate_answer(user=alice, generation_id=answer.id, is_positive=False)
     services.record_aftermath(answer.id)
     assert thumb(answer) == -1
+
+
+def test_thumbs_are_counted_once_they_stand(
+    alice: User, answer: Generation, django_capture_on_commit_callbacks: Any
+) -> None:
+    def counted() -> tuple[float, float]:
+        return FEEDBACK.labels(rating="up")._value.get(), FEEDBACK.labels(rating="down")._value.get()
+
+    up, down = counted()
+    with django_capture_on_commit_callbacks(execute=True):
+        for is_positive, text in ((True, ""), (True, "Nice."), (False, ""), (False, "")):
+            rate_answer(user=alice, generation_id=answer.id, is_positive=is_positive, text=text)
+        assert counted() == (up, down)
+    assert counted() == (up + 1, down + 1)
 
 
 @pytest.mark.parametrize(
