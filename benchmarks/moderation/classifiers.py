@@ -40,7 +40,9 @@ def lines(results: dict[str, Any]) -> Iterator[str]:
     for name in ("injection", "toxicity"):
         found = results[name]
         yield f"{name}: average precision {found['average_precision']}, threshold {found['threshold']}"
-        yield ", ".join(f"{key} {found[key]}" for key in found if key.startswith("false_") or key.endswith("word_list"))
+        yield ", ".join(
+            f"{key} {found[key]}" for key in found if key.startswith(("false_", "recall_", "demo_", "learned_"))
+        )
         yield from ("| threshold | recall | precision |", "|---:|---:|---:|")
         for point in found["precision_recall"]:
             yield f"| {point['threshold']} | {point['recall']} | {point['precision']} |"
@@ -78,7 +80,7 @@ def measure_head(head: Head, material: Material, vectors: Vectors) -> dict[str, 
     pages = [example for example in material.others if example.part is Part.HELD_OUT and not example.is_look_alike]
     documents = score_texts(head, vectors, [[example.text] for example in pages])
     company = score_texts(head, vectors, [[example.text] for example in read_company()])
-    return {
+    figures: dict[str, Any] = {
         "texts": len(own),
         "bad": len(bad),
         "average_precision": average_precision(scores, labels),
@@ -97,6 +99,9 @@ def measure_head(head: Head, material: Material, vectors: Vectors) -> dict[str, 
             for threshold in [threshold_at(look_alikes, rate)]
         ],
     }
+    if orders := [example.windows for example in material.orders if example.part is Part.HELD_OUT]:
+        figures["recall_orders"] = share_at(score_texts(head, vectors, orders), head.threshold)
+    return figures
 
 
 def measure_words(material: Material) -> dict[str, Any]:

@@ -3,7 +3,7 @@
 Injection: S-Labs/prompt-injection-dataset (MIT), its folder with train.csv, validation.csv and test.csv. Toxicity: the
 evaluation set of Markov et al., "A Holistic Approach to Undesired Content Detection" (OpenAI, MIT), as one .jsonl.gz.
 Documents of a workplace: any folder of Markdown, such as github.com/18F/handbook (CC0). Beside them stand texts as they
-are written at work, made for this: `ordinary.json`, many of which only sound bad.
+are written at work, made for this: `ordinary.json`, many of which only sound bad, and `orders.json`.
 """
 
 import csv
@@ -20,6 +20,7 @@ from chatapp.moderation.checks.classifier import LONGEST
 from chatapp.moderation.windows import cut_windows
 
 ORDINARY = Path(__file__).with_name("ordinary.json")
+ORDERS = Path(__file__).with_name("orders.json")
 GOLDEN = Path(__file__).parents[1] / "golden" / "questions.json"
 HANDBOOK = Path(__file__).parents[2] / "chatapp" / "demo" / "handbook"
 # Words of attacks: harmless texts with one of them are look-alikes.
@@ -56,6 +57,13 @@ def read_injection(folder: Path) -> Iterator[Example]:
             for row in csv.DictReader(file):
                 is_bad = row["label"] == "1"
                 yield Example(row["text"], is_bad, part, not is_bad and bool(_ATTACKS_SAY.search(row["text"])))
+
+
+def read_orders() -> Iterator[Example]:
+    """Orders as they would stand in a document, made for this: the other set has orders that people type."""
+    for part, texts in json.loads(ORDERS.read_text(encoding="utf-8")).items():
+        for text in texts:
+            yield Example(text, is_bad=True, part=Part.TRAINING if part == "training" else Part.HELD_OUT)
 
 
 def read_toxicity(path: Path) -> Iterator[Example]:

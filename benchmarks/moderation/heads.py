@@ -8,12 +8,14 @@ from pathlib import Path
 import numpy as np
 
 from benchmarks.moderation.datasets import (
+    ORDERS,
     ORDINARY,
     Example,
     Part,
     digest_of,
     read_documents,
     read_injection,
+    read_orders,
     read_ordinary,
     read_toxicity,
 )
@@ -33,15 +35,16 @@ class Paths:
 
 @dataclass(frozen=True, slots=True)
 class Material:
-    """`examples` are of the head's own set, `others` harmless ones from elsewhere."""
+    """`examples` are of the head's own set, `others` harmless ones from elsewhere, `orders` bad ones made for this."""
 
     name: str
     examples: tuple[Example, ...]
     others: tuple[Example, ...]
     data: tuple[dict[str, str], ...]
+    orders: tuple[Example, ...] = ()
 
     def of(self, part: Part) -> list[Example]:
-        return [example for example in (*self.examples, *self.others) if example.part is part]
+        return [example for example in (*self.examples, *self.others, *self.orders) if example.part is part]
 
 
 def read_materials(paths: Paths) -> list[Material]:
@@ -53,8 +56,9 @@ def read_materials(paths: Paths) -> list[Material]:
         {"name": "18F/handbook", "licence": "CC0-1.0", "sha256": digest_of(paths.documents)},
         {"name": "benchmarks/moderation/ordinary.json", "licence": "as this project", "sha256": digest_of(ORDINARY)},
     )
+    orders = {"name": "benchmarks/moderation/orders.json", "licence": "as this project", "sha256": digest_of(ORDERS)}
     return [
-        Material("injection", attacks, (*ordinary, *_harmless(comments)), data),
+        Material("injection", attacks, (*ordinary, *_harmless(comments)), (*data, orders), tuple(read_orders())),
         Material("toxicity", comments, (*ordinary, *_harmless(attacks)), data),
     ]
 

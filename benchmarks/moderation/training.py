@@ -15,8 +15,8 @@ from chatapp.moderation.checks.classifier import HEADS, Head
 from chatapp.retrieval.embedding_models import EMBEDDING_MODEL
 
 FALSE_ALARMS = 0.01
-# There are few of them, and they are what must not be taken for an attack.
-_WEIGHT_OF_LOOK_ALIKES = 4.0
+# There are few of them, and they are what the sets lack: harmless look-alikes, and orders in documents.
+_WEIGHT_OF_OWN = 4.0
 _REGULARISATION = {"injection": 3.0, "toxicity": 1.0}
 
 
@@ -46,7 +46,7 @@ def train_head(material: Material, vectors: Vectors) -> Head:
     model.fit(
         vectors.of([window for window, _ in windows]),
         [example.is_bad for _, example in windows],
-        sample_weight=[_weight(example) for _, example in windows],
+        sample_weight=[_weight(example, material) for _, example in windows],
     )
     weights = tuple(round(float(weight), 4) for weight in model.coef_[0])
     head = Head(EMBEDDING_MODEL, weights, round(float(model.intercept_[0]), 4), threshold=1.0)
@@ -61,9 +61,9 @@ def _shown(example: Example) -> Sequence[str]:
     return [example.text] if example.is_bad or len(windows) < 2 else [example.text, *windows]
 
 
-def _weight(example: Example) -> float:
+def _weight(example: Example, material: Material) -> float:
     """A long text counts for more than a short one, but not for each of its windows."""
-    whole = _WEIGHT_OF_LOOK_ALIKES if example.is_look_alike else 1.0
+    whole = _WEIGHT_OF_OWN if example.is_look_alike or example in material.orders else 1.0
     return whole / math.sqrt(max(1, len(example.windows)))
 
 

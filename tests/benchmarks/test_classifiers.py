@@ -11,7 +11,7 @@ import pytest
 from benchmarks.moderation import training
 from benchmarks.moderation.classifiers import measure_head, measure_words, precision_recall
 from benchmarks.moderation.curves import average_precision, precision_at, share_at, threshold_at
-from benchmarks.moderation.datasets import Part, read_company, read_documents, read_ordinary
+from benchmarks.moderation.datasets import Example, Part, read_company, read_documents, read_orders, read_ordinary
 from benchmarks.moderation.heads import Material, Paths, read_materials
 from benchmarks.moderation.vectors import Vectors
 from chatapp.moderation.checks.classifier import read_head
@@ -38,7 +38,11 @@ def embedded(monkeypatch: pytest.MonkeyPatch) -> list[str]:
 
 
 @pytest.fixture
-def material(tmp_path: Path) -> list[Material]:
+def material(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> list[Material]:
+    orders = [
+        Example(BAD.format(f"order {n}"), True, part) for part in (Part.TRAINING, Part.HELD_OUT) for n in range(9)
+    ]
+    monkeypatch.setattr("benchmarks.moderation.heads.read_orders", lambda: orders)
     for name in ("train", "validation", "test"):
         with (tmp_path / f"{name}.csv").open("w", newline="") as file:
             rows = [[BAD.format(f"{name} {n}"), 1] for n in range(40)] + [
@@ -78,7 +82,8 @@ def test_precision_is_of_what_reaches_the_threshold() -> None:
 
 
 def test_no_text_of_one_part_is_in_another() -> None:
-    parts = {part: {example.text for example in read_ordinary() if example.part is part} for part in Part}
+    ours = [*read_ordinary(), *read_orders()]
+    parts = {part: {example.text for example in ours if example.part is part} for part in Part}
     assert not parts[Part.TRAINING] & (parts[Part.CHOOSING] | parts[Part.HELD_OUT])
     assert not parts[Part.CHOOSING] & parts[Part.HELD_OUT]
     assert min(map(len, parts.values())) >= 100
@@ -106,6 +111,7 @@ def test_a_trained_head_tells_bad_texts_from_harmless_ones_and_says_how_well(
         head = read_head(data)
         assert data["held_out"] == figures == measure_head(head, each, vectors)
         assert (figures["average_precision"], figures["recall"], figures["precision"]) == (1.0, 1.0, 1.0)
+        assert figures.get("recall_orders", 1.0) == 1.0
         assert figures["false_positives_look_alikes"] == figures["false_positives_company"] == 0.0
         assert precision_recall(head, each, vectors)[2] == {"threshold": 0.5, "recall": 1.0, "precision": 1.0}
     assert measure_words(material[1])["learned_word_list"] == 1.0
