@@ -1,3 +1,4 @@
+import threading
 import time
 from collections.abc import Iterator
 
@@ -60,6 +61,8 @@ def test_one_that_hangs_is_down_at_once_and_takes_no_thread_from_another(hanging
     began = time.monotonic()
     assert run(check, ["a"]) == Failure.DOWN
     assert time.monotonic() - began < SHORT
+    # None that hangs keeps the process from its end.
+    assert all(thread.daemon for thread in threading.enumerate() if thread.name == "examiner")
     assert run(examining(Words({"a": 1.0})), ["a"]) == [[Hit(0, 1)]]
     hanging.released.set()
     deadline = time.monotonic() + 5
