@@ -28,26 +28,15 @@ CHOICES = {"statuses": FeedbackStatus.choices, "ratings": list(RATINGS), "reason
 @require_GET
 @console_page("moderation.triage_feedback")
 def list_feedback(request: ConsoleRequest) -> HttpResponse:
-    """Without any condition in the address: what is new and points down."""
-    asked, problem = request.GET.dict(), ""
-    fields = asked if asked.keys() - {"cursor"} else {**FIRST_SEEN, **asked}
-    try:
-        search = FeedbackSearch.parse(fields)
-    except ChatappError as error:
-        search, problem = FeedbackSearch(), error.message
-    query = ListQuery(limit=PAGE_SIZE, cursor=asked.get("cursor", "")[:200])
+    search, shown = _search_of(request)
+    query = ListQuery(limit=PAGE_SIZE, cursor=request.GET.get("cursor", "")[:200])
     page = page_of(list_feedback_for(request.user, search), query, feedback_row)
     record_feedback_listed(user=request.user, feedback_ids=[row.feedback.id for row in page.items])
-    conditions = search.as_fields()
-    context = {"page": page, "search": fields, "conditions": conditions, "problem": problem}
-    context["link"] = urlencode(conditions or {"status": ""})
-    status = 400 if problem else 200
+    context = {"page": page, **shown}
     if request.htmx and query.cursor:
-        return render(request, "console/_feedback_page.html", context, status=status)
-    context |= {"may_export": can(request.user, "moderation.export_feedback"), "most": MAX_EXAMPLES}
-    if context["may_export"]:
-        context["examples"] = count_examples(request.user, search)
-    return render(request, "console/feedback.html", {"tabs": tabs_for(request), **context, **CHOICES}, status=status)
+        return render(request, "console/_feedback_page.html", context)
+    around = {"tabs": tabs_for(request), **CHOICES, **_export_of(request, search)}
+    return render(request, "console/feedback.html", {**context, **around}, status=400 if shown["problem"] else 200)
 
 
 @require_GET
@@ -96,3 +85,22 @@ def render_one(
     if request.htmx:
         return render(request, "console/_feedback_open.html", context, status=status)
     return render(request, "console/feedback_one.html", {"tabs": tabs_for(request), **context}, status=status)
+
+
+def _search_of(request: ConsoleRequest) -> tuple[FeedbackSearch, dict[str, object]]:
+    """Without any condition in the address: what is new and points down. A malformed one is told, and all is shown."""
+    asked, problem = request.GET.dict(), ""
+    fields = asked if asked.keys() - {"cursor"} else {**FIRST_SEEN, **asked}
+    try:
+        search = FeedbackSearch.parse(fields)
+    except ChatappError as error:
+        search, problem = FeedbackSearch(), error.message
+    conditions = search.as_fields()
+    link = urlencode(conditions or {"status": ""})
+    return search, {"search": fields, "conditions": conditions, "link": link, "problem": problem}
+
+
+def _export_of(request: ConsoleRequest, search: FeedbackSearch) -> dict[str, object]:
+    if not can(request.user, "moderation.export_feedback"):
+        return {}
+    return {"most": MAX_EXAMPLES, "examples": count_examples(request.user, search)}

@@ -6,36 +6,39 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-
     dependencies = [
-        ('moderation', '0003_personal_data_of_exchanges'),
+        ("moderation", "0003_personal_data_of_exchanges"),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
 
     operations = [
         migrations.CreateModel(
-            name='Rerun',
+            name="Rerun",
             fields=[
-                ('generation_id', models.UUIDField(primary_key=True, serialize=False)),
-                ('model_version', models.CharField(max_length=100)),
-                ('created_at', models.DateTimeField(auto_now_add=True)),
+                ("generation_id", models.UUIDField(primary_key=True, serialize=False)),
+                ("model_version", models.CharField(max_length=100)),
+                ("created_at", models.DateTimeField(auto_now_add=True)),
             ],
             options={
-                'ordering': ['-created_at', '-generation_id'],
+                "ordering": ["-created_at", "-generation_id"],
             },
         ),
         migrations.AddIndex(
-            model_name='feedback',
-            index=models.Index(fields=['-created_at'], name='feedback_by_age'),
+            model_name="feedback",
+            index=models.Index(fields=["-created_at"], name="feedback_by_age"),
         ),
         migrations.AddField(
-            model_name='rerun',
-            name='asked_by',
-            field=models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='+', to=settings.AUTH_USER_MODEL),
+            model_name="rerun",
+            name="asked_by",
+            field=models.ForeignKey(
+                on_delete=django.db.models.deletion.CASCADE, related_name="+", to=settings.AUTH_USER_MODEL
+            ),
         ),
         migrations.AddField(
-            model_name='rerun',
-            name='feedback',
-            field=models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='reruns', to='moderation.feedback'),
+            model_name="rerun",
+            name="feedback",
+            field=models.ForeignKey(
+                on_delete=django.db.models.deletion.CASCADE, related_name="reruns", to="moderation.feedback"
+            ),
         ),
     ]
