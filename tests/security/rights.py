@@ -26,12 +26,6 @@ UNKNOWN = "no line in tests/security/rights.py"
 # A page that asks for more than its decorator says.
 ASKS_MORE = {
     "console/feedback/<uuid:feedback_id>/unmask/": "moderation.unmask",
-    "console/policies/<uuid:policy_id>/back/": "moderation.manage_policy",
-    "console/policies/<uuid:policy_id>/replay/": "moderation.manage_policy",
-    "console/policies/<uuid:policy_id>/state/": "moderation.manage_policy",
-    "console/policies/replays/<uuid:replay_id>/cancel/": "moderation.manage_policy",
-    "console/policies/replays/<uuid:replay_id>/draft/": "moderation.manage_policy",
-    "console/policies/replays/<uuid:replay_id>/resume/": "moderation.manage_policy",
 }
 PAGES = {
     "": SIGNED_IN,

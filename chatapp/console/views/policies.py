@@ -55,7 +55,7 @@ def show_policy(request: ConsoleRequest, policy_id: UUID) -> HttpResponse:
 
 
 @require_POST
-@console_page("moderation.view_policy")
+@console_page("moderation.manage_policy")
 def set_state(request: ConsoleRequest, policy_id: UUID) -> HttpResponse:
     state, reason = request.POST.get("state", ""), request.POST.get("reason", "")
     return _act(
@@ -66,7 +66,7 @@ def set_state(request: ConsoleRequest, policy_id: UUID) -> HttpResponse:
 
 
 @require_POST
-@console_page("moderation.view_policy")
+@console_page("moderation.manage_policy")
 def roll_back(request: ConsoleRequest, policy_id: UUID) -> HttpResponse:
     reason = request.POST.get("reason", "")
     return _act(request, policy_id, lambda: roll_back_policy(user=request.user, policy_id=policy_id, reason=reason))

@@ -20,7 +20,7 @@ from chatapp.moderation.replay.selectors import get_replay_for, list_samples_for
 
 
 @require_POST
-@console_page("moderation.view_policy")
+@console_page("moderation.manage_policy")
 def start(request: ConsoleRequest, policy_id: UUID) -> HttpResponse:
     now, with_remote = timezone.now(), request.POST.get("with_remote") == "1"
     since = now - _period(request.POST.get("days", ""))
@@ -46,19 +46,19 @@ def show(request: ConsoleRequest, replay_id: UUID) -> HttpResponse:
 
 
 @require_POST
-@console_page("moderation.view_policy")
+@console_page("moderation.manage_policy")
 def cancel(request: ConsoleRequest, replay_id: UUID) -> HttpResponse:
     return _act(request, replay_id, lambda: services.cancel_replay(user=request.user, replay_id=replay_id))
 
 
 @require_POST
-@console_page("moderation.view_policy")
+@console_page("moderation.manage_policy")
 def resume(request: ConsoleRequest, replay_id: UUID) -> HttpResponse:
     return _act(request, replay_id, lambda: services.resume_replay(user=request.user, replay_id=replay_id))
 
 
 @require_POST
-@console_page("moderation.view_policy")
+@console_page("moderation.manage_policy")
 def make_draft(request: ConsoleRequest, replay_id: UUID) -> HttpResponse:
     try:
         number, threshold = int(request.POST.get("check", "")), float(request.POST.get("threshold", ""))
