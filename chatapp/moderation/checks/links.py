@@ -38,7 +38,10 @@ _HOST = re.compile(r"(?P<host>[A-Za-z0-9._-]+)(?::\d{1,5})?")
 _DOMAIN = re.compile(r"(?:[\w-]+\.)+(?:[^\W\d_]{2,63}(?!\w)|xn--[A-Za-z0-9-]+)|\d{1,3}(?:\.\d{1,3}){3}(?!\w)")
 _SPACE = re.compile(r"[ \t\n]")
 _QUOTE = re.compile(r"(?<!^)[\"`]")
-_FILE = re.compile(r"\.(?:csv|docx?|html?|json|md|pdf|png|pptx?|py|txt|xlsx?|ya?ml)$", re.IGNORECASE)
+# A destination without a scheme is a host only where it cannot be a file, and hardly `rows[i](row.id)` in a program.
+_BARE_HOST = re.compile(
+    r"(?:[\w-]+\.)+(?:(?:biz|cloud|com|edu|gov|net|online|org|shop|xyz)(?![\w.])|[a-z]{2}/)", re.IGNORECASE
+)
 # What prose and Markdown put behind a URL; the first one opens no class when it stands in one.
 _CLOSING = "])}\"`*_'’\u201d»,;.!|~\u3001\u3002\uff0c\uff01\uff09"  # noqa: RUF001 -- marks as they are written
 # A `[` can be in no host and `@` makes all before it a password: behind the one, without the other, a new link begins.
@@ -48,7 +51,7 @@ _NO_MORE_HOST = re.compile(rf"[{_CLOSING}]*(?:['’]s)?(?:\[[^@]*)?", re.DOTALL)
 def build(spec: Mapping[str, Any]) -> Parts:
     hosts = text_list(spec, "hosts", most=MAX_HOSTS, longest=MAX_HOST_CHARACTERS)
     for number, host in enumerate(hosts):
-        if not is_host_name(host) and read_address(host) is None:
+        if not is_host_name(host) and (":" in host or read_address(host) is None):
             raise FieldError(f"hosts[{number}]", "must be a host such as example.com, without https:// and path.")
     own = frozenset(host.lower().strip(".") for host in hosts)
     return Parts(
@@ -102,8 +105,9 @@ def _is_link(url: str, before: str, *, is_destination: bool) -> bool:
         return bool(slashes) or is_domain
     if slashes:  # In a path, something stands before them.
         return is_domain and len(slashes) > 1 and not (before.isalnum() or before in {"/", "\\"})
-    is_file = is_destination and _FILE.search(authority)
-    return is_domain and not is_file and not before.isalnum()
+    if is_destination and not authority.lower().startswith("www."):
+        return _BARE_HOST.match(url) is not None
+    return is_domain and not before.isalnum()
 
 
 def _is_own_url(url: str, own: frozenset[str], *, is_cut: bool) -> bool:
