@@ -36,6 +36,8 @@ BODIES: dict[str, dict[str, Any]] = {
     "POST /api/v1/feedback": {"generation": "generation_id", "rating": "up"},
     "POST /api/v1/flags/{flag_id}/decide": {"decision": "dismiss", "reason": "x"},
     "POST /api/v1/evaluations": {"collection": "plans"},
+    "POST /api/v1/messages/{message_id}/appeal": {"text": "Why?"},
+    "POST /api/v1/messages/{message_id}/report": {"reason": "wrong"},
     "PUT /api/v1/routes/{name}": {"version": "scripted"},
     "POST /api/v1/policies": {"name": "p", "checks": []},
     "POST /api/v1/model-versions": {"name": "m"},
