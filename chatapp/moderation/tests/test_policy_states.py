@@ -2,6 +2,7 @@
 
 import threading
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
 from django.contrib.auth.models import Group
@@ -110,7 +111,8 @@ def test_a_rollback_goes_to_what_was_active_before(ada: User) -> None:
 
 def test_the_database_refuses_another_change_of_a_version(ada: User) -> None:
     policy = make_policy(PATTERN, activate=True)
-    for change in ({"checks": []}, {"name": "other"}, {"number": 7}):
+    changes: list[dict[str, Any]] = [{"checks": []}, {"name": "other"}, {"number": 7}]
+    for change in changes:
         with pytest.raises(IntegrityError, match="immutable"), transaction.atomic():
             PolicyVersion.objects.filter(pk=policy.pk).update(**change)
     assert move(ada, policy, "retired").checks == [PATTERN]
