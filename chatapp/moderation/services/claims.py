@@ -9,7 +9,7 @@ from django.db.models import QuerySet
 from django.db.models.functions import Now
 
 from chatapp.accounts.models import User
-from chatapp.accounts.permissions import require
+from chatapp.accounts.permissions import can, require
 from chatapp.accounts.services import record_event
 from chatapp.errors import ChatappError
 from chatapp.moderation.models import Flag, FlagStatus
@@ -48,8 +48,10 @@ def claim_flag(*, user: User, flag_id: UUID) -> Flag:
 def claim_next_flag(*, user: User, narrowed: FlagFilter = NO_FILTER) -> Flag | None:
     """The most urgent free flag that this user may decide; None when there is none. Flags in hand are passed over.
 
-    Raises ChatappError("invalid") for a wrong filter.
+    Raises ChatappError: not_found, invalid (a wrong filter).
     """
+    if not can(user, "moderation.review_flag"):
+        raise ChatappError("not_found")
     free = list_flags_for(user, "waiting", narrowed=narrowed).exclude(status=FlagStatus.CLAIMED, claimed_by=user)
     first = _locked(by_urgency(free)).first()
     # Looked at once more, now that it is locked: this reviewer may have decided on it in another tab meanwhile.
