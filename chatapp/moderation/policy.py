@@ -101,13 +101,11 @@ def active_policies(*, user: User | None = None, route: str = "") -> PolicySet:
     Asked anew for every message and answer, so that a change holds at once; versions are compiled once.
     """
     versions = selectors.list_versions_in_force()
-    groups = selectors.list_group_names(user) if user is not None else frozenset()
-    checks = tuple(
-        check
-        for version in versions
-        for check in _compiled(version.id, is_shadow=not version.active)
-        if check.scope.covers(groups=groups, route=route)
-    )
+    compiled = [c for version in versions for c in _compiled(version.id, is_shadow=not version.active)]
+    groups: frozenset[str] = frozenset()
+    if user is not None and any(check.scope.groups for check in compiled):
+        groups = selectors.list_group_names(user)
+    checks = tuple(check for check in compiled if check.scope.covers(groups=groups, route=route))
     if any(is_remote(check) for check in checks) and may_leave_company(route):
         checks = tuple(map(let_out, checks))
     return PolicySet(version=", ".join(str(version) for version in versions if version.active), checks=checks)

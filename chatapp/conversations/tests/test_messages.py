@@ -132,5 +132,5 @@ def test_a_thread_costs_the_same_queries_however_long(alice: User, ask: Ask, dja
         services.request_stop(user=alice, generation_id=generation.id)
         generation = ask(alice, conversation_id=generation.message.conversation_id)
     services.request_stop(user=alice, generation_id=generation.id)
-    with django_assert_num_queries(2):
+    with django_assert_num_queries(3):
         assert len(get_thread_for(alice, generation.message.conversation_id)) == 14

@@ -4,13 +4,15 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
+from django.contrib.auth.models import Group
 
+from chatapp.accounts.models import User
 from chatapp.moderation import policy
 from chatapp.moderation.checks.check import Check, Parts, Scope
 from chatapp.moderation.checks.matcher import build_matcher
 from chatapp.moderation.checks.schema import KINDS
 from chatapp.moderation.models import Action, Stage
-from chatapp.moderation.policy import PolicySet, warm_examiners
+from chatapp.moderation.policy import PolicySet, active_policies, warm_examiners
 from chatapp.moderation.services import create_policy_version
 from chatapp.moderation.tests.examiners import Words, examining
 
@@ -94,3 +96,18 @@ def test_examiners_in_force_are_loaded_once_and_one_that_fails_stops_no_other(mo
     assert (len(failing.texts), len(loaded.texts)) == (1, 1)
     assert version.active
     policy._compiled.cache_clear()
+
+
+@pytest.mark.django_db
+def test_a_check_looks_only_at_the_groups_and_routes_that_it_names(alice: User, bob: User) -> None:
+    alice.groups.add(Group.objects.get_or_create(name="moderated")[0])
+    check = {"kind": "pattern", "stage": "input", "action": "block", "words": ["x"]}
+    checks = [{**check, "groups": ["moderated", "legal"]}, {**check, "routes": ["smart"]}]
+    create_policy_version(user=None, name="company", checks=checks, activate=True)
+    found = {
+        (user.username, route): len(active_policies(user=user, route=route).checks)
+        for user in (alice, bob)
+        for route in ("default", "smart")
+    }
+    assert found == {("alice", "default"): 1, ("alice", "smart"): 2, ("bob", "default"): 0, ("bob", "smart"): 1}
+    assert len(active_policies(route="default").checks) == 0
