@@ -16,7 +16,7 @@ from chatapp.moderation.policy import decide
 
 CHECKS = build_checks([{"kind": "links", "stage": "output", "action": "mask", "hosts": ["company.com"]}])
 _HREF = re.compile(r'href="([^"#][^"]*)"')
-_OWN = re.compile(r"(?:.*\.)?company\.com(?:\W*|'s)")
+_OWN = re.compile(r"(?:.*\.)?company\.com(?:'s)?[\W_]*")
 PIECES = (
     *(
         "https://",
@@ -66,7 +66,10 @@ def foreign_links(text: str) -> list[str]:
 
 def host_of(url: str) -> str:
     """As a browser finds it, with what no host can end with."""
-    rest = unescape(url).lower().partition(":")[2].lstrip("/\\")
+    scheme, _, rest = unescape(url).lower().partition(":")
+    if scheme == "mailto":
+        return unquote(rest).partition("?")[0].rpartition("@")[2] if "@" in unquote(rest).strip("@") else ""
+    rest = rest.lstrip("/\\")
     authority = re.split(r"[/?#\\]", rest, maxsplit=1)[0]
     return re.sub(r":\d*$", "", unquote(authority).rpartition("@")[2]).replace("\u3002", ".")
 
