@@ -162,6 +162,28 @@ def test_the_queue_is_reviewed_by_keyboard_alone(browser: Browser, live_server: 
     assert problems == []
 
 
+def test_many_flags_are_decided_at_once_after_a_question(browser: Browser, live_server: LiveServer) -> None:
+    page, problems = sign_in(browser, live_server, width=1280, scheme="light")
+    page.goto(f"{live_server.url}/console/flags/?severity=medium")
+    for key in ("j", "x", "j", "x"):
+        page.keyboard.press(key)
+    page.get_by_text("Decide the chosen flags together (2)").wait_for()
+    page.locator("#flags-chosen").get_by_role("button", name="Dismiss").click()
+    page.get_by_role("dialog").get_by_role("button", name="Decide them").click()
+    page.get_by_text("2 flags decided.").wait_for()
+    assert page.get_by_test_id("flag-row").count() == 1
+    page.goto(f"{live_server.url}/console/flags/?severity=high")
+    for key in ("j", "c"):
+        page.keyboard.press(key)
+    page.wait_for_selector("[data-status=mine]:focus")
+    page.keyboard.press("a")
+    assert page.get_by_test_id("flag-alike").is_checked()
+    page.keyboard.press("1")
+    page.get_by_text("3 flags decided.").wait_for()
+    assert page.url == f"{live_server.url}/console/flags/?severity=high"
+    assert problems == []
+
+
 def test_a_key_pressed_before_htmx_bound_the_opened_flag_stays_on_the_page(
     browser: Browser, live_server: LiveServer
 ) -> None:
