@@ -5,15 +5,16 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-
     dependencies = [
-        ('moderation', '0007_withdrawn_feedback'),
+        ("moderation", "0007_withdrawn_feedback"),
     ]
 
     operations = [
         migrations.AddField(
-            model_name='notice',
-            name='flag',
-            field=models.ForeignKey(null=True, on_delete=django.db.models.deletion.SET_NULL, related_name='notices', to='moderation.flag'),
+            model_name="notice",
+            name="flag",
+            field=models.ForeignKey(
+                null=True, on_delete=django.db.models.deletion.SET_NULL, related_name="notices", to="moderation.flag"
+            ),
         ),
     ]
