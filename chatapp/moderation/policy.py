@@ -11,6 +11,7 @@ from chatapp.accounts.models import User
 from chatapp.inference.selectors import may_leave_company
 from chatapp.moderation import selectors
 from chatapp.moderation.checks.check import Check
+from chatapp.moderation.checks.classifier import give_way
 from chatapp.moderation.checks.findings import Decision, strictest
 from chatapp.moderation.checks.remote import is_remote, let_out
 from chatapp.moderation.checks.schema import build_checks
@@ -151,7 +152,15 @@ def _for_worker(check: Check) -> Check:
 
 @lru_cache(maxsize=64)
 def _compiled(version_id: UUID, *, is_shadow: bool) -> tuple[Check, ...]:
-    return build_checks(selectors.get_checks(version_id), policy_id=str(version_id), is_shadow=is_shadow)
+    checks = build_checks(selectors.get_checks(version_id), policy_id=str(version_id), is_shadow=is_shadow)
+    return tuple(map(_in_turn, checks))
+
+
+def _in_turn(check: Check) -> Check:
+    """No text waits for what only flags: searches and checks that hold text back go first."""
+    if check.examiner is None or check.holds_windows:
+        return check
+    return replace(check, examiner=give_way(check.examiner))
 
 
 @lru_cache(maxsize=64)

@@ -7,12 +7,12 @@ on sentence embeddings: 384 weights and a bias, a threshold chosen on a curve, a
 import json
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
 
 from chatapp.moderation.checks.check import Parts
-from chatapp.moderation.checks.examiner import ExaminerError, Hit
+from chatapp.moderation.checks.examiner import Examiner, ExaminerError, Hit
 from chatapp.moderation.checks.fields import FieldError
 
 HEADS = Path(__file__).resolve().parents[1] / "heads"
@@ -64,6 +64,11 @@ class Classifier:
         for number, vector in zip(written, vectors, strict=True):
             hits[number] = [Hit(0, len(texts[number]), head.score(vector), self.mask, self.label)]
         return hits
+
+
+def give_way(examiner: Examiner) -> Examiner:
+    """One that lets those go before for whom somebody waits, where it uses a model that is shared."""
+    return replace(examiner, in_background=True) if isinstance(examiner, Classifier) else examiner
 
 
 def parts_of(name: str, *, label: str, mask: str) -> Parts:

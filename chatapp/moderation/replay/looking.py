@@ -5,7 +5,7 @@ from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, replace
 
 from chatapp.moderation.checks.check import Check
-from chatapp.moderation.checks.classifier import Classifier
+from chatapp.moderation.checks.classifier import give_way
 from chatapp.moderation.checks.examiner import Examiner, ExaminerError, Hit
 from chatapp.moderation.checks.findings import MAX_SPANS
 from chatapp.moderation.checks.remote import MayNotLeaveError, RemoteExaminer, let_out
@@ -108,7 +108,7 @@ def _patient(examiner: Examiner) -> Examiner:
     """Nobody waits: a service has more time, and a classifier lets those go before for whom somebody does."""
     if isinstance(examiner, RemoteExaminer):
         return replace(examiner, seconds=REMOTE_SECONDS)
-    return replace(examiner, in_background=True) if isinstance(examiner, Classifier) else examiner
+    return give_way(examiner)
 
 
 def _judge(check: Check, matched: list[tuple[int, int]], hits: list[Hit]) -> Look:

@@ -9,6 +9,7 @@ from django.contrib.auth.models import Group
 from chatapp.accounts.models import User
 from chatapp.moderation import policy
 from chatapp.moderation.checks.check import Check, Parts, Scope
+from chatapp.moderation.checks.classifier import Classifier
 from chatapp.moderation.checks.matcher import build_matcher
 from chatapp.moderation.checks.schema import KINDS
 from chatapp.moderation.models import Action, Stage
@@ -111,3 +112,12 @@ def test_a_check_looks_only_at_the_groups_and_routes_that_it_names(alice: User, 
     }
     assert found == {("alice", "default"): 1, ("alice", "smart"): 2, ("bob", "default"): 0, ("bob", "smart"): 1}
     assert len(active_policies(route="default").checks) == 0
+
+
+@pytest.mark.django_db
+def test_a_classifier_that_only_flags_lets_searches_go_first() -> None:
+    check = {"kind": "toxicity", "stage": "output"}
+    checks = [{**check, "action": "flag"}, {**check, "action": "block"}, {**check, "action": "block", "hold": False}]
+    create_policy_version(user=None, name="company", checks=checks, activate=True)
+    examiners = [one.examiner for one in active_policies().checks]
+    assert [isinstance(one, Classifier) and one.in_background for one in examiners] == [True, False, True]
