@@ -27,7 +27,6 @@ from chatapp.moderation.tests.replaying import (
     scored_kind,
     start,
 )
-from tests.people import make_person
 
 pytestmark = pytest.mark.django_db
 
@@ -36,11 +35,6 @@ pytestmark = pytest.mark.django_db
 def kind() -> Iterator[None]:
     with scored_kind():
         yield
-
-
-@pytest.fixture
-def ada() -> User:
-    return make_person("ada")
 
 
 def editor(**fields: str) -> dict[str, str]:

@@ -13,7 +13,6 @@ from chatapp.console.tests.test_browser import findings_of_axe, sign_in
 from chatapp.moderation.models import FlagStatus
 from chatapp.moderation.tests.replaying import PATTERN, SCORED, decide, finish, keep, make_policy, scored_kind, start
 from tests.e2e.browser import FLAGS, find_chromium
-from tests.people import make_person
 
 pytestmark = [pytest.mark.e2e, pytest.mark.django_db(transaction=True)]
 
@@ -22,11 +21,6 @@ pytestmark = [pytest.mark.e2e, pytest.mark.django_db(transaction=True)]
 def kind() -> Iterator[None]:
     with scored_kind():
         yield
-
-
-@pytest.fixture
-def ada() -> User:
-    return make_person("ada")
 
 
 @pytest.fixture

@@ -17,7 +17,6 @@ from chatapp.moderation.models import PolicyChange, PolicyState, PolicyVersion
 from chatapp.moderation.policy import active_policies
 from chatapp.moderation.services.policies import MOVES
 from chatapp.moderation.tests.replaying import PATTERN, SCORED, make_policy, scored_kind
-from tests.people import make_person
 
 pytestmark = pytest.mark.django_db
 
@@ -26,11 +25,6 @@ pytestmark = pytest.mark.django_db
 def kind() -> Iterator[None]:
     with scored_kind():
         yield
-
-
-@pytest.fixture
-def ada() -> User:
-    return make_person("ada")
 
 
 def move(user: User, policy: PolicyVersion, state: str, reason: str = "Because.") -> PolicyVersion:

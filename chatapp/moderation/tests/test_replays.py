@@ -37,16 +37,6 @@ def kind() -> Iterator[None]:
         yield
 
 
-@pytest.fixture
-def ada() -> User:
-    return make_person("ada")
-
-
-@pytest.fixture
-def mona() -> User:
-    return make_person("mona")
-
-
 def test_a_replay_counts_what_is_new_released_stricter_and_the_same(ada: User) -> None:
     active = make_policy(SCORED, activate=True)
     other = make_policy({**SCORED, "name": "other"}, name="legal", activate=True)
