@@ -78,7 +78,7 @@ def test_a_conversation_named_in_a_form_counts(mallory: User, page: Client, secr
 
 def test_a_console_page_and_an_endpoint_without_the_right_count(mallory: User, page: Client, api: Client) -> None:
     assert page.get("/console/policies/").status_code == 404
-    assert page.post(f"/console/policies/{uuid4()}/active/").status_code == 404
+    assert page.post(f"/console/policies/{uuid4()}/state/").status_code == 404
     assert api.post("/api/v1/policies", {}, content_type="application/json").status_code == 403
     assert [event.detail["status"] for event in denials(mallory)] == [404, 404, 403]
     assert denials(mallory)[-1].origin["process"] == "api"

@@ -68,7 +68,7 @@ def document(notes: Collection) -> Document:
 @pytest.fixture
 def at_once(monkeypatch: pytest.MonkeyPatch) -> None:
     """The worker's task, in this process."""
-    monkeypatch.setattr(lookups, "_wait", lambda send: send())
+    monkeypatch.setattr(lookups, "wait_for", lambda send: send())
     monkeypatch.setattr(draw_page, "delay", draw_page.__call__)
 
 
