@@ -16,6 +16,7 @@ from chatapp.api.tests.serving import inference_worker, web_server
 from chatapp.conversations.models import Conversation, Generation, Status
 from chatapp.inference.models import Provider
 from chatapp.inference.services import register_version, set_serving_version
+from chatapp.moderation.models import PolicyState, PolicyVersion
 from chatapp.moderation.services import create_policy_version
 from tests.people import make_person
 
@@ -174,6 +175,8 @@ def test_a_full_queue_says_when_to_come_back(client: OpenAI, settings: Any) -> N
 def test_blocked_text_is_never_sent(client: OpenAI, worker: None) -> None:
     check = {"kind": "pattern", "stage": "output", "action": "block", "severity": "high", "patterns": ["falcon"]}
     create_policy_version(user=None, name="test", checks=[check], activate=True)
+    shadow = create_policy_version(user=None, name="shadow", checks=[check], activate=False)
+    PolicyVersion.objects.filter(id=shadow.id).update(state=PolicyState.SHADOW)  # Which nobody is told of.
     chunks = list(ask(client, "rate=100 say: the project is named falcon today", stream=True))
     text = "".join(chunk.choices[0].delta.content or "" for chunk in chunks if chunk.choices)
     assert "falcon" not in text
