@@ -32,7 +32,7 @@ _LEFT = {"accounts.AuditEvent", "accounts.SignIn", "accounts.ApiKey", "accounts.
 _TOKEN = re.compile(rb'(?:csrfmiddlewaretoken"? (?:type="hidden" )?value=|X-CSRFToken&quot;: ?&quot;|nonce=")[^>]*')
 NAMED = [way for way, asked in everything().items() if asked in {OWNER, COLLECTION} and re.search("[<{]", way)]
 HTMX = {"HX-Request": "true"}
-BODY = {"title": "x", "text": "x", "message": str(uuid4()), "name": "x"}
+BODY = {"title": "x", "text": "x", "message": str(uuid4()), "name": "x", "reason": "wrong"}
 
 
 @pytest.fixture
