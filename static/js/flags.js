@@ -1,45 +1,13 @@
 // The review queue by keyboard, and where the focus goes after a flag was opened, claimed or decided.
 
-const rows = () => [...document.querySelectorAll("[data-keys] .flag")];
+import { click, onKeys, rowsOf, say } from "./rows.js";
+
+const flags = rowsOf("[data-keys]", ".flag");
 const keys = /** @type {HTMLDialogElement} */ (document.getElementById("flag-keys"));
-let current = null;
-
-const row = () => document.activeElement?.closest(".flag") ?? document.getElementById(current) ?? null;
-
-/** @param {string} text */
-function say(text) {
-  const status = document.getElementById("console-status");
-  if (status) status.textContent = text;
-}
-
-/** @param {Element | undefined} element */
-function focusRow(element) {
-  if (!element) return;
-  current = element.id;
-  element.focus();
-  element.scrollIntoView({ block: "nearest" });
-}
-
-/** @param {1 | -1} step */
-function move(step) {
-  const all = rows();
-  const at = all.indexOf(row());
-  focusRow(all[at < 0 ? 0 : Math.min(all.length - 1, Math.max(0, at + step))]);
-}
-
-/**
- * A fast reviewer's key can come before htmx bound the page, or a flag just opened; unbound, a click leaves the page.
- * @param {Element} flag
- * @param {string} selector
- */
-function click(flag, selector) {
-  window.htmx.process(flag);
-  flag.querySelector(selector)?.click();
-}
 
 /** @param {string} key */
 function press(key) {
-  const [flag, button] = [row(), `[data-key="${key}"]`];
+  const [flag, button] = [flags.current(), `[data-key="${key}"]`];
   if (flag?.querySelector(button)) click(flag, button);
   else if (key === "c") say("Move to a free flag first, with j.");
   else if (flag?.dataset.status === "mine") say("That does not make sense for this flag.");
@@ -54,20 +22,20 @@ function pressOnPage(key, otherwise) {
 }
 
 function choose() {
-  const box = /** @type {HTMLInputElement | null} */ (row()?.querySelector("[data-choose]"));
+  const box = /** @type {HTMLInputElement | null} */ (flags.current()?.querySelector("[data-choose]"));
   if (!box) return say("Move to a free flag first, with j.");
   box.click();
   say(box.checked ? "Chosen." : "Not chosen any more.");
 }
 
 function open() {
-  const flag = row();
+  const flag = flags.current();
   if (flag?.querySelector("[data-open][hx-get]")) click(flag, "[data-open]");
 }
 
-const COMMANDS = {
-  j: () => move(1),
-  k: () => move(-1),
+onKeys(".flag", {
+  j: () => flags.move(1),
+  k: () => flags.move(-1),
   c: () => press("c"),
   o: open,
   n: () => pressOnPage("n", ""),
@@ -76,16 +44,8 @@ const COMMANDS = {
   a: () => press("a"),
   d: () => press("2"),
   "?": () => keys.showModal(),
+  Enter: open,
   ...Object.fromEntries([1, 2, 3, 4, 5].map((number) => [String(number), () => press(String(number))])),
-};
-
-document.addEventListener("keydown", (event) => {
-  const typing = event.target.closest("input:not([type=checkbox]), select, textarea, [contenteditable], dialog[open]");
-  if (typing || event.ctrlKey || event.metaKey || event.altKey) return;
-  if (event.key === "Enter" && event.target.matches(".flag")) open();
-  else if (Object.hasOwn(COMMANDS, event.key)) COMMANDS[event.key]();
-  else return;
-  event.preventDefault();
 });
 
 document.addEventListener("click", (event) => {
@@ -99,20 +59,15 @@ document.addEventListener("change", (event) => {
   form.open = chosen > 0;
 });
 
-document.addEventListener("focusin", (event) => {
-  const focused = event.target.closest(".flag");
-  if (focused) current = focused.id;
-});
-
 document.addEventListener("htmx:after:swap", (event) => {
   const id = event.detail.ctx?.target?.id ?? "";
   const swapped = id.startsWith("flag-") ? document.getElementById(id) : null;
   if (!swapped?.matches(".flag")) return;
-  const all = rows();
+  const all = flags.all();
   const next = all.slice(all.indexOf(swapped) + 1).find((other) => "free" in other.dataset);
   const isDone = !("free" in swapped.dataset) && swapped.dataset.status !== "mine";
-  focusRow(isDone ? (next ?? swapped) : swapped);
+  flags.focus(isDone ? (next ?? swapped) : swapped);
 });
 
 // A flag that was opened by itself, or a list that was loaded again after a decision: the keyboard goes on at once.
-if (document.querySelector(".flag-opened, [data-testid=flag-undo]")) focusRow(rows()[0]);
+if (document.querySelector(".flag-opened, [data-testid=flag-undo]")) flags.focus(flags.all()[0]);
