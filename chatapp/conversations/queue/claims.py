@@ -11,15 +11,12 @@ from chatapp.conversations.models import Generation, Status
 from chatapp.conversations.queue.order import KEEPS_POLICY, ORDER, RESOLVED, ranked
 
 SEAT_CONSTRAINT = "one_answer_per_seat"
-# SKIP LOCKED: workers never wait for each other. The lowest free seat of the user is taken with the generation; two
+# SKIP LOCKED: workers never wait for each other. Materialized: a plan that ran it once for each row of the table would
+# lock another row each time, and take none. The lowest free seat of the user is taken with the generation; two
 # slots that take the same one collide in the unique index, and the later of them tries again.
 _CLAIM = f"""
-WITH {ranked("waiting.resolved_id = ANY(%(versions)s) AND NOT waiting.follows")}
-UPDATE conversations_generation AS claimed
-SET status = 'answering', attempt = attempt + 1, lease_owner = %(worker)s, claimed_at = statement_timestamp(),
-    lease_until = now() + make_interval(secs => %(lease)s), version_id = next.resolved_id, checkpoint = '',
-    checkpoint_seq = 0, seat = next.seat
-FROM (
+WITH {ranked("waiting.resolved_id = ANY(%(versions)s) AND NOT waiting.follows")},
+next AS MATERIALIZED (
     SELECT queued.id, ranked.resolved_id, (
         SELECT min(free.number) FROM generate_series(1, %(limit)s) AS free (number)
         WHERE NOT EXISTS (
@@ -32,7 +29,12 @@ FROM (
     ORDER BY {ORDER}
     LIMIT 1
     FOR UPDATE OF queued SKIP LOCKED
-) AS next
+)
+UPDATE conversations_generation AS claimed
+SET status = 'answering', attempt = attempt + 1, lease_owner = %(worker)s, claimed_at = statement_timestamp(),
+    lease_until = now() + make_interval(secs => %(lease)s), version_id = next.resolved_id, checkpoint = '',
+    checkpoint_seq = 0, seat = next.seat
+FROM next
 WHERE claimed.id = next.id AND next.seat IS NOT NULL
 RETURNING claimed.id
 """  # noqa: S608 - of constants
