@@ -51,7 +51,8 @@ CHECKS: list[dict[str, Any]] = [
     _at("context", "invisible", "invisible text", "mask", "medium"),
     _at("input", "pattern", "abuse of people", "flag", "low", words=ABUSE),
     # Classifiers are not precise enough to take text away: a person decides.
-    _at("input", "injection", "orders to the assistant", "flag", "medium"),
+    # 0.9 finds "Ignore all previous instructions"; for that one or two look-alikes of a hundred are read in vain.
+    _at("input", "injection", "orders to the assistant", "flag", "medium", threshold=0.9),
     _at("input", "toxicity", "offensive language", "flag", "low"),
     _at("output", "toxicity", "offensive language", "flag", "medium"),
     # A model outside the company sees [PERSON_1] instead; the answer has the name again.
