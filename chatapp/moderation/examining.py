@@ -3,7 +3,7 @@
 import time
 from collections.abc import Sequence
 from concurrent.futures import CancelledError, Future
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import structlog
 
@@ -26,6 +26,10 @@ class Look:
     texts: Sequence[str]
     began: float
     future: Future[Hits]
+    ended: list[float] = field(default_factory=list)  # Its outcome may be asked for long after it was there.
+
+    def __post_init__(self) -> None:
+        self.future.add_done_callback(lambda _: self.ended.append(time.monotonic()))
 
     @property
     def is_due(self) -> bool:
@@ -51,7 +55,7 @@ class Look:
         return result
 
     def _note(self, result: Hits | Failure) -> None:
-        seconds = time.monotonic() - self.began
+        seconds = (self.ended or [time.monotonic()])[0] - self.began
         if isinstance(result, Failure):
             note_look(self.check, seconds=seconds, found=False, failure=result.value)
             return

@@ -1,13 +1,15 @@
 import threading
 import time
 from collections.abc import Iterator
+from concurrent.futures import Future
+from types import SimpleNamespace
 
 import pytest
 
 from chatapp.moderation.checks.check import FailRule
 from chatapp.moderation.checks.examiner import ExaminerError, Hit
 from chatapp.moderation.checks.matcher import build_matcher
-from chatapp.moderation.examining import LOCAL_THREADS, run
+from chatapp.moderation.examining import LOCAL_THREADS, Look, run
 from chatapp.moderation.models import Failure
 from chatapp.moderation.scoring import find_hits
 from chatapp.moderation.tests.examiners import Hanging, Words, examining
@@ -92,3 +94,16 @@ def test_hits_of_a_whole_text_are_told_whatever_their_score() -> None:
 def test_a_text_that_could_not_be_looked_at_has_no_hits() -> None:
     with pytest.raises(ExaminerError, match="Not available"):
         find_hits(examining(Words({}, trouble="x"), fails=FailRule.CLOSED), "x")
+
+
+def test_how_long_a_look_took_is_told_whenever_it_is_asked_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    told: list[float] = []
+    monkeypatch.setattr("chatapp.moderation.examining.note_look", lambda *_, seconds, **__: told.append(seconds))
+    now = [100.0]
+    monkeypatch.setattr("chatapp.moderation.examining.time", SimpleNamespace(monotonic=lambda: now[0]))
+    look = Look(examining(Words({})), ["a"], 100.0, Future())
+    now[0] = 100.5
+    look.future.set_result([[]])
+    now[0] = 109.0
+    assert look.outcome() == [[]]
+    assert told == [0.5]
