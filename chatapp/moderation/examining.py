@@ -32,6 +32,11 @@ class Look:
         self.future.add_done_callback(lambda _: self.ended.append(time.monotonic()))
 
     @property
+    def seconds(self) -> float:
+        """How long it took, or has taken so far."""
+        return (self.ended or [time.monotonic()])[0] - self.began
+
+    @property
     def is_due(self) -> bool:
         """`outcome` would not wait."""
         return self.future.done() or time.monotonic() >= self.began + self.check.budget_seconds
@@ -55,7 +60,7 @@ class Look:
         return result
 
     def _note(self, result: Hits | Failure) -> None:
-        seconds = (self.ended or [time.monotonic()])[0] - self.began
+        seconds = self.seconds
         if isinstance(result, Failure):
             note_look(self.check, seconds=seconds, found=False, failure=result.value)
             return

@@ -116,7 +116,7 @@ def test_a_check_looks_only_at_the_groups_and_routes_that_it_names(alice: User, 
 
 @pytest.mark.django_db
 def test_a_classifier_that_only_flags_lets_searches_go_first() -> None:
-    check = {"kind": "toxicity", "stage": "output"}
+    check: dict[str, Any] = {"kind": "toxicity", "stage": "output"}
     checks = [{**check, "action": "flag"}, {**check, "action": "block"}, {**check, "action": "block", "hold": False}]
     create_policy_version(user=None, name="company", checks=checks, activate=True)
     examiners = [one.examiner for one in active_policies().checks]
