@@ -12,22 +12,16 @@ from tests.stack import Stack
 # People without groups may read no documents, so that what is measured is streaming and not search.
 _MAKE_PEOPLE = """
 import json
-from importlib import import_module
-from django.conf import settings
-from django.contrib.auth import BACKEND_SESSION_KEY, HASH_SESSION_KEY, SESSION_KEY
+from django.test import Client
 from chatapp.accounts.models import User
 from chatapp.accounts.services import create_api_key
-sessions = import_module(settings.SESSION_ENGINE)
 for number in range({count}):
     user = User(username=f"reader{{number}}", roles=["employee"])
     user.set_unusable_password()
     user.save()
-    session = sessions.SessionStore()
-    session[SESSION_KEY] = str(user.pk)
-    session[BACKEND_SESSION_KEY] = "django.contrib.auth.backends.ModelBackend"
-    session[HASH_SESSION_KEY] = user.get_session_auth_hash()
-    session.create()
-    print("person", json.dumps([create_api_key(user=user)[1], session.session_key]))
+    client = Client()
+    client.force_login(user, "django.contrib.auth.backends.ModelBackend")
+    print("person", json.dumps([create_api_key(user=user)[1], client.session.session_key]))
 """
 
 
