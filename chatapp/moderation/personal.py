@@ -7,7 +7,7 @@ from chatapp.moderation.checks import pii
 from chatapp.moderation.checks.check import Check
 from chatapp.moderation.checks.examiner import Hit
 from chatapp.moderation.checks.pii_forms import FORMS
-from chatapp.moderation.checks.scanner import Scanner
+from chatapp.moderation.checks.scanner import scan
 from chatapp.moderation.models import Action, Severity, Stage
 
 _ENTITIES = [entity for entity in pii.ENTITIES if entity != "location"]
@@ -25,8 +25,7 @@ def find_personal_data(texts: Sequence[str]) -> list[list[Hit]]:
 
 def find_by_form(text: str) -> list[Hit]:
     """What a checksum or a strict form proves: cards, accounts, national numbers, e-mail, phone. Light."""
-    scanner = Scanner(_every_form())
-    spans = scanner.feed(text) + scanner.finish()
+    spans = scan(_every_form(), text)
     return without_overlaps([Hit(span.start, span.end, mask=span.mask, label=span.label) for span in spans])
 
 

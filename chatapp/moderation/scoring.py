@@ -2,7 +2,7 @@
 
 from chatapp.moderation.checks.check import Check
 from chatapp.moderation.checks.examiner import ExaminerError, Hit
-from chatapp.moderation.checks.scanner import Scanner
+from chatapp.moderation.checks.scanner import scan
 from chatapp.moderation.examining import run
 from chatapp.moderation.models import Failure
 from chatapp.moderation.watch import WINDOWS_A_LOOK
@@ -14,11 +14,7 @@ def find_hits(check: Check, text: str) -> list[Hit]:
 
     Raises ExaminerError when the check is down or over its budget.
     """
-    hits: list[Hit] = []
-    if check.matchers:
-        scanner = Scanner(check)
-        spans = scanner.feed(text) + scanner.finish()
-        hits += [Hit(span.start, span.end, 1.0, span.mask, span.label) for span in spans]
+    hits = [Hit(span.start, span.end, 1.0, span.mask, span.label) for span in scan(check, text)]
     if check.examiner is not None:
         hits += _examine(check, text, check.examiner.longest)
     return sorted(hits, key=lambda hit: (hit.start, -hit.end))
@@ -33,7 +29,5 @@ def _examine(check: Check, text: str, longest: int) -> list[Hit]:
         if isinstance(outcome, Failure):
             raise ExaminerError(f"{check.name} could not look: {outcome.label}.")
         for window, found in zip(batch, outcome, strict=True):
-            hits += [
-                Hit(window.start + hit.start, window.start + hit.end, hit.score, hit.mask, hit.label) for hit in found
-            ]
+            hits += [hit.moved(window.start) for hit in found]
     return hits

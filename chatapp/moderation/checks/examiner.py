@@ -1,7 +1,7 @@
 """A check that looks at whole windows of text, such as a classifier or a service: only in workers."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Protocol
 
 
@@ -21,6 +21,10 @@ class Hit:
     score: float = 1.0
     mask: str = "[removed]"
     label: str = ""
+
+    def moved(self, by: int) -> "Hit":
+        """The same in a text in which this one begins at the offset `by`."""
+        return replace(self, start=self.start + by, end=self.end + by)
 
 
 class Examiner(Protocol):

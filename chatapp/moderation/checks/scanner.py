@@ -72,3 +72,11 @@ class Scanner:
             if span:
                 self._next[number] = self._offset + span[1]
                 yield Span(self._offset + span[0], self._offset + span[1], matcher.mask, matcher.label)
+
+
+def scan(check: Check, text: str) -> list[Span]:
+    """Every span of a text that is whole."""
+    if not check.matchers:
+        return []
+    scanner = Scanner(check)
+    return scanner.feed(text) + scanner.finish()

@@ -9,7 +9,7 @@ from chatapp.moderation.checks.classifier import give_way
 from chatapp.moderation.checks.examiner import Examiner, ExaminerError, Hit
 from chatapp.moderation.checks.findings import MAX_SPANS
 from chatapp.moderation.checks.remote import MayNotLeaveError, RemoteExaminer, let_out
-from chatapp.moderation.checks.scanner import Scanner
+from chatapp.moderation.checks.scanner import scan
 from chatapp.moderation.models import Exchange, Stage
 from chatapp.moderation.windows import cut_windows
 
@@ -63,7 +63,7 @@ def needs_models(checks: Collection[Check], *, with_remote: bool) -> bool:
 
 def look(check: Check, texts: Sequence[str]) -> list[Look]:
     """One look for each text; none where they may not leave the company for it. Raises CheckDownError."""
-    matched = [_match(check, text) for text in texts]
+    matched = [sorted((span.start, span.end) for span in scan(check, text)) for text in texts]
     if check.examiner is None:
         return [Look(tuple(spans[:MAX_SPANS]), None, bool(spans)) for spans in matched]
     try:
@@ -85,13 +85,6 @@ def look_at_all(check: Check, asked: Collection[Asked]) -> Iterator[tuple[Asked,
         yield from zip(group, look(as_asked, [one.text(check.stage) for one in group]), strict=False)
 
 
-def _match(check: Check, text: str) -> list[tuple[int, int]]:
-    if not check.matchers:
-        return []
-    scanner = Scanner(check)
-    return sorted((span.start, span.end) for span in [*scanner.feed(text), *scanner.finish()])
-
-
 def _examine(examiner: Examiner, texts: Sequence[str]) -> list[list[Hit]]:
     """In the windows in which answers are looked at, with offsets of the whole texts."""
     windows = [(number, window) for number, text in enumerate(texts) for window in cut_windows(text, examiner.longest)]
@@ -100,7 +93,7 @@ def _examine(examiner: Examiner, texts: Sequence[str]) -> list[list[Hit]]:
     for at in range(0, len(windows), at_once):
         batch = windows[at : at + at_once]
         for (number, window), found in zip(batch, examiner.examine([w.text for _, w in batch]), strict=True):
-            hits[number] += [Hit(window.start + hit.start, window.start + hit.end, hit.score) for hit in found]
+            hits[number] += [hit.moved(window.start) for hit in found]
     return hits
 
 
