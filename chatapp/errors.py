@@ -81,6 +81,10 @@ PROBLEMS: dict[str, Problem] = {
     "model_unknown": Problem(404, "There is no model version named {name}."),
     "model_unavailable": Problem(503, "The model is not available now. Try again in a minute."),
     "no_model": Problem(503, "No model can answer now. Send the request again in {seconds} seconds."),
+    "not_evaluated": Problem(
+        409, "{name} has passed no release gate. Run one, or say why it may serve without: that is kept and audited."
+    ),
+    "rollout_running": Problem(409, "A rollout of {name} runs on the route {route}. Finish it or roll it back first."),
     "model_not_allowed": Problem(
         403, "Text sent to {name} leaves the company, which the route {route} does not allow. Choose another model."
     ),

@@ -67,6 +67,7 @@ INSTALLED_APPS = [
     "chatapp.retrieval",
     "chatapp.moderation",
     "chatapp.conversations",
+    "chatapp.evaluation",
     "chatapp.privacy",
     "chatapp.api",
     "chatapp.console",

@@ -17,11 +17,15 @@ if TYPE_CHECKING:
 
 
 class Origin(models.TextChoices):
-    """`triage`: a rated question that who triages asked again; see `services.rerun_question`."""
+    """`triage`: a rated question that who triages asked again; `trial`: asked of a version to measure or compare it.
+
+    Both are in no list of conversations, and rollouts, alerts and budgets leave them out; see `services.ask_trial`.
+    """
 
     PAGE = "page"
     API = "api"
     TRIAGE = "triage"
+    TRIAL = "trial"
 
 
 class TitledBy(models.TextChoices):
@@ -114,6 +118,13 @@ class Generation(models.Model):
     route = models.ForeignKey(Route, on_delete=models.PROTECT, related_name="+")
     version = models.ForeignKey(ModelVersion, null=True, on_delete=models.PROTECT, related_name="generations")
     rule = models.ForeignKey(RouteRule, null=True, on_delete=models.SET_NULL, related_name="+")
+    rollout = models.ForeignKey(
+        "inference.Rollout",
+        null=True,
+        on_delete=models.SET_NULL,
+        related_name="+",
+        help_text="That ran on the route when it was asked: `draw` is of the user and it.",
+    )
     draw = models.PositiveSmallIntegerField(default=0, help_text="0 to 9,999, of the user: decides between arms.")
     fallback_from = models.ForeignKey(ModelVersion, null=True, on_delete=models.PROTECT, related_name="+")
     is_pinned = models.BooleanField(default=False, help_text="The caller named the version: no other may answer.")

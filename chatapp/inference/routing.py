@@ -7,6 +7,7 @@ from collections.abc import Collection
 from hashlib import sha256
 from uuid import UUID
 
+from chatapp.accounts.models import User
 from chatapp.errors import ChatappError
 from chatapp.inference.defaults import SAFE_ANSWER
 from chatapp.inference.language import detect_language
@@ -14,6 +15,7 @@ from chatapp.inference.models import ModelVersion, Route, RouteRule, Task
 from chatapp.inference.selectors import load_route
 
 DRAWS = 10_000
+FIRST_DRAW = 0
 
 
 def allowed(route: Route, version: ModelVersion) -> bool:
@@ -21,10 +23,22 @@ def allowed(route: Route, version: ModelVersion) -> bool:
     return route.may_leave_company or not version.may_leave_company
 
 
-def draw_of(user_id: UUID, route_name: str) -> int:
-    """0 to 9,999, always the same for a user and a route: who has met an arm stays in it."""
-    digest = sha256(f"{route_name}:{user_id}".encode()).digest()
+def draw_of(user_id: UUID, salt: str) -> int:
+    """0 to 9,999, always the same for a user and a salt: who has met an arm stays in it."""
+    digest = sha256(f"{salt}:{user_id}".encode()).digest()
     return int.from_bytes(digest[:8], "big") % DRAWS
+
+
+def draw_on(route: Route, user: User) -> int:
+    """By the rollout that runs on the route, so that it is not always the same users who meet a candidate first.
+
+    The pilot group's members come before all others, as long as the rollout lasts.
+    """
+    rollout = route.rollout
+    if rollout is None:
+        return draw_of(user.id, route.name)
+    is_pilot = rollout.pilot_group_id is not None and user.groups.filter(pk=rollout.pilot_group_id).exists()
+    return FIRST_DRAW if is_pilot else draw_of(user.id, str(rollout.id))
 
 
 def choose_rule(route: Route, *, task: Task, text: str, collections: Collection[str], choice: str) -> RouteRule | None:

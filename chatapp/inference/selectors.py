@@ -71,9 +71,9 @@ def load_route(name: str) -> Route:
 
 
 def load_asked_route(name: str) -> Route:
-    """With its rules only: what a question is stored by. Raises ChatappError("model_unavailable")."""
+    """With its rules and its rollout only: what a question is stored by. Raises ChatappError("model_unavailable")."""
     rules = Prefetch("rules", RouteRule.objects.select_related("version"))
-    route = Route.objects.prefetch_related(rules).filter(name=name).first()
+    route = Route.objects.select_related("rollout").prefetch_related(rules).filter(name=name).first()
     if route is None:
         raise ChatappError("model_unavailable")
     return route

@@ -11,10 +11,11 @@ BELOW = {
     "retrieval": {"accounts"},
     "moderation": {"accounts", "inference", "retrieval"},
     "conversations": {"accounts", "inference", "retrieval", "moderation"},
-    "privacy": {"accounts", "inference", "retrieval", "moderation", "conversations"},
-    "api": {"accounts", "inference", "retrieval", "moderation", "conversations", "privacy"},
-    "console": {"accounts", "inference", "retrieval", "moderation", "conversations", "privacy", "api"},
-    "demo": {"accounts", "inference", "retrieval", "moderation", "conversations"},
+    "evaluation": {"accounts", "inference", "retrieval", "moderation", "conversations"},
+    "privacy": {"accounts", "inference", "retrieval", "moderation", "conversations", "evaluation"},
+    "api": {"accounts", "inference", "retrieval", "moderation", "conversations", "evaluation", "privacy"},
+    "console": {"accounts", "inference", "retrieval", "moderation", "conversations", "evaluation", "privacy", "api"},
+    "demo": {"accounts", "inference", "retrieval", "moderation", "conversations", "evaluation"},
     "runtime": set(),
 }
 # For workers only: each is big, and the web process must stay under 200 MB.

@@ -8,15 +8,16 @@ run, comes after all else. So places foretell the claims, but for users who wait
 
 # Which version answers is resolved when the answer is claimed, so that a change of the route reaches everything still
 # queued: the version that the caller named or a fallback put there, else that of the rule that the question met, else
-# the arm that the user's draw falls in, else the route's own. The last condition is the data policy once more, though
-# no route is stored that breaks it: what came by a route that keeps text in the company, or began on a version that
-# does, is never claimed for one to which text leaves.
+# the arm that the user's draw falls in (of the rollout that it was drawn for), else the route's own. The last condition
+# is the data policy once more, though no route is stored that breaks it: what came by a route that keeps text in the
+# company, or began on a version that does, is never claimed for one to which text leaves.
 RESOLVED = """
     FROM conversations_generation AS queued
     JOIN inference_route AS route ON route.name = queued.route_id
     LEFT JOIN inference_routerule AS rule ON rule.id = queued.rule_id
     LEFT JOIN inference_routearm AS arm
       ON arm.route_id = route.name AND queued.draw >= arm.starts_at AND queued.draw < arm.ends_at
+      AND arm.rollout_id IS NOT DISTINCT FROM queued.rollout_id
     LEFT JOIN inference_modelversion AS began ON began.id = queued.fallback_from_id
     JOIN inference_modelversion AS version
       ON version.id = COALESCE(queued.version_id, rule.version_id, arm.version_id, route.version_id)

@@ -25,6 +25,7 @@ from chatapp.conversations.services.removal import delete_expired_conversations,
 from chatapp.conversations.services.reruns import remove_reruns_of, rerun_question
 from chatapp.conversations.services.summaries import store_summary
 from chatapp.conversations.services.sweeper import sweep_generations, sweep_when_settled
+from chatapp.conversations.services.trials import ask_trial
 from chatapp.conversations.services.waiting import switch_model
 
 __all__ = [
@@ -32,6 +33,7 @@ __all__ = [
     "Checkpoint",
     "FinishedAnswer",
     "appeal_answer",
+    "ask_trial",
     "decide_alike",
     "decide_flag",
     "decide_flags",

@@ -1,25 +1,21 @@
 """A rated question, asked again beside the old answer: by somebody who triages, of a version that they choose."""
 
-from datetime import timedelta
 from uuid import UUID
 
 from django.db import transaction
-from django.utils import timezone
 
 from chatapp.accounts.models import User
 from chatapp.accounts.permissions import require
-from chatapp.conversations.models import Conversation, Generation, Message, Origin, Priority
-from chatapp.conversations.queue import refuse_when_full
-from chatapp.conversations.services.asking import AnswerOptions, ask
+from chatapp.conversations.models import Conversation, Generation, Message, Origin
 from chatapp.conversations.services.removal import hide_conversation, remove_conversation
+from chatapp.conversations.services.trials import ask_trial
 from chatapp.holds import covers_person
-from chatapp.inference.selectors import get_version_by_name, is_route_name
+from chatapp.inference.selectors import get_version_by_name
 from chatapp.moderation.masked import mask_exchange
 from chatapp.moderation.models import Exchange, Rerun
 from chatapp.moderation.selectors import get_feedback_for
 from chatapp.moderation.services import record_rerun
 
-KEPT = timedelta(days=7)
 MAX_SHOWN = 5
 
 
@@ -34,20 +30,12 @@ def rerun_question(*, user: User, feedback_id: UUID, version: str) -> Generation
     feedback = get_feedback_for(user, feedback_id)
     require(user, "moderation.triage_feedback")
     chosen = get_version_by_name(version)
-    refuse_when_full(user_id=user.pk, conversation_id=None)
-    route = feedback.exchange.route
-    conversation = Conversation.objects.create(
-        owner=user,
-        origin=Origin.TRIAGE,
-        route_id=route if is_route_name(route) else None,
-        expires_at=timezone.now() + KEPT,
-    )
-    generation = ask(
-        conversation=conversation,
-        parent=None,
-        message_id=None,
+    generation = ask_trial(
+        user=user,
         text=mask_exchange(feedback.exchange).question,
-        options=AnswerOptions(version=chosen, priority=Priority.BATCH),
+        version=chosen,
+        origin=Origin.TRIAGE,
+        route=feedback.exchange.route,
     )
     record_rerun(user=user, feedback=feedback, generation_id=generation.id, model_version=chosen.name)
     return generation

@@ -1,0 +1,1 @@
+"""How good versions are: release gates, blind comparisons, shadow answers, alerts."""

@@ -1,0 +1,61 @@
+"""The life of a version: each step is checked, kept with who and why, and audited."""
+
+from collections.abc import Collection, Mapping
+
+from django.db import transaction
+
+from chatapp.accounts.models import User
+from chatapp.accounts.services import record_event
+from chatapp.errors import ChatappError
+from chatapp.inference.models import ModelVersion, VersionChange, VersionState
+
+_DRAFT, _VERIFIED, _EVALUATED = VersionState.DRAFT, VersionState.VERIFIED, VersionState.EVALUATED
+_SERVING, _RETIRED, _REJECTED = VersionState.SERVING, VersionState.RETIRED, VersionState.REJECTED
+# What may follow what. Serving without a passed gate is an override: `require_evaluated` asks for its reason.
+STEPS: Mapping[str, Collection[str]] = {
+    _DRAFT: (_VERIFIED, _EVALUATED, _SERVING, _REJECTED),
+    _VERIFIED: (_EVALUATED, _SERVING, _REJECTED, _DRAFT),
+    _EVALUATED: (_SERVING, _RETIRED, _REJECTED, _VERIFIED),
+    _SERVING: (_EVALUATED, _RETIRED),
+    _RETIRED: (_SERVING, _EVALUATED),
+    _REJECTED: (_DRAFT, _VERIFIED),
+}
+WAS_EVALUATED = (_EVALUATED, _SERVING, _RETIRED)
+
+
+@transaction.atomic
+def change_state(*, user: User | None, version: ModelVersion, state: VersionState, reason: str = "") -> bool:
+    """The caller has checked the right. False when it has that state already.
+
+    Raises ChatappError("invalid") for a step that there is none.
+    """
+    known = ModelVersion.objects.select_for_update().get(pk=version.pk)
+    before = known.state
+    if before == state:
+        version.state = state
+        return False
+    if state not in STEPS[before]:
+        raise ChatappError("invalid", detail=f"{version.name} is {before} and cannot become {state}.")
+    ModelVersion.objects.filter(pk=version.pk).update(state=state)
+    version.state = state
+    VersionChange.objects.create(version=version, before=before, after=state, actor=user, reason=reason)
+    record_event(
+        actor=user,
+        action="inference.version_state_changed",
+        obj=version,
+        detail={"name": version.name, "reason": reason},
+        before={"state": before},
+        after={"state": str(state)},
+    )
+    return True
+
+
+def require_evaluated(version: ModelVersion, *, override: str = "") -> None:
+    """Before a version gets traffic: it has passed a gate, or somebody says why it may go without (`override`).
+
+    Raises ChatappError: not_evaluated; invalid for a version that was rejected or is retired.
+    """
+    if version.state == VersionState.REJECTED:
+        raise ChatappError("invalid", detail=f"{version.name} was rejected.")
+    if version.state not in WAS_EVALUATED and not override.strip():
+        raise ChatappError("not_evaluated", name=version.name)
