@@ -54,13 +54,14 @@ class Script:
     stamped: bool = False
 
 
-def parse_script(question: str, *, rate: float = 30.0, prefill: float = 0.0) -> Script:
+def parse_script(question: str, *, system: str = "", rate: float = 30.0, prefill: float = 0.0) -> Script:
     """Read `rate=30 tokens=500 prefill=0.5 fail_every=5` and `say: TEXT`, all optional, from a question.
 
+    What it does not say is taken from the system prompt, so that one scripted version can be worse than another.
     `markdown=1` makes the tokens those of a text with lists, tables and code, `stamps=1` those of `Script.stamped`.
     """
     settings, say, text = question.partition("say:")
-    options = {name: float(value) for name, value in _OPTION.findall(settings)}
+    options = {name: float(value) for name, value in [*_OPTION.findall(system), *_OPTION.findall(settings)]}
     count = min(int(options.get("tokens", 60)), _MAX_TOKENS)
     return Script(
         pieces=_pieces(text.removeprefix(" ") if say else None, count, is_markdown=bool(options.get("markdown"))),
@@ -100,11 +101,15 @@ def _small_pieces(text: str) -> list[str]:
     return pieces
 
 
-def last_question(prompt: str) -> str:
-    """The last user message of a rendered chat, or the prompt itself; of it, what follows the last `Question:`."""
+def split_prompt(prompt: str) -> tuple[str, str]:
+    """System prompt and last user message of a rendered chat, or nothing and the prompt itself.
+
+    Of the message, what follows the last `Question:`.
+    """
     try:
-        messages = json.loads(prompt)
-        text = [str(message["content"]) for message in messages if message["role"] == "user"][-1]
+        messages = [(str(message["role"]), str(message["content"])) for message in json.loads(prompt)]
+        text = [content for role, content in messages if role == "user"][-1]
+        system = next((content for role, content in messages if role == "system"), "")
     except (ValueError, TypeError, KeyError, IndexError):
-        text = prompt
-    return _QUESTION.split(text)[-1].strip()
+        system, text = "", prompt
+    return system, _QUESTION.split(text)[-1].strip()

@@ -15,7 +15,7 @@ from chatapp.inference.engine.sampling import parse_sampling, parse_stop
 from chatapp.inference.engine.stream import FinishReason, Stream
 from chatapp.inference.engine.text import AnswerText
 from chatapp.inference.engine.types import ChatMessage, EngineStats, TextEngine
-from chatapp.inference.scripts import Script, last_question, parse_script, stamp
+from chatapp.inference.scripts import Script, parse_script, split_prompt, stamp
 
 _SHORTEST_WAIT_SECONDS = 0.005
 _LOOK_SECONDS = 0.05
@@ -42,7 +42,7 @@ class _Answer:
 
 
 class ScriptedModel(TextEngine):
-    """A `TextEngine` without a model. Given `tokens` it always answers with them; else the last user message decides.
+    """A `TextEngine` without a model. Given `tokens` it always answers with them; else the prompt decides.
 
     `fail_every=5` in the prompts fails each fifth of the answers that asked for it, half-way.
     """
@@ -122,7 +122,8 @@ class ScriptedModel(TextEngine):
     def _script(self, prompt: str) -> Script:
         if self._tokens is not None:
             return Script(self._tokens, rate=self._rate, prefill=self._prefill)
-        return parse_script(last_question(prompt), rate=self._rate, prefill=self._prefill)
+        system, question = split_prompt(prompt)
+        return parse_script(question, system=system, rate=self._rate, prefill=self._prefill)
 
     def _wake(self) -> None:
         with self._changed:

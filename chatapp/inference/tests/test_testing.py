@@ -14,9 +14,9 @@ def model() -> Iterator[ScriptedModel]:
     scripted.close()
 
 
-def ask(model: TextEngine, content: str, max_tokens: int = 10_000) -> Stream:
+def ask(model: TextEngine, content: str, max_tokens: int = 10_000, *, system: str = "say: never this") -> Stream:
     messages: list[ChatMessage] = [
-        {"role": "system", "content": "rate=1 say: never this"},
+        {"role": "system", "content": system},
         {"role": "user", "content": "rate=1 say: nor this"},
         {"role": "assistant", "content": "t000000 "},
         {"role": "user", "content": content},
@@ -38,6 +38,14 @@ def test_say_streams_all_that_follows_in_small_pieces(model: ScriptedModel) -> N
     pieces = list(ask(model, f"rate=5000 say: {text}"))
     assert "".join(pieces) == text
     assert {len(piece) for piece in pieces[:-1]} == {1, 2, 3}
+
+
+def test_a_version_has_its_own_script_where_the_question_says_nothing(model: ScriptedModel) -> None:
+    own = "You are a test. rate=5000 tokens=3 fail_every=2"
+    assert "".join(ask(model, "How are you?", system=own)) == "t000000 t000001 t000002 "
+    with pytest.raises(EngineError):
+        "".join(ask(model, "How are you?", system=own))
+    assert "".join(ask(model, "tokens=1 fail_every=0", system=own)) == "t000000 "
 
 
 def test_stamps_tell_when_each_token_was_written(model: ScriptedModel) -> None:
