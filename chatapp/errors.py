@@ -65,6 +65,7 @@ PROBLEMS: dict[str, Problem] = {
     "question_exists": Problem(409, "This is a golden question of the collection already."),
     "nothing_to_keep": Problem(409, "The answer cites no collection that you may edit."),
     "evaluation_over": Problem(409, "This evaluation is over already."),
+    "gate_running": Problem(409, "A release gate of {name} runs already. Wait for its end, or cancel it."),
     "storage_unavailable": Problem(503, "The file could not be stored. Try again later or tell your administrator."),
     "scope_missing": Problem(403, "This API key does not have the scope {scope}. Use a key that has it."),
     "too_many_keys": Problem(409, "There are {limit} keys already. Revoke those that are not needed first."),

@@ -30,6 +30,12 @@ class GoldenQuestion(models.Model):
     collection = models.ForeignKey(Collection, on_delete=models.CASCADE, related_name="golden_questions")
     text = models.CharField(max_length=QUESTION_MAX_CHARACTERS)
     sources = models.JSONField(default=list, blank=True, help_text='[{"document": name, "quote": text or ""}]')
+    facts = models.JSONField(
+        default=list,
+        db_default=models.Value([], models.JSONField()),
+        blank=True,
+        help_text="What an answer must say, for release gates: each a text, its ways of saying it parted by |.",
+    )
     origin = models.CharField(max_length=8, choices=QuestionOrigin, default=QuestionOrigin.BY_HAND)
     is_active = models.BooleanField(default=True)
     created_by = models.ForeignKey(settings.AUTH_USER_MODEL, null=True, on_delete=models.SET_NULL, related_name="+")
