@@ -1,0 +1,24 @@
+"""Rollouts, as those who operate models see them."""
+
+from uuid import UUID
+
+from django.db.models import QuerySet
+
+from chatapp.accounts.models import User
+from chatapp.accounts.permissions import can
+from chatapp.errors import ChatappError
+from chatapp.inference.models import Rollout
+
+
+def list_rollouts_for(user: User) -> QuerySet[Rollout]:
+    """Newest first; none for those who do not operate models."""
+    rollouts = Rollout.objects.select_related("route", "baseline", "candidate", "pilot_group", "started_by")
+    return rollouts if can(user, "inference.view_rollout") else rollouts.none()
+
+
+def get_rollout_for(user: User, rollout_id: UUID) -> Rollout:
+    """Raises ChatappError("not_found")."""
+    rollout = list_rollouts_for(user).filter(id=rollout_id).first()
+    if rollout is None:
+        raise ChatappError("not_found")
+    return rollout
