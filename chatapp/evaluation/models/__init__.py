@@ -1,5 +1,30 @@
 """How good versions are: release gates, blind comparisons, shadow answers, alerts."""
 
+from chatapp.evaluation.models.alerts import (
+    Alert,
+    AlertChannel,
+    AlertDelivery,
+    AlertKind,
+    AlertMetric,
+    ChannelKind,
+    DeliveryEvent,
+    DeliveryState,
+)
 from chatapp.evaluation.models.gate import LIVE_GATE, GateMarks, GateResult, GateRun, GateState, Suite
 
-__all__ = ["LIVE_GATE", "GateMarks", "GateResult", "GateRun", "GateState", "Suite"]
+__all__ = [
+    "LIVE_GATE",
+    "Alert",
+    "AlertChannel",
+    "AlertDelivery",
+    "AlertKind",
+    "AlertMetric",
+    "ChannelKind",
+    "DeliveryEvent",
+    "DeliveryState",
+    "GateMarks",
+    "GateResult",
+    "GateRun",
+    "GateState",
+    "Suite",
+]

@@ -1,5 +1,6 @@
 """Model versions, where they answer, what came of it, and the workers that compute them."""
 
+from chatapp.inference.models.downloads import OPEN_DOWNLOADS, Download, DownloadState, SourceSecret
 from chatapp.inference.models.outcomes import AnswerOutcome, Arm, SideWork
 from chatapp.inference.models.rollouts import (
     LIVE_ROLLOUT,
@@ -18,14 +19,20 @@ from chatapp.inference.models.versions import (
     VersionProblem,
     VersionState,
 )
-from chatapp.inference.models.workers import Worker, WorkerKind
+from chatapp.inference.models.workers import OPEN_ORDER, OrderKind, OrderState, Worker, WorkerKind, WorkerOrder
 
 __all__ = [
     "LIVE_ROLLOUT",
+    "OPEN_DOWNLOADS",
+    "OPEN_ORDER",
     "AnswerOutcome",
     "Arm",
+    "Download",
+    "DownloadState",
     "Endpoint",
     "ModelVersion",
+    "OrderKind",
+    "OrderState",
     "Provider",
     "Rollout",
     "RolloutAction",
@@ -37,10 +44,12 @@ __all__ = [
     "RouteFallback",
     "RouteRule",
     "SideWork",
+    "SourceSecret",
     "Task",
     "VersionChange",
     "VersionProblem",
     "VersionState",
     "Worker",
     "WorkerKind",
+    "WorkerOrder",
 ]
