@@ -34,7 +34,8 @@ class VersionState(models.TextChoices):
 class ModelVersion(models.Model):
     """One immutable way of answering: weights or external model, context, prompt and sampling defaults.
 
-    Only its state and its card change; `copied_from` is the version that it was cloned of.
+    Only its state and its card change; `copied_from` is the version that it was cloned of. `sha256`, where nobody knew
+    it at the registration, and `facts` are written once, when its weights are found sound: see ADR 23.
     """
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
@@ -62,6 +63,7 @@ class ModelVersion(models.Model):
     card = models.TextField(
         blank=True, db_default="", help_text="What it is for, how it was made, where it fails: Markdown."
     )
+    facts = models.JSONField(null=True, help_text="What its weights say of themselves: registry.facts.WeightFacts.")
     state = models.CharField(
         max_length=16, choices=VersionState, default=VersionState.DRAFT, db_default=VersionState.DRAFT
     )
