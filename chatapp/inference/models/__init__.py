@@ -1,5 +1,14 @@
 """Model versions, where they answer, what came of it, and the workers that compute them."""
 
+from chatapp.inference.models.budgets import (
+    Budget,
+    BudgetAudience,
+    BudgetLevel,
+    BudgetNotice,
+    BudgetPeriod,
+    BudgetSubject,
+    BudgetUnit,
+)
 from chatapp.inference.models.downloads import OPEN_DOWNLOADS, Download, DownloadState, SourceSecret
 from chatapp.inference.models.outcomes import AnswerOutcome, Arm, SideWork
 from chatapp.inference.models.rollouts import (
@@ -27,6 +36,13 @@ __all__ = [
     "OPEN_ORDER",
     "AnswerOutcome",
     "Arm",
+    "Budget",
+    "BudgetAudience",
+    "BudgetLevel",
+    "BudgetNotice",
+    "BudgetPeriod",
+    "BudgetSubject",
+    "BudgetUnit",
     "Download",
     "DownloadState",
     "Endpoint",

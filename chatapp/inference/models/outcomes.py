@@ -9,6 +9,9 @@ from chatapp.inference.models.rollouts import Rollout
 from chatapp.inference.models.routes import Task
 from chatapp.inference.models.versions import ModelVersion
 
+# What budgets sum, of one person since a time: their indexes hold it, so that no row is read.
+_SPENT = ["prompt_tokens", "completion_tokens", "cost"]
+
 
 class Arm(models.TextChoices):
     """Of a rollout: the version that served before it, and the one that it tries."""
@@ -60,7 +63,7 @@ class AnswerOutcome(models.Model):
 
     class Meta:
         indexes = [
-            models.Index(fields=["user", "created_at"], name="outcome_of_user"),
+            models.Index(fields=["user", "created_at"], include=[*_SPENT, "is_trial"], name="outcome_spent_by"),
             models.Index(fields=["version", "created_at"], name="outcome_of_version"),
             models.Index(fields=["rollout", "created_at"], name="outcome_of_rollout"),
         ]
@@ -77,3 +80,6 @@ class SideWork(models.Model):
     completion_tokens = models.PositiveIntegerField(default=0)
     cost = models.DecimalField(max_digits=14, decimal_places=6, default=0, help_text="By the version's prices.")
     created_at = models.DateTimeField(auto_now_add=True, db_index=True)
+
+    class Meta:
+        indexes = [models.Index(fields=["user", "created_at"], include=_SPENT, name="side_work_spent_by")]
