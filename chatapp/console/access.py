@@ -12,7 +12,7 @@ from django.urls import reverse
 from django_htmx.middleware import HtmxDetails
 
 from chatapp.accounts.models import User
-from chatapp.accounts.pages import CONSOLE_PAGES, Page, visible_pages
+from chatapp.accounts.pages import CONSOLE_PAGES, FEW_PAGES, OVERVIEW, Page, is_at, visible_groups, visible_pages
 from chatapp.accounts.permissions import can, require
 from chatapp.errors import ChatappError
 
@@ -34,18 +34,34 @@ class Tab:
     current: bool
 
 
+@dataclass(frozen=True, slots=True)
+class Tabs:
+    """`pages` are those of the current group; none where all pages stand in one row."""
+
+    first: list[Tab]
+    pages: list[Tab]
+
+
 def pages_for(user: User) -> list[Page]:
     return visible_pages(user, CONSOLE_PAGES)
 
 
-def tabs_for(request: ConsoleRequest) -> list[Tab]:
-    urls = [(page.label, reverse(page.url_name)) for page in pages_for(request.user)]
-    return [Tab(label, url, _is_current(request.path, url)) for label, url in urls]
+def tabs_for(request: ConsoleRequest) -> Tabs:
+    groups = visible_groups(request.user)
+    if sum(len(group.pages) for group in groups) <= FEW_PAGES:
+        pages = [page for group in groups for page in group.pages]
+        return Tabs([_tab(request, page) for page in (OVERVIEW, *pages)], [])
+    first, current = [_tab(request, OVERVIEW)], list[Tab]()
+    for group in groups:
+        tabs = [_tab(request, page) for page in group.pages]
+        is_current = any(tab.current for tab in tabs)
+        first.append(Tab(group.label, tabs[0].url, is_current))
+        current = tabs if is_current else current
+    return Tabs(first, current)
 
 
-def _is_current(path: str, url: str) -> bool:
-    """Every address of the console begins with that of the overview."""
-    return path == url if url == reverse("console") else path.startswith(url)
+def _tab(request: ConsoleRequest, page: Page) -> Tab:
+    return Tab(page.label, reverse(page.url_name), is_at(request.path, page))
 
 
 def console_page(permission: str) -> Callable[[View], View]:

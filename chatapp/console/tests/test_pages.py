@@ -48,6 +48,7 @@ def register(name: str) -> Any:
     return register_version(user=None, name=name, provider="scripted", context_tokens=4096, licence="MIT")
 
 
+MENUS = [("mona", "/console/flags/"), ("ada", "/console/flags/")]
 PATHS = ["/console/", "/console/models/", "/console/workers/", "/console/flags/", "/console/policies/"]
 
 
@@ -98,11 +99,20 @@ def test_each_role_has_its_pages_and_is_told_of_the_others(client_of: ClientOf, 
         assert client.post(f"/console/models/{version.id}/serve/").status_code == 403
 
 
-def test_the_console_opens_on_the_first_page_of_the_role(client_of: ClientOf) -> None:
-    response = client_of("oscar").get("/console/")
-    assert (response.status_code, response["Location"]) == (302, "/console/models/")
-    for name in ("mona", "ada"):
-        assert "<h1>Overview</h1>" in client_of(name).get("/console/").content.decode()
+@pytest.mark.parametrize("name", ["oscar", "mona", "ada"])
+def test_the_console_opens_with_the_overview_for_whoever_has_a_page(client_of: ClientOf, name: str) -> None:
+    assert "<h1>Overview</h1>" in client_of(name).get("/console/").content.decode()
+
+
+def test_menus_show_few_pages_as_they_are_and_many_in_groups(client_of: ClientOf) -> None:
+    few, many = (client_of(name).get(path).content.decode() for name, path in MENUS)
+    assert "nav-group" not in few
+    for page in (few, many):
+        assert re.findall(r'<a href="[^"]+" aria-current="page">([^<]+)</a>', page) == ["Flags"]
+    assert re.findall(r'<a href="[^"]+" aria-current="true">([^<]+)</a>', many) == ["Review"]
+    assert re.findall(r'<details class="nav-group" open>\s*<summary>([^<]+)</summary>', many) == ["Review"]
+    chat = client_of("ada").get("/").content.decode()
+    assert re.findall(r'data-testid="(nav-console[^"]*)"', chat) == ["nav-console"]
 
 
 def test_posts_need_a_csrf_token(client_of: ClientOf) -> None:
