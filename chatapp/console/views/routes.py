@@ -11,7 +11,7 @@ from chatapp.console.read_models.routes import describe, route_row
 from chatapp.console.route_drafts import RefusedFieldError, RouteDraft, field_of
 from chatapp.console.selectors import list_shown_versions_for
 from chatapp.errors import ChatappError
-from chatapp.inference.models import Task
+from chatapp.inference.models.routes import RULE_TASKS
 from chatapp.inference.selectors import get_route_for, is_route_name, list_routes_for, list_versions_for
 from chatapp.inference.services import configure_route
 
@@ -72,7 +72,7 @@ def _form(
         "focus": focus,
         "versions": [*shown, *sorted(draft.version_names() - set(shown))],
         "leaving": leaving,
-        "tasks": Task.choices,
+        "tasks": [(task.value, task.label) for task in RULE_TASKS],
         "sentences": describe(draft, leaving=leaving),
     }
     template = "console/_route_form.html" if request.htmx else "console/route.html"

@@ -20,6 +20,7 @@ from chatapp.inference.models.rollouts import (
     RolloutStep,
 )
 from chatapp.inference.models.routes import Route, RouteArm, RouteFallback, RouteRule, Task
+from chatapp.inference.models.shadows import ShadowOutcome, ShadowState
 from chatapp.inference.models.versions import (
     Endpoint,
     ModelVersion,
@@ -59,6 +60,8 @@ __all__ = [
     "RouteArm",
     "RouteFallback",
     "RouteRule",
+    "ShadowOutcome",
+    "ShadowState",
     "SideWork",
     "SourceSecret",
     "Task",

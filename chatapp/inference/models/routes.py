@@ -50,10 +50,16 @@ class RouteArm(models.Model):
 
 
 class Task(models.TextChoices):
+    """`shadow` is in no rule of a route: its version is a rollout's candidate."""
+
     CHAT = "chat"
     TITLE = "title"
     SUMMARY = "summary"
     JUDGE = "judge"
+    SHADOW = "shadow"
+
+
+RULE_TASKS = tuple(task for task in Task if task != Task.SHADOW)
 
 
 class RouteRule(models.Model):

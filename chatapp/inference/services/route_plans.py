@@ -7,7 +7,8 @@ from typing import Any, Self
 
 from chatapp.errors import ChatappError
 from chatapp.inference import routing
-from chatapp.inference.models import ModelVersion, Route, RouteRule, Task
+from chatapp.inference.models import ModelVersion, Route, RouteRule
+from chatapp.inference.models.routes import RULE_TASKS
 from chatapp.inference.selectors import is_version_name
 
 Share = tuple[ModelVersion, float]
@@ -46,7 +47,7 @@ class RuleSpec:
     def problems(self) -> Iterator[tuple[bool, str]]:
         bounds = (self.min_characters, self.max_characters)
         yield not any(value not in {"", None} for value in self.conditions), "a rule needs at least one condition."
-        yield self.task not in {"", *Task.values}, f"the task of a rule is one of {', '.join(Task.values)}."
+        yield self.task not in {"", *RULE_TASKS}, f"the task of a rule is one of {', '.join(RULE_TASKS)}."
         yield not _is_match(COLLECTION, self.collection), "the collection of a rule is named by its slug."
         yield not _is_match(LANGUAGE, self.language), "the language of a rule is an ISO 639-1 code such as de."
         yield not _is_match(CHOICE, self.choice), "the choice of a rule is a word or two, 32 characters at most."
