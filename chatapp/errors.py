@@ -85,6 +85,7 @@ PROBLEMS: dict[str, Problem] = {
     "not_evaluated": Problem(
         409, "{name} has passed no release gate. Run one, or say why it may serve without: that is kept and audited."
     ),
+    "rollout_state": Problem(409, "This rollout is {state} now, so that cannot be done with it. Look at it again."),
     "rollout_running": Problem(409, "A rollout of {name} runs on the route {route}. Finish it or roll it back first."),
     "model_not_allowed": Problem(
         403, "Text sent to {name} leaves the company, which the route {route} does not allow. Choose another model."

@@ -13,6 +13,7 @@ from chatapp.inference.models.downloads import OPEN_DOWNLOADS, Download, Downloa
 from chatapp.inference.models.outcomes import AnswerOutcome, Arm, SideWork
 from chatapp.inference.models.rollouts import (
     LIVE_ROLLOUT,
+    PilotMember,
     Rollout,
     RolloutAction,
     RolloutKind,
@@ -50,6 +51,7 @@ __all__ = [
     "ModelVersion",
     "OrderKind",
     "OrderState",
+    "PilotMember",
     "Provider",
     "Rollout",
     "RolloutAction",

@@ -55,6 +55,9 @@ class Rollout(models.Model):
     pilot_group = models.ForeignKey(
         Group, null=True, on_delete=models.SET_NULL, related_name="+", help_text="Its members meet the candidate first."
     )
+    has_pilot = models.BooleanField(
+        default=False, db_default=False, help_text="Those who asked to try new models meet the candidate first."
+    )
     reason = models.CharField(max_length=500, blank=True)
     override_reason = models.CharField(max_length=500, blank=True, help_text="Why it began without a passed gate.")
     verdict = models.JSONField(null=True, help_text="What the judge found last: rollouts.judge.Verdict.")
@@ -111,3 +114,10 @@ class RolloutStep(models.Model):
 
     class Meta:
         ordering = ["at", "id"]
+
+
+class PilotMember(models.Model):
+    """Somebody who asked to try new models first; no row: never asked."""
+
+    user = models.OneToOneField(settings.AUTH_USER_MODEL, primary_key=True, on_delete=models.CASCADE, related_name="+")
+    joined_at = models.DateTimeField(auto_now_add=True)

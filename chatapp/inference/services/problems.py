@@ -45,6 +45,11 @@ def retry_version(*, user: User | None, version: ModelVersion) -> None:
     """
     if user is not None:
         require(user, "inference.serve_version", version)
+    try_again(actor=user, version=version)
+
+
+def try_again(*, actor: User | None, version: ModelVersion) -> None:
+    """As `retry_version`, where the right to the change that asks for it was checked."""
     gone, _ = VersionProblem.objects.filter(version=version).delete()
     if gone:
-        record_event(actor=user, action="inference.version_retried", obj=version, detail={"workers": gone})
+        record_event(actor=actor, action="inference.version_retried", obj=version, detail={"workers": gone})
