@@ -7,6 +7,7 @@ from django.db import models
 from django.db.models import F, Q
 from django.db.models.functions import Now
 
+from chatapp.conversations.shadow_models import ShadowAnswer
 from chatapp.fields import ConfidentialTextField
 from chatapp.inference.models import ModelVersion, Rollout
 from chatapp.retrieval.models import Collection
@@ -85,30 +86,38 @@ class PairState(models.TextChoices):
 
 
 class ComparisonPair(models.Model):
-    """One question and the two answers to it. The ids of the trials are never shown to voters."""
+    """One question and the two answers to it, empty till they are there. Voters never see the ids of the trials.
+
+    What was made of a conversation is deleted with it.
+    """
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
     comparison = models.ForeignKey(Comparison, on_delete=models.CASCADE, related_name="pairs")
     ordinal = models.PositiveIntegerField()
-    question = ConfidentialTextField()
+    question = ConfidentialTextField(blank=True)
     first_text = ConfidentialTextField(blank=True)
     second_text = ConfidentialTextField(blank=True)
-    first_generation = models.UUIDField(null=True, help_text="Trial; of shadow pairs the answer that was shown.")
+    first_generation = models.UUIDField(null=True, help_text="The trial, once it was asked.")
     second_generation = models.UUIDField(null=True)
+    shadow = models.ForeignKey(
+        ShadowAnswer, null=True, on_delete=models.CASCADE, related_name="+", help_text="Whose masked copy this is."
+    )
     state = models.CharField(max_length=16, choices=PairState, default=PairState.WAITING)
     error = models.CharField(max_length=64, blank=True)
 
     class Meta:
         ordering = ["ordinal"]
         constraints = [models.UniqueConstraint(fields=["comparison", "ordinal"], name="one_pair_per_question")]
-        indexes = [models.Index(fields=["first_generation"], name="pair_of_first_answer")]
 
 
 class Choice(models.TextChoices):
+    """`skipped` is no vote, and asks the voter not again."""
+
     FIRST = "first"
     SECOND = "second"
     TIE = "tie"
     BOTH_BAD = "both_bad"
+    SKIPPED = "skipped"
 
 
 class Vote(models.Model):
