@@ -1,15 +1,18 @@
 """The model files that Chatapp knows by hash, and where each can be had."""
 
-from dataclasses import dataclass
-from pathlib import PurePath
+from collections.abc import Collection
+from dataclasses import dataclass, field
+from pathlib import Path, PurePath
 
 
 @dataclass(frozen=True)
 class HubFile:
-    """One file of a Hugging Face repository."""
+    """One file of a Hugging Face repository, at a branch, tag or commit; `token` opens what is not public."""
 
     repository: str
     filename: str
+    revision: str = "main"
+    token: str = field(default="", repr=False)
 
     def __str__(self) -> str:
         return f"Hugging Face {self.repository}"
@@ -33,12 +36,42 @@ class PackageMirror:
         return f"package {self.parts[0].requirement}" + (f" and {len(self.parts) - 1} more" if self.parts[1:] else "")
 
 
-Source = HubFile | PackageMirror
+@dataclass(frozen=True)
+class FolderFile:
+    """A file below a folder of the server that the operator has opened for this."""
+
+    folder: Path
+    path: str
+
+    def __str__(self) -> str:
+        return f"file {self.path}"
+
+
+@dataclass(frozen=True)
+class BucketObject:
+    """An object of an S3-compatible bucket. `hosts` inside the network are those that the operator lists."""
+
+    endpoint: str
+    bucket: str
+    key: str
+    region: str = "us-east-1"
+    access_key: str = ""
+    secret: str = field(default="", repr=False)
+    hosts: Collection[str] = field(default=(), repr=False)
+
+    def __str__(self) -> str:
+        return f"bucket {self.bucket}"
+
+
+Source = HubFile | PackageMirror | FolderFile | BucketObject
 
 
 @dataclass(frozen=True)
 class Artifact:
-    """A file by its publisher's hash; `sources` are tried in order and the hash decides, whichever answers."""
+    """A file by its publisher's hash; `sources` are tried in order and the hash decides, whichever answers.
+
+    Without a hash the first file that comes whole is taken, of at most `size_bytes`; else that is its size.
+    """
 
     name: str
     sha256: str

@@ -8,17 +8,15 @@ one, each judged like the first address, and credentials stay with the place the
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass
-from ipaddress import ip_network
 from typing import BinaryIO
-from urllib.parse import SplitResult, urljoin, urlsplit
+from urllib.parse import urljoin, urlsplit
 
 import requests
 from django.conf import settings
 
 from chatapp import guarded
-from chatapp.addresses import Address, complain_of_url, is_host_name, is_loopback_name, may_reach, read_address
+from chatapp.guarded_places import ListedPlaces
 
-MAX_URL = 2000
 _STEP_SECONDS = 10
 _SECONDS = 60
 _MAX_HOPS = 5
@@ -47,6 +45,8 @@ class Fetched:
 
 
 class _ConnectorGuard:
+    """Reads the setting at each call."""
+
     def complain_of(self, url: str) -> str:
         return complain_of(url)
 
@@ -115,17 +115,21 @@ def _checked(answer: Fetched) -> Fetched:
 
 def complain_of(url: str) -> str:
     """What is wrong with the address as it is written; "" when nothing is."""
-    return complain_of_url(url, max_characters=MAX_URL) or _complain_of_place(urlsplit(url))
+    return _places().complain_of(url)
 
 
 def is_allowed(host: str, ip: str) -> bool:
     """Whether a connection that is meant for `host` may go to the address `ip`."""
-    return may_reach(host, ip, is_listed=lambda address: is_listed(host) or _is_in_listed_place(address))
+    return _places().is_allowed(host, ip)
 
 
 def is_listed(host: str) -> bool:
     """Whether the operator names this very host, which may have an address inside the network then."""
-    return host.lower().rstrip(".") in settings.CONNECTOR_ALLOWED_HOSTS
+    return _places().is_listed(host)
+
+
+def _places() -> ListedPlaces:
+    return ListedPlaces(settings.CONNECTOR_ALLOWED_HOSTS, "CONNECTOR_ALLOWED_HOSTS")
 
 
 def origin_of(url: str) -> tuple[str, str, int | None]:
@@ -135,20 +139,3 @@ def origin_of(url: str) -> tuple[str, str, int | None]:
         return parts.scheme, (parts.hostname or "").lower(), parts.port or _DEFAULT_PORTS.get(parts.scheme)
     except ValueError:
         return "", url, None
-
-
-def _complain_of_place(parts: SplitResult) -> str:
-    host = parts.hostname or ""
-    address = read_address(host)
-    if parts.scheme not in _DEFAULT_PORTS:
-        return "It starts with https:// or http://."
-    if address is None and not is_host_name(host):
-        return "It names a host or a whole IP address."
-    if (address is not None and not is_allowed(host, host)) or (is_loopback_name(host) and not is_listed(host)):
-        return "It is an address inside the network, which CONNECTOR_ALLOWED_HOSTS does not list."
-    return ""
-
-
-def _is_in_listed_place(address: Address) -> bool:
-    networks = (ip_network(entry) for entry in settings.CONNECTOR_ALLOWED_HOSTS if "/" in entry)
-    return is_listed(str(address)) or any(address in network for network in networks)

