@@ -44,6 +44,7 @@ PROBLEMS: dict[str, Problem] = {
     "no_faster_model": Problem(409, "No faster model is free now. The answer keeps its place in the queue."),
     "rate_limited": Problem(429, "Too many requests. Try again in {seconds} seconds."),
     "tokens_used_up": Problem(429, "Your tokens are used up for now. Try again in {wait}."),
+    "budget_used_up": Problem(429, "{budget} is used up until {until}. Ask {whom} if you need more before."),
     "file_too_large": Problem(413, "The file is larger than the limit of {limit}."),
     "file_type": Problem(
         415,
@@ -65,6 +66,9 @@ PROBLEMS: dict[str, Problem] = {
     "question_exists": Problem(409, "This is a golden question of the collection already."),
     "nothing_to_keep": Problem(409, "The answer cites no collection that you may edit."),
     "evaluation_over": Problem(409, "This evaluation is over already."),
+    "too_many_comparisons": Problem(409, "{limit} comparisons run already. Close or cancel one first."),
+    "comparison_over": Problem(409, "This comparison is over already. Look at it again."),
+    "voted": Problem(409, "You have voted on these two answers already. That vote stands."),
     "gate_running": Problem(409, "A release gate of {name} runs already. Wait for its end, or cancel it."),
     "storage_unavailable": Problem(503, "The file could not be stored. Try again later or tell your administrator."),
     "scope_missing": Problem(403, "This API key does not have the scope {scope}. Use a key that has it."),
@@ -86,6 +90,8 @@ PROBLEMS: dict[str, Problem] = {
         409, "{name} has passed no release gate. Run one, or say why it may serve without: that is kept and audited."
     ),
     "rollout_state": Problem(409, "This rollout is {state} now, so that cannot be done with it. Look at it again."),
+    "worker_gone": Problem(409, "{name} was not heard of lately, so nothing can be asked of it. Load the page again."),
+    "last_worker": Problem(409, "{consequence} Confirm that you want it all the same."),
     "rollout_running": Problem(409, "A rollout of {name} runs on the route {route}. Finish it or roll it back first."),
     "model_not_allowed": Problem(
         403, "Text sent to {name} leaves the company, which the route {route} does not allow. Choose another model."
