@@ -1,0 +1,118 @@
+"""The guards' figures of both arms, in one statement: sums of each person first, then what the statistics need of them.
+
+So the judge reads a few rows, however many people there are. Whoever was erased counts as one person together.
+Answers out of the cache are left out, since a candidate's cache is empty at first, and so are trials and questions that
+no version was asked. An answer that a fallback gave is an error of its arm, and tells nothing else of it.
+"""
+
+from dataclasses import dataclass
+from datetime import timedelta
+
+from django.db import connection
+
+from chatapp.inference.models import Arm, Rollout
+from chatapp.inference.rollouts.guards import GUARDS
+from chatapp.inference.rollouts.statistics import Sums
+
+HISTORY = timedelta(days=7)
+_IN_STAGE = "in_stage"
+# Of each guard: y and n of an answer, and which answers it is about. `is_own`: its arm's version wrote it.
+_COUNTED = {
+    _IN_STAGE: ("1", "1", "in_stage"),
+    "errors": ("is_error::int", "1", "true"),
+    "first_token": ("(first_token_seconds > late.seconds)::int", "1", "is_timed"),
+    "speed": ("completion_tokens", "duration_seconds - first_token_seconds", "is_timed AND writes_on"),
+    "cut": ("is_cut::int", "1", "is_own"),
+    "refusals": ("is_refusal::int", "1", "is_whole"),
+    "support": ("supported::float8 / greatest(cited, 1)", "1", "is_whole AND sources > 0 AND NOT is_refusal"),
+    "flags": ("(flags > 0)::int", "1", "is_own"),
+    "thumbs_down": ("(thumb < 0)::int", "1", "is_own"),
+}
+_SUMS = ",\n      ".join(
+    f"sum({y}) FILTER (WHERE {which})::float8 AS {name}_y, sum({n}) FILTER (WHERE {which})::float8 AS {name}_n, "
+    f"count(*) FILTER (WHERE {which}) AS {name}_answers"
+    for name, (y, n, which) in _COUNTED.items()
+)
+_ROWS = ", ".join(f"('{name}', {name}_y, {name}_n, {name}_answers)" for name in _COUNTED)
+# Statuses are those of conversations. The history is of the time before the rollout, in which nobody had an arm.
+_QUERY = f"""
+WITH drawn AS (
+    SELECT *, arm AS side, created_at >= %(stage_start)s AS in_stage FROM inference_answeroutcome
+    WHERE rollout_id = %(rollout)s AND arm <> ''
+  UNION ALL
+    SELECT *, 'baseline', false FROM inference_answeroutcome
+    WHERE %(with_history)s AND rollout_id IS NULL AND route = %(route)s
+      AND (version_id = %(baseline)s OR is_fallback) AND created_at >= %(history_start)s AND created_at < %(start)s
+),
+answers AS (
+    SELECT *, NOT is_fallback AS is_own, NOT is_fallback AND status = 'complete' AS is_whole,
+      NOT is_fallback AND completion_tokens > 0 AND first_token_seconds IS NOT NULL AS is_timed,
+      is_fallback OR status IN ('failed', 'interrupted') AS is_error,
+      duration_seconds > first_token_seconds AS writes_on
+    FROM drawn
+    WHERE NOT is_trial AND NOT is_cached AND (status <> 'blocked' OR completion_tokens > 0)
+),
+late AS MATERIALIZED (
+    SELECT %(late)s * percentile_cont(0.95) WITHIN GROUP (ORDER BY first_token_seconds) AS seconds
+    FROM answers WHERE side = 'baseline' AND is_timed
+),
+people AS (
+    SELECT side, {_SUMS}
+    FROM answers, late GROUP BY side, user_id
+)
+SELECT side, name, count(*), sum(answers), sum(y), sum(n), sum(y * y), sum(y * n), sum(n * n),
+  (SELECT seconds FROM late)
+FROM people, LATERAL (VALUES {_ROWS}) AS figure (name, y, n, answers)
+WHERE n > 0
+GROUP BY side, name
+"""  # noqa: S608 - of constants
+
+
+@dataclass(frozen=True, kw_only=True)
+class ArmFigures:
+    """`sums` are by arm and guard. `late_seconds`: later than that are first words late.
+
+    `stage_answers` and `stage_users` are the candidate's in the present stage. `from_history`: the baseline's answers
+    of the 7 days before the rollout were added, because nobody is left to meet it.
+    """
+
+    sums: dict[str, dict[str, Sums]]
+    stage_answers: int = 0
+    stage_users: int = 0
+    late_seconds: float | None = None
+    from_history: bool = False
+
+    def of(self, arm: str, guard: str) -> Sums:
+        return self.sums.get(arm, {}).get(guard) or Sums()
+
+
+def arm_figures(rollout: Rollout, *, with_history: bool = False) -> ArmFigures:
+    """Of all answers since the rollout began. `with_history` adds the baseline's of the 7 days before."""
+    tolerance = rollout.guards.get("first_token", {}).get("tolerance", GUARDS["first_token"].tolerance)
+    parameters = {
+        "rollout": rollout.id,
+        "route": rollout.route_id,
+        "baseline": rollout.baseline_id,
+        "stage_start": rollout.stage_started_at,
+        "start": rollout.created_at,
+        "history_start": rollout.created_at - HISTORY,
+        "with_history": with_history,
+        "late": 1 + tolerance,
+    }
+    sums: dict[str, dict[str, Sums]] = {arm: {} for arm in Arm.values}
+    late = None
+    with connection.cursor() as cursor:
+        cursor.execute(_QUERY, parameters)
+        for side, name, users, answers, y, n, yy, yn, nn, seconds in cursor.fetchall():
+            sums[side][name] = Sums(
+                users=users, answers=int(answers), y=y or 0.0, n=n, yy=yy or 0.0, yn=yn or 0.0, nn=nn
+            )
+            late = seconds
+    in_stage = sums[Arm.CANDIDATE].get(_IN_STAGE, Sums())
+    return ArmFigures(
+        sums=sums,
+        stage_answers=in_stage.answers,
+        stage_users=in_stage.users,
+        late_seconds=late,
+        from_history=with_history,
+    )
