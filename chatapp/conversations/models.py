@@ -15,6 +15,7 @@ from chatapp.retrieval.models import Chunk, DocumentVersion
 
 if TYPE_CHECKING:
     from chatapp.accounts.limits import TokensUsed
+    from chatapp.inference.budgets import BudgetReached
 
 
 class Origin(models.TextChoices):
@@ -169,6 +170,8 @@ class Generation(models.Model):
     reservation = models.JSONField(null=True, help_text="Tokens taken beforehand; null once they are settled.")
     # Known only where the answer was just asked for: that the asker's tokens are nearly used up.
     tokens_used: "TokensUsed | None" = None
+    # Likewise: that most of a budget is used, the first time in its period.
+    budget_reached: "BudgetReached | None" = None
     created_at = models.DateTimeField(db_default=Now(), help_text="By the database's clock, as the deadline is.")
     deadline_at = models.DateTimeField()
     claimed_at = models.DateTimeField(null=True)

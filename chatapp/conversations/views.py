@@ -61,7 +61,7 @@ def _thread_response(request: HttpRequest, conversation_id: UUID, asked: Generat
         return redirect("conversation", conversation_id)
     user = cast("ChatRequest", request).user
     turns = selectors.get_thread_for(user, conversation_id, asked.message_id)
-    context = _thread(user, conversation_id, turns) | {"tokens": asked.tokens_used}
+    context = _thread(user, conversation_id, turns) | _notices(asked)
     return render(request, "conversations/_changed.html", context)
 
 
@@ -71,12 +71,17 @@ def _posted_response(request: HttpRequest, data: dict[str, Any], asked: Generati
     turns = selectors.get_thread_for(user, conversation_id, asked.message_id)
     shown = len(turns) > 2 and turns[-3].message.id == data["leaf"]
     context = _thread(user, conversation_id, turns[-2:] if shown else turns) | _sidebar(user, conversation_id)
-    context["tokens"] = asked.tokens_used
+    context |= _notices(asked)
     if shown:
         return render(request, "conversations/_appended.html", context)
     response = render(request, "conversations/_started.html", context)
     url = reverse("conversation", args=[conversation_id])
     return push_url(reswap(retarget(response, "#thread"), "outerHTML"), url)
+
+
+def _notices(asked: Generation) -> dict[str, Any]:
+    """What stands below the composer: how much of the day's tokens or of a budget is used."""
+    return {"tokens": asked.tokens_used, "budget": asked.budget_reached}
 
 
 def own_turn(user: User, conversation_id: UUID, message_id: UUID) -> selectors.Turn:

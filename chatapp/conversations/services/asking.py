@@ -119,7 +119,7 @@ def _prepare(
 
 
 def _queue(generation: Generation, options: AnswerOptions, *new: Message) -> Generation:
-    """Stores it with its answer and what else is new. Raises ChatappError: rate_limited, tokens_used_up."""
+    """Stores it with its answer and what else is new. Raises ChatappError: those of `reserve_answer`."""
     answer, conversation = generation.message, generation.message.conversation
     question = answer.parent.text if answer.parent else ""
     reserve_answer(generation, user=conversation.owner, key=options.key, question=question)

@@ -40,10 +40,9 @@ def post_message(
 
     It goes below `leaf_id`, the last message that the page shows, or below the newest one when that is not known here.
     The conversation is made when the id is unknown, and then may be a temporary one; `choice` is kept with it (see
-    `set_choice`). Raises ChatappError: temporary_off,
-    message_empty, message_too_long, queue_full, user_queue_full, conversation_full, rate_limited, tokens_used_up,
-    not_found (the conversation or the message id is another person's). Below an answer that is still live it waits for
-    the end of that.
+    `set_choice`). Raises ChatappError: temporary_off, message_empty, message_too_long, queue_full, user_queue_full,
+    conversation_full, rate_limited, tokens_used_up, budget_used_up, not_found (the conversation or the message id is
+    another person's). Below an answer that is still live it waits for the end of that.
     """
     text = _checked(text)
     with transaction.atomic():
