@@ -4,7 +4,7 @@ import ipaddress
 import secrets
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
 from django.conf import settings
 from django.db import DatabaseError
@@ -102,6 +102,11 @@ def _demo_documents() -> str:
 
 
 _readiness = Readiness()
+
+
+def readiness() -> Mapping[str, str]:
+    """What `/readyz` says of each part of the product: `ok`, or in a few words what is wrong."""
+    return _readiness.parts()
 
 
 @never_cache

@@ -2,19 +2,21 @@
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import Any
 from uuid import UUID
 
-from django.db.models import Aggregate, Count, Exists, FloatField, OuterRef, Prefetch, Q, QuerySet
+from django.db.models import Aggregate, Count, Exists, F, FloatField, OuterRef, Prefetch, Q, QuerySet, Sum
 from django.db.models.functions import Now
 
 from chatapp.accounts.models import User
 from chatapp.accounts.permissions import can
 from chatapp.console.models import PolicyReport
-from chatapp.inference.models import AnswerOutcome, Endpoint, ModelVersion, Route, VersionProblem, Worker
+from chatapp.inference.models import AnswerOutcome, Endpoint, ModelVersion, Provider, Route, VersionProblem, Worker
 from chatapp.inference.selectors import list_versions_for, list_workers_for
 from chatapp.privacy.selectors.retention import not_held_at_all
 
 DAY = timedelta(days=1)
+LATELY = timedelta(minutes=15)
 MAX_REPORTS = 200
 MAX_VERSIONS = 100
 _NOT_ANSWERED = ("failed", "interrupted")
@@ -28,6 +30,16 @@ class DayFigures:
     failed: int = 0
     first_token_median: float | None = None
     first_token_p95: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Speed:
+    """Of answers that a model wrote for people; seconds to the first token, and tokens a second after it."""
+
+    answers: int
+    first_token_median: float | None
+    first_token_p95: float | None
+    tokens_per_second: float | None
 
 
 class _Percentile(Aggregate):
@@ -86,3 +98,38 @@ def list_problems_for(user: User) -> QuerySet[VersionProblem]:
     """The newest first; of gone workers too."""
     problems = VersionProblem.objects.select_related("version").order_by("-since", "pk")
     return problems if can(user, "inference.view_worker") else problems.none()
+
+
+def count_version_states_for(user: User) -> dict[str, int]:
+    """How many versions that answer questions are in each state."""
+    states = list_versions_for(user).exclude(provider=Provider.MODERATION).order_by().values_list("state")
+    return dict(states.annotate(versions=Count("pk")))
+
+
+def speeds_for(user: User) -> tuple[Speed, Speed] | None:
+    """Of the last 15 minutes and of the last 24 hours; None for those who may not know. Trials do not count."""
+    if not can(user, "inference.view_version"):
+        return None
+    written = AnswerOutcome.objects.filter(
+        created_at__gt=Now() - DAY, is_cached=False, is_trial=False, first_token_seconds__isnull=False
+    )
+    lately = Q(created_at__gt=Now() - LATELY)
+    found = written.aggregate(**_speed("lately", lately), **_speed("day", Q(pk__isnull=False)))
+    return _read_speed("lately", found), _read_speed("day", found)
+
+
+def _speed(name: str, when: Q) -> dict[str, Aggregate]:
+    took = F("duration_seconds") - F("first_token_seconds")
+    return {
+        f"{name}_answers": Count("pk", filter=when),
+        f"{name}_median": _Percentile("first_token_seconds", at=0.5, filter=when),
+        f"{name}_p95": _Percentile("first_token_seconds", at=0.95, filter=when),
+        f"{name}_tokens": Sum("completion_tokens", filter=when & Q(duration_seconds__isnull=False)),
+        f"{name}_seconds": Sum(took, filter=when),
+    }
+
+
+def _read_speed(name: str, found: dict[str, Any]) -> Speed:
+    seconds = found[f"{name}_seconds"]
+    per_second = found[f"{name}_tokens"] / seconds if seconds else None
+    return Speed(found[f"{name}_answers"], found[f"{name}_median"], found[f"{name}_p95"], per_second)
