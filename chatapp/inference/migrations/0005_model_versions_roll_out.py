@@ -5,6 +5,16 @@ import uuid
 from django.conf import settings
 from django.db import migrations, models
 
+# A version is immutable, whoever writes, but for where it stands, what is said of it, and rows that are gone.
+_REFUSE_CHANGE = """
+DROP TRIGGER inference_modelversion_immutable ON inference_modelversion;
+CREATE TRIGGER inference_modelversion_immutable BEFORE UPDATE ON inference_modelversion FOR EACH ROW
+    WHEN (to_jsonb(OLD) - {kept} IS DISTINCT FROM to_jsonb(NEW) - {kept})
+    EXECUTE FUNCTION inference_modelversion_refuse_change();
+"""
+REFUSE_CHANGE = _REFUSE_CHANGE.format(kept="ARRAY['created_by_id', 'state', 'card', 'copied_from_id']")
+REFUSE_ALL = _REFUSE_CHANGE.format(kept="'created_by_id'")
+
 
 def give_states(apps, schema_editor):
     """What answered before there were gates goes on to answer."""
@@ -332,5 +342,6 @@ class Migration(migrations.Migration):
                 name="candidate_is_another_version",
             ),
         ),
+        migrations.RunSQL(REFUSE_CHANGE, REFUSE_ALL),
         migrations.RunPython(give_states, migrations.RunPython.noop),
     ]
