@@ -62,6 +62,9 @@ class GateRun(models.Model):
     lease = models.UUIDField(null=True, help_text="The slice that may write; any other one stops.")
     lease_until = models.DateTimeField(null=True, help_text="Nobody else goes on before (database time).")
     created_at = models.DateTimeField(db_default=Now())
+    progressed_at = models.DateTimeField(
+        db_default=Now(), help_text="When something was last asked, graded or measured."
+    )
     finished_at = models.DateTimeField(null=True)
 
     class Meta:
@@ -102,6 +105,9 @@ class GateResult(models.Model):
     question = ConfidentialTextField(blank=True)
     expected = models.JSONField(default=dict, help_text="Facts, documents, refusal, forbidden: gate.graders.")
     generation_id = models.UUIDField(null=True, help_text="Of the trial, once it was asked.")
+    tries = models.PositiveSmallIntegerField(
+        default=0, help_text="Trials that were lost through no fault of the version."
+    )
     answer = ConfidentialTextField(blank=True)
     status = models.CharField(max_length=16, blank=True, help_text="How the answer ended.")
     error_code = models.CharField(max_length=64, blank=True)
