@@ -6,35 +6,49 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-
     dependencies = [
-        ('conversations', '0011_shadow_answers'),
-        ('evaluation', '0003_blind_comparisons'),
+        ("conversations", "0011_shadow_answers"),
+        ("evaluation", "0003_blind_comparisons"),
     ]
 
     operations = [
         migrations.RemoveIndex(
-            model_name='comparisonpair',
-            name='pair_of_first_answer',
+            model_name="comparisonpair",
+            name="pair_of_first_answer",
         ),
         migrations.AddField(
-            model_name='comparisonpair',
-            name='shadow',
-            field=models.ForeignKey(help_text='Whose masked copy this is.', null=True, on_delete=django.db.models.deletion.CASCADE, related_name='+', to='conversations.shadowanswer'),
+            model_name="comparisonpair",
+            name="shadow",
+            field=models.ForeignKey(
+                help_text="Whose masked copy this is.",
+                null=True,
+                on_delete=django.db.models.deletion.CASCADE,
+                related_name="+",
+                to="conversations.shadowanswer",
+            ),
         ),
         migrations.AlterField(
-            model_name='comparisonpair',
-            name='first_generation',
-            field=models.UUIDField(help_text='The trial, once it was asked.', null=True),
+            model_name="comparisonpair",
+            name="first_generation",
+            field=models.UUIDField(help_text="The trial, once it was asked.", null=True),
         ),
         migrations.AlterField(
-            model_name='comparisonpair',
-            name='question',
+            model_name="comparisonpair",
+            name="question",
             field=chatapp.fields.ConfidentialTextField(blank=True),
         ),
         migrations.AlterField(
-            model_name='vote',
-            name='choice',
-            field=models.CharField(choices=[('first', 'First'), ('second', 'Second'), ('tie', 'Tie'), ('both_bad', 'Both Bad'), ('skipped', 'Skipped')], max_length=16),
+            model_name="vote",
+            name="choice",
+            field=models.CharField(
+                choices=[
+                    ("first", "First"),
+                    ("second", "Second"),
+                    ("tie", "Tie"),
+                    ("both_bad", "Both Bad"),
+                    ("skipped", "Skipped"),
+                ],
+                max_length=16,
+            ),
         ),
     ]

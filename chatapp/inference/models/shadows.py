@@ -36,7 +36,10 @@ class ShadowOutcome(models.Model):
     duration_seconds = models.FloatField(null=True)
     cited = models.PositiveSmallIntegerField(default=0)
     supported = models.PositiveSmallIntegerField(default=0)
-    flags = models.PositiveSmallIntegerField(default=0, help_text="Findings of checks that ask for a person.")
+    flags = models.PositiveSmallIntegerField(default=0, help_text="Of checks on the answer's own text.")
+    baseline_flags = models.PositiveSmallIntegerField(
+        default=0, help_text="Likewise, of the answer that was shown; people's reports are none."
+    )
     is_refusal = models.BooleanField(default=False)
     is_cut = models.BooleanField(default=False)
     created_at = models.DateTimeField(db_default=Now())
