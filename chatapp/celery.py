@@ -34,6 +34,9 @@ TASKS = {
         "chatapp.conversations.tasks.delete_expired_conversations",
         "chatapp.conversations.tasks.purge_cached_answers",
         "chatapp.conversations.tasks.sweep_generations",
+        "chatapp.inference.tasks.fetch_weights",
+        "chatapp.inference.tasks.sweep_orders",
+        "chatapp.inference.tasks.tend_downloads",
         "chatapp.moderation.tasks.look_for_personal_data",
         "chatapp.moderation.tasks.replay",
         "chatapp.moderation.tasks.sweep_replays",
@@ -121,6 +124,11 @@ def configure() -> None:
                 "schedule": 3600.0,
                 "options": {"expires": 600},
             },
+            "sweep-orders": {
+                "task": "chatapp.inference.tasks.sweep_orders",
+                "schedule": 5.0,
+                "options": {"expires": 5},
+            },
             "sweep-generations": {
                 "task": "chatapp.conversations.tasks.sweep_generations",
                 "schedule": 2.0,
@@ -170,6 +178,11 @@ def configure() -> None:
                 "task": "chatapp.moderation.tasks.sweep_replays",
                 "schedule": 20.0,
                 "options": {"expires": 20},
+            },
+            "tend-downloads": {
+                "task": "chatapp.inference.tasks.tend_downloads",
+                "schedule": 10.0,
+                "options": {"expires": 9},
             },
             "tend-indexes": {
                 "task": "chatapp.retrieval.tasks.tend_indexes",

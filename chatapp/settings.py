@@ -18,6 +18,8 @@ from chatapp.runtime.instance import read_instance
 
 BASE_DIR = Path(__file__).resolve().parent.parent
 env = Env()
+# What workers say they run, so that a fleet in the middle of a deploy can be told apart.
+RELEASE = env.str("RELEASE", default="0.1.0")
 instance = read_instance()
 HOME = home()
 
@@ -335,8 +337,20 @@ LEASE_SECONDS = env.int("LEASE_SECONDS", default=10)
 DRAIN_SECONDS = env.int("DRAIN_SECONDS", default=6)
 DATABASE_PATIENCE_SECONDS = env.int("DATABASE_PATIENCE_SECONDS", default=60)
 
+# Release gates: golden questions of one run at most; how long, and by how many streams (0: the worker's slots), the
+# load test runs.
+GATE_QUESTIONS = env.int("GATE_QUESTIONS", default=100)
+GATE_LOAD_SECONDS = env.int("GATE_LOAD_SECONDS", default=60)
+GATE_LOAD_STREAMS = env.int("GATE_LOAD_STREAMS", default=0)
+if GATE_QUESTIONS < 1 or GATE_LOAD_SECONDS < 1 or GATE_LOAD_STREAMS < 0:
+    raise ImproperlyConfigured("GATE_QUESTIONS and GATE_LOAD_SECONDS are 1 or more, GATE_LOAD_STREAMS 0 or more.")
+
 # Inference and retrieval
 MODELS_DIR = Path(env.str("CHATAPP_MODELS", default=str(Path.home() / ".cache" / "chatapp" / "models")))
+# Where weights may be taken from: a folder of this machine, and buckets inside the company's network.
+MODEL_IMPORT_DIR = Path(env.str("MODEL_IMPORT_DIR")) if env.str("MODEL_IMPORT_DIR", default="") else None
+MODEL_ALLOWED_HOSTS = {host.lower() for host in env.list("MODEL_ALLOWED_HOSTS", default=[])}
+MODEL_MAX_GB = env.int("MODEL_MAX_GB", default=100)
 SCRIPTED_MODEL = env.bool("CHATAPP_SCRIPTED_MODEL", default=False)
 INFERENCE_SLOTS = env.int("INFERENCE_SLOTS", default=4)
 INFERENCE_THREADS = env.int("INFERENCE_THREADS", default=0) or None
@@ -361,14 +375,20 @@ CONNECTOR_ALLOWED_HOSTS = {host.lower() for host in env.list("CONNECTOR_ALLOWED_
 CONNECTOR_CACHE_DIR = Path(env.str("CONNECTOR_CACHE_DIR", default=str(HOME / "connectors")))
 CONNECTOR_MIN_MINUTES = env.int("CONNECTOR_MIN_MINUTES", default=15)
 try:
-    for entry in CONNECTOR_ALLOWED_HOSTS:
+    for entry in CONNECTOR_ALLOWED_HOSTS | MODEL_ALLOWED_HOSTS:
         _ = ip_network(entry) if "/" in entry else None
 except ValueError:
-    raise ImproperlyConfigured("CONNECTOR_ALLOWED_HOSTS lists hosts, addresses and networks.") from None
+    message = "CONNECTOR_ALLOWED_HOSTS and MODEL_ALLOWED_HOSTS list hosts, addresses and networks."
+    raise ImproperlyConfigured(message) from None
 if not all(folder.is_absolute() for folder in CONNECTOR_FOLDERS):
     raise ImproperlyConfigured("CONNECTOR_FOLDERS lists absolute paths.")
+if MODEL_IMPORT_DIR is not None and not MODEL_IMPORT_DIR.is_absolute():
+    raise ImproperlyConfigured("MODEL_IMPORT_DIR is an absolute path.")
 TITLES = env.bool("CHATAPP_TITLES", default=True)
 SUMMARIES = env.bool("CHATAPP_SUMMARIES", default=True)
+SHADOW_PERCENT = env.float("SHADOW_PERCENT", default=100.0)
+if not 0 <= SHADOW_PERCENT <= 100:
+    raise ImproperlyConfigured("SHADOW_PERCENT is from 0 to 100.")
 ANSWER_CACHE_HOURS = env.int("ANSWER_CACHE_HOURS", default=24)
 ANSWER_CACHE_SCOPE = env.str("ANSWER_CACHE_SCOPE", default="user")
 if ANSWER_CACHE_SCOPE not in {"user", "company"}:

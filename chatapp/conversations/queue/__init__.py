@@ -2,6 +2,16 @@
 
 from chatapp.conversations.queue.admission import refuse_when_full
 from chatapp.conversations.queue.claims import claim_next, has_queued, list_stranded
+from chatapp.conversations.queue.counts import count_running, count_waiting
 from chatapp.conversations.queue.places import QueuePlace, find_places
 
-__all__ = ["QueuePlace", "claim_next", "find_places", "has_queued", "list_stranded", "refuse_when_full"]
+__all__ = [
+    "QueuePlace",
+    "claim_next",
+    "count_running",
+    "count_waiting",
+    "find_places",
+    "has_queued",
+    "list_stranded",
+    "refuse_when_full",
+]

@@ -7,6 +7,7 @@ from chatapp.conversations.reviews.services import appeal_answer, decide_flag, r
 from chatapp.conversations.reviews.services.bulk import decide_alike, decide_flags, undo_decisions
 from chatapp.conversations.services.cached_answers import purge_cached_answers, store_cached_answer
 from chatapp.conversations.services.conversations import delete_conversation, rename_conversation, suggest_title
+from chatapp.conversations.services.ejecting import eject_worker
 from chatapp.conversations.services.fallbacks import fall_back, find_fallback, hand_over, safe_ending
 from chatapp.conversations.services.generations import (
     FinishedAnswer,
@@ -40,6 +41,7 @@ __all__ = [
     "delete_conversation",
     "delete_expired_conversations",
     "edit_message",
+    "eject_worker",
     "fall_back",
     "find_fallback",
     "finish_generation",

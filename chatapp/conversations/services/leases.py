@@ -27,14 +27,16 @@ class Checkpoint:
 
 
 # A row that a deletion has locked just now is left out, lest all leases of the worker wait for it. An answer of a
-# closed account is stopped here too, should nobody have heard the stop that was sent.
+# closed account is stopped here too, should nobody have heard the stop that was sent. An ejected worker keeps none.
 _RENEW = """
 WITH fresh AS (
     SELECT * FROM unnest(%(ids)s::uuid[], %(attempts)s::int[], %(texts)s::text[], %(seqs)s::int[],
                          %(firsts)s::timestamptz[]) AS told(id, attempt, text, seq, first_token_at)
 ), held AS (
     SELECT mine.id FROM conversations_generation AS mine JOIN fresh USING (id, attempt)
-    WHERE mine.status = 'answering' FOR UPDATE OF mine SKIP LOCKED
+    WHERE mine.status = 'answering' AND NOT EXISTS (
+        SELECT FROM inference_worker AS owner WHERE owner.name = mine.lease_owner AND owner.ejected_at IS NOT NULL)
+    FOR UPDATE OF mine SKIP LOCKED
 )
 UPDATE conversations_generation AS mine
 SET lease_until = now() + make_interval(secs => %(lease)s),

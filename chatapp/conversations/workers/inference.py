@@ -25,15 +25,18 @@ from chatapp.conversations.streams.wakeups import hear
 from chatapp.conversations.workers.drain import drain
 from chatapp.conversations.workers.leases import LeaseKeeper
 from chatapp.conversations.workers.lending import lend
+from chatapp.conversations.workers.orders import OrderTaker
+from chatapp.conversations.workers.reporting import Reporter
 from chatapp.conversations.workers.warming import keep_warm, warm_up
 from chatapp.database import AWAY
 from chatapp.inference.engine import ChatModel, EngineError
-from chatapp.inference.gpus import measure_gpus
 from chatapp.inference.health import list_routed_versions
+from chatapp.inference.live_figures import forget_figures
 from chatapp.inference.models import ModelVersion, WorkerKind
+from chatapp.inference.order_signals import ORDERS_CHANNEL
 from chatapp.inference.pool import EnginePool
 from chatapp.inference.pool.reporting import ProblemReports
-from chatapp.inference.presence import forget_presence, report_presence, worker_name
+from chatapp.inference.presence import forget_presence, worker_name
 from chatapp.inference.selectors import list_chat_versions, serving_version
 from chatapp.moderation.checks import judge
 from chatapp.moderation.tallies import store_looks
@@ -52,15 +55,20 @@ class InferenceWorker:
         self.flusher = Flusher()
         self.draining = threading.Event()
         self.closed = threading.Event()
+        self.resting = threading.Event()  # An operator lets it claim nothing.
+        self.ejected = threading.Event()
         self.warm = threading.Event()
         self.replies: dict[UUID, Reply] = {}
         self.leases = LeaseKeeper(self.replies)
+        self.orders = OrderTaker(self)
+        self._reporter = Reporter(self)
         self._slots = threading.BoundedSemaphore(settings.INFERENCE_SLOTS)
 
     def start(self) -> None:
         """Claims nothing before the embedder is warm: a lease would run out while it loads."""
         judge.use(partial(lend, self.pool))
-        for target in (self._beat, self._listen, self._warm_up, self._keep_warm, self._drain, self._sweep, self._hear):
+        threads = (self._beat, self._listen, self._warm_up, self._keep_warm, self._drain, self._sweep, self._hear)
+        for target in (*threads, self.orders.run):
             threading.Thread(target=target, name=target.__name__.strip("_"), daemon=True).start()
 
     def answer_all(self) -> None:
@@ -75,10 +83,10 @@ class InferenceWorker:
             close_old_connections()
 
     def _claim(self) -> Generation | None:
-        if self.draining.is_set() or not self.warm.is_set():
+        if not self.may_claim:
             return None
         try:
-            return claim_next(worker=self.name, version_ids=[version.id for version in self._served()])
+            return claim_next(worker=self.name, version_ids=[version.id for version in self.served()])
         except AWAY as error:
             log.warning("claim_failed", reason=type(error).__name__)
             connection.close()
@@ -108,6 +116,7 @@ class InferenceWorker:
         store_looks()
         with suppress(*AWAY):
             forget_presence(WorkerKind.INFERENCE)
+        forget_figures(self.name)
 
     def _model_for(self, reply: Reply, in_use: ExitStack) -> ChatModel:
         """Stays loaded until `in_use` is left."""
@@ -121,7 +130,15 @@ class InferenceWorker:
 
         return in_use.enter_context(self.pool.using(reply.version, waiting=waiting))
 
-    def _served(self) -> list[ModelVersion]:
+    @property
+    def may_claim(self) -> bool:
+        return self.warm.is_set() and not self.draining.is_set() and not self.resting.is_set()
+
+    @property
+    def has_room(self) -> bool:
+        return self.may_claim and len(self.replies) < settings.INFERENCE_SLOTS
+
+    def served(self) -> list[ModelVersion]:
         return [version for version in list_chat_versions() if self.pool.serves(version)]
 
     def _warm_up(self) -> None:
@@ -130,7 +147,7 @@ class InferenceWorker:
             version = serving_version()
             if version is not None:
                 wait([self.pool.prepare(version)])
-                self._report()
+                self._reporter.report()
             warm_up(worker=self.name, draining=self.draining)
         except DatabaseError as error:
             log.warning("warm_up_failed", reason=type(error).__name__)  # The first answer loads what is missing.
@@ -150,17 +167,16 @@ class InferenceWorker:
                 if time.monotonic() - last >= HEARTBEAT_SECONDS:
                     last = time.monotonic()
                     self._tend()
-                    self._report()
-                    measure_gpus()
+                    self._reporter.report()
                     store_looks()
-                if self.warm.is_set() and len(self.replies) < settings.INFERENCE_SLOTS and has_queued():
-                    self._answer_unannounced()
+                if self.has_room and has_queued():
+                    self.answer_unannounced()
             except (DatabaseError, *AWAY) as error:
                 log.warning("heartbeat_failed", reason=type(error).__name__)
             finally:
                 close_old_connections()
 
-    def _answer_unannounced(self) -> None:
+    def answer_unannounced(self) -> None:
         """Without Celery, whose messages Redis may have lost or cannot carry now."""
         threading.Thread(target=self.answer_all, name="slot", daemon=True).start()
 
@@ -168,12 +184,12 @@ class InferenceWorker:
         """Wake-ups by the short way, taken only while a slot is free; Celery brings those that are not."""
         client = blocking_client()
         while not self.draining.is_set():
-            if not self.warm.is_set() or len(self.replies) >= settings.INFERENCE_SLOTS:
+            if not self.has_room:
                 self.draining.wait(0.05)
                 continue
             try:
                 if hear(client, 1.0):
-                    self._answer_unannounced()
+                    self.answer_unannounced()
             except (RedisError, OSError) as error:
                 log.warning("wake_ups_not_heard", reason=type(error).__name__)
                 self.draining.wait(1.0)
@@ -206,18 +222,6 @@ class InferenceWorker:
         )
         self.problems.sync()
 
-    def _report(self) -> None:
-        loaded = self.pool.loaded()
-        report_presence(
-            kind=WorkerKind.INFERENCE,
-            ready=bool(loaded),
-            slots=settings.INFERENCE_SLOTS,
-            busy=len(self.replies),
-            loaded=list(loaded),
-            loading=self.pool.loading(),
-            serves=[version.id for version in self._served()],
-        )
-
     def _listen(self) -> None:
         """Stop signals; a lost one is found by the next lease renewal."""
         while not self.draining.is_set():
@@ -229,11 +233,13 @@ class InferenceWorker:
 
     def _listen_once(self) -> None:
         with blocking_client().pubsub(ignore_subscribe_messages=True) as channel:
-            channel.subscribe(CONTROL_CHANNEL)
+            channel.subscribe(CONTROL_CHANNEL, ORDERS_CHANNEL)
             while not self.draining.is_set():
                 message = channel.get_message(timeout=1.0)
-                reply = self.replies.get(UUID(message["data"])) if message else None
-                if reply is not None:
+                if message and message["channel"] == ORDERS_CHANNEL:
+                    if message["data"] == self.name:
+                        self.orders.signalled.set()
+                elif message and (reply := self.replies.get(UUID(message["data"]))) is not None:
                     reply.stop()
 
 

@@ -7,8 +7,10 @@ import structlog
 from django.db import DatabaseError, close_old_connections
 
 from chatapp.database import AWAY
+from chatapp.inference.live_figures import LiveFigures, forget_figures, store_figures
+from chatapp.inference.machine import measure_devices
 from chatapp.inference.models import WorkerKind
-from chatapp.inference.presence import forget_presence, report_presence, worker_name
+from chatapp.inference.presence import Presence, Report, forget_presence, worker_name
 from chatapp.retrieval.embedding import EmbeddingError
 from chatapp.retrieval.services import warm_models
 
@@ -36,6 +38,7 @@ class PipelineWorker:
         self.changed.set()
         with suppress(*AWAY):
             forget_presence(WorkerKind.PIPELINE)
+        forget_figures(worker_name(WorkerKind.PIPELINE))
 
     def _keep_warm(self) -> None:
         name = worker_name(WorkerKind.PIPELINE)
@@ -55,10 +58,13 @@ class PipelineWorker:
             self.stopping.wait(WARM_SECONDS if self.ready else HEARTBEAT_SECONDS)
 
     def _beat(self) -> None:
+        presence = Presence(WorkerKind.PIPELINE)
         while not self.stopping.is_set():
             self.changed.clear()
             try:
-                report_presence(kind=WorkerKind.PIPELINE, ready=self.ready, problem=self.problem)
+                presence.report(Report(ready=self.ready, problem=self.problem))
+                figures = LiveFigures(busy=0, slots=0, tokens_per_second=0.0, devices=measure_devices(), models=())
+                store_figures(worker_name(WorkerKind.PIPELINE), figures)
             except DatabaseError as error:
                 log.warning("heartbeat_failed", reason=type(error).__name__)
             finally:

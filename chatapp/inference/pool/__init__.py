@@ -4,6 +4,7 @@ docs/inference.md, "A model's life", tells the whole.
 """
 
 from chatapp.inference.pool.engine_pool import EnginePool
+from chatapp.inference.pool.entry import ModelUse
 from chatapp.inference.pool.needs import can_serve
 
-__all__ = ["EnginePool", "can_serve"]
+__all__ = ["EnginePool", "ModelUse", "can_serve"]

@@ -18,15 +18,16 @@ class Demand:
 
 
 def unneeded(entries: Iterable[Entry], demand: Demand, *, idle_seconds: float, now: float) -> list[Entry]:
-    """Idle for `idle_seconds` (0: never), or for a minute where no route names them."""
-    idle = [entry for entry in entries if entry.is_idle() and entry.version.id != demand.kept]
+    """Idle for `idle_seconds` (0: never), or for a minute where no route names them. Not pinned ones."""
+    idle = [entry for entry in entries if entry.is_idle() and entry.version.id != demand.kept and not entry.is_pinned]
     return [entry for entry in idle if _is_over(entry, demand, idle_seconds=idle_seconds, now=now)]
 
 
 def least_needed(entries: Iterable[Entry], demand: Demand) -> Entry | None:
-    """Of the idle ones, first those that no route names, then by how long they have been idle."""
+    """Of the idle ones, first those that no route names, then by how long they have been idle; pinned ones last."""
     idle = [entry for entry in entries if entry.is_idle() and entry.version.id != demand.kept]
-    return min(idle, key=lambda entry: (entry.version.id in demand.routed, entry.last_used), default=None)
+    order = lambda entry: (entry.is_pinned, entry.version.id in demand.routed, entry.last_used)  # noqa: E731
+    return min(idle, key=order, default=None)
 
 
 def _is_over(entry: Entry, demand: Demand, *, idle_seconds: float, now: float) -> bool:

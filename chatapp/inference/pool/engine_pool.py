@@ -1,13 +1,12 @@
 import time
 from collections.abc import Callable, Collection, Iterator, Sequence
-from concurrent.futures import CancelledError, Future, InvalidStateError
+from concurrent.futures import Future, InvalidStateError
 from contextlib import contextmanager, suppress
 from functools import partial
 from threading import Condition
 from uuid import UUID
 
 import structlog
-from django.db import DatabaseError
 
 from chatapp.inference.engine import ChatModel, EngineError
 from chatapp.inference.engine.estimate import MemoryNeed
@@ -15,13 +14,11 @@ from chatapp.inference.metrics import ENGINE_FAULTS
 from chatapp.inference.models import ModelVersion
 from chatapp.inference.pool.background import Background
 from chatapp.inference.pool.choice import Demand, least_needed, unneeded
-from chatapp.inference.pool.entry import INSPECT_AGAIN_SECONDS, LOOK_AGAIN_SECONDS, Entry
-from chatapp.inference.pool.loading import Loader, load_model
+from chatapp.inference.pool.entry import INSPECT_AGAIN_SECONDS, LOOK_AGAIN_SECONDS, Entry, ModelUse
+from chatapp.inference.pool.loading import WAIT_SECONDS, Loader, load_model, try_to_load, wait_for
 from chatapp.inference.pool.needs import NotNowError, has_what_it_needs
 from chatapp.inference.pool.room import find_obstacle, find_shortage
 
-WAIT_SECONDS = 1.0
-LOAD_SECONDS = 600
 # How long a load waits for the memory of models that still answer, and for `tend` to learn of a change of the route.
 _DRAIN_SECONDS = 60.0
 _NOTICE_SECONDS = 8.0
@@ -51,11 +48,12 @@ class EnginePool:
             entry = self._entry(version)
             entry.users += 1
         try:
-            yield self._wait_for(version, waiting)
+            yield wait_for(self.prepare(version), version, waiting=waiting)
         finally:
             with self._changed:
                 entry.users -= 1
                 entry.last_used = self._clock()
+                self._free_barred()
                 self._changed.notify_all()
 
     def prepare(self, version: ModelVersion) -> "Future[ChatModel]":
@@ -105,6 +103,25 @@ class EnginePool:
         with self._changed:
             self._entry(version).forgive()
 
+    def load(self, version: ModelVersion) -> "Future[ChatModel]":
+        """By an operator's order: at once, and it stays, used or not, until `unload`."""
+        with self._changed:
+            entry = self._entry(version)
+            entry.forgive()
+            entry.is_pinned = True
+            return self.prepare(version)
+
+    def unload(self, version: ModelVersion) -> None:
+        """By an operator's order: it is served here no more until `load` or `forgive`; its last answer may end."""
+        with self._changed:
+            self._entry(version).bar(EngineError("An operator has unloaded it on this worker."))
+            self._free_barred()
+
+    def uses(self) -> list[ModelUse]:
+        """What is loaded here, and how much it is used."""
+        with self._changed:
+            return [use for entry in self._entries.values() if (use := entry.use()) is not None]
+
     def tend(
         self,
         *,
@@ -120,6 +137,7 @@ class EnginePool:
         """
         with self._changed:
             self._demand = Demand(routed, default.id if default else None)
+            self._free_barred()
             self._changed.notify_all()
             for version in versions:
                 self._look_at(self._entry(version))
@@ -146,17 +164,6 @@ class EnginePool:
 
     def _entry(self, version: ModelVersion) -> Entry:
         return self._entries.setdefault(version.id, Entry(version))
-
-    def _wait_for(self, version: ModelVersion, waiting: Callable[[], None]) -> ChatModel:
-        future = self.prepare(version)
-        for _ in range(LOAD_SECONDS):
-            try:
-                return future.result(timeout=WAIT_SECONDS)
-            except TimeoutError:
-                waiting()
-            except CancelledError:
-                raise EngineError("The worker is stopping.") from None
-        raise EngineError(f"{version.name} was not loaded within {LOAD_SECONDS} seconds.")
 
     def _look_at(self, entry: Entry) -> None:
         now = self._clock()
@@ -193,17 +200,7 @@ class EnginePool:
                 entry.fail(obstacle, now=self._clock())
 
     def _load_entry(self, entry: Entry, future: "Future[ChatModel]") -> None:
-        try:
-            model = self._load(entry.version, make_room=partial(self._make_room, entry))
-        except EngineError as error:
-            self._settle(entry, future, error)
-        except DatabaseError as error:
-            self._settle(entry, future, NotNowError(f"The database does not answer ({type(error).__name__})."))
-        except Exception as error:
-            log.exception("model_load_failed", version=entry.version.name)
-            self._settle(entry, future, EngineError(f"It cannot be loaded ({type(error).__name__})."))
-        else:
-            self._settle(entry, future, model)
+        self._settle(entry, future, try_to_load(self._load, entry.version, make_room=partial(self._make_room, entry)))
 
     def _settle(self, entry: Entry, future: "Future[ChatModel]", result: ChatModel | EngineError) -> None:
         with self._changed:
@@ -239,6 +236,10 @@ class EnginePool:
             if model is not None:
                 model.close()
         entry.need = need
+
+    def _free_barred(self) -> None:
+        for entry in [entry for entry in self._entries.values() if entry.is_barred and entry.is_idle()]:
+            self._background.run(self._take(entry).close)
 
     def _take(self, entry: Entry) -> ChatModel:
         """Out of the entry, for the caller to close. The lock is held."""

@@ -4,6 +4,7 @@ import math
 from collections import deque
 from concurrent.futures import Future
 from dataclasses import dataclass, field
+from uuid import UUID
 
 from chatapp.inference.engine import ChatModel, EngineError
 from chatapp.inference.engine.estimate import MemoryNeed
@@ -15,6 +16,16 @@ FAULT_WINDOW_SECONDS = 600.0
 PAUSES_SECONDS = (5.0, 30.0)
 LOOK_AGAIN_SECONDS = 20.0
 INSPECT_AGAIN_SECONDS = 60.0
+
+
+@dataclass(frozen=True, slots=True)
+class ModelUse:
+    """A loaded model, who uses it at this moment, and what it was estimated to take (None: nothing here)."""
+
+    version_id: UUID
+    model: ChatModel
+    users: int
+    need: MemoryNeed | None
 
 
 @dataclass(eq=False)
@@ -29,6 +40,8 @@ class Entry:
     last_used: float = 0.0
     error: EngineError | None = None
     retry_at: float = 0.0
+    is_pinned: bool = False  # by an operator, who has loaded it
+    is_barred: bool = False  # likewise, who has unloaded it
     inspected: bool = False
     inspect_at: float = -math.inf
     faults: deque[float] = field(default_factory=deque)
@@ -36,6 +49,9 @@ class Entry:
     @property
     def is_absent(self) -> bool:
         return isinstance(self.error, NotHereError)
+
+    def use(self) -> ModelUse | None:
+        return ModelUse(self.version.id, self.model, self.users, self.need) if self.model else None
 
     def is_due(self, now: float) -> bool:
         """Something went wrong, and the time has come to try again."""
@@ -46,6 +62,8 @@ class Entry:
 
     def fail(self, error: EngineError, *, now: float) -> None:
         self.model = self.loading = self.need = None
+        if self.is_barred:
+            return
         self.error = error
         if isinstance(error, NotNowError):
             self.retry_at = now + LOOK_AGAIN_SECONDS
@@ -58,8 +76,15 @@ class Entry:
 
     def recover(self) -> None:
         """Faults stay counted: an engine that loads well and then fails, again and again, is to be given up."""
-        self.error, self.retry_at = None, 0.0
+        if not self.is_barred:
+            self.error, self.retry_at = None, 0.0
+
+    def bar(self, error: EngineError) -> None:
+        """It is not loaded again, whatever happens, until it is forgiven."""
+        self.is_pinned, self.is_barred = False, True
+        self.error, self.retry_at = error, math.inf
 
     def forgive(self) -> None:
+        self.is_barred = False
         self.recover()
         self.faults.clear()

@@ -18,7 +18,8 @@ log = structlog.get_logger(__name__)
 
 
 @lru_cache(maxsize=1)
-def _client() -> Any:
+def shared_client() -> Any:
+    """For short commands; gives up quickly."""
     return Redis.from_url(
         settings.REDIS_URL,
         decode_responses=True,
@@ -41,7 +42,7 @@ class SharedScript:
         if time.monotonic() < SharedScript._rests_until:
             return None
         try:
-            return _client().eval(self._source, len(keys), *keys, *args)
+            return shared_client().eval(self._source, len(keys), *keys, *args)
         except (RedisError, OSError) as error:
             SharedScript._rests_until = time.monotonic() + _REST_SECONDS
             log.warning("provider_state_unavailable", reason=type(error).__name__)

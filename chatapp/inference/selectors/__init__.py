@@ -1,6 +1,6 @@
 """Reads of models and routes; each takes the user whose rights count, but those that callers of any kind need."""
 
-from chatapp.inference.selectors.rollouts import get_rollout_for, list_rollouts_for
+from chatapp.inference.selectors.rollouts import get_rollout_for, is_in_pilot, is_pilot_member, list_rollouts_for
 from chatapp.inference.selectors.routes import (
     get_route_for,
     is_route_name,
@@ -12,17 +12,24 @@ from chatapp.inference.selectors.routes import (
     serving_version,
 )
 from chatapp.inference.selectors.versions import (
+    get_asked_version_for,
     get_moderation_version,
     get_version_by_name,
     get_version_for,
     is_version_name,
+    list_asked_versions_for,
     list_chat_versions,
     list_external_names,
     list_versions_for,
 )
 from chatapp.inference.selectors.workers import (
     WORKER_ALIVE,
+    get_order_for,
+    get_worker,
+    get_worker_for,
     has_ready_worker,
+    list_live_names,
+    list_orders_for,
     list_served_versions,
     list_workers_for,
     live_workers,
@@ -30,17 +37,26 @@ from chatapp.inference.selectors.workers import (
 
 __all__ = [
     "WORKER_ALIVE",
+    "get_asked_version_for",
     "get_moderation_version",
+    "get_order_for",
     "get_rollout_for",
     "get_route_for",
     "get_version_by_name",
     "get_version_for",
+    "get_worker",
+    "get_worker_for",
     "has_ready_worker",
+    "is_in_pilot",
+    "is_pilot_member",
     "is_route_name",
     "is_version_name",
+    "list_asked_versions_for",
     "list_chat_versions",
     "list_choices",
     "list_external_names",
+    "list_live_names",
+    "list_orders_for",
     "list_rollouts_for",
     "list_routes_for",
     "list_served_versions",

@@ -1,21 +1,39 @@
-from chatapp.inference.services.outcomes import record_outcome, record_side_work, set_thumb
+from chatapp.inference.services.clones import clone_version
+from chatapp.inference.services.downloads import cancel_download, request_download
+from chatapp.inference.services.lives import reject_version, restore_version, retire_version
+from chatapp.inference.services.outcomes import record_outcome, record_side_work, set_flags, set_thumb
 from chatapp.inference.services.problems import clear_problem, report_problem, retry_version
 from chatapp.inference.services.route_plans import RuleSpec
 from chatapp.inference.services.routes import configure_route, set_serving_version
 from chatapp.inference.services.states import change_state, require_evaluated
+from chatapp.inference.services.storage import remove_weights
 from chatapp.inference.services.versions import register_version
+from chatapp.inference.services.workers import fail_orders, finish_order, note_drained, order_worker, take_orders
 
 __all__ = [
     "RuleSpec",
+    "cancel_download",
     "change_state",
     "clear_problem",
+    "clone_version",
     "configure_route",
+    "fail_orders",
+    "finish_order",
+    "note_drained",
+    "order_worker",
     "record_outcome",
     "record_side_work",
     "register_version",
+    "reject_version",
+    "remove_weights",
     "report_problem",
+    "request_download",
     "require_evaluated",
+    "restore_version",
+    "retire_version",
     "retry_version",
+    "set_flags",
     "set_serving_version",
     "set_thumb",
+    "take_orders",
 ]

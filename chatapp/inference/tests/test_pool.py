@@ -374,3 +374,37 @@ def test_a_caller_that_has_enough_of_waiting_leaves(pool: EnginePool, loads: Loa
 
     with pytest.raises(EngineError, match="stopped meanwhile"), pool.using(scripted("a"), waiting=waiting):
         raise AssertionError
+
+
+def test_what_an_operator_has_loaded_stays_though_no_route_names_it(pool: EnginePool, clock: Clock) -> None:
+    version = scripted("a")
+    pool.load(version).result(timeout=10)
+    clock.now += 3600
+    tend(pool)
+    time.sleep(0.05)
+    assert [use.version_id for use in pool.uses()] == [version.id]
+
+
+def test_what_an_operator_has_unloaded_goes_with_its_last_answer_and_stays_away(pool: EnginePool) -> None:
+    version = scripted("a")
+    with pool.using(version, waiting=nothing) as model:
+        pool.unload(version)
+        assert "".join(model.chat(HELLO, max_tokens=8)) == "Hello."
+        assert (pool.serves(version), list(pool.loaded())) == (False, [version.id])
+    tend(pool, version, default=version)
+    assert list(pool.loaded()) == []
+    with pytest.raises(EngineError, match="An operator has unloaded it"):
+        answer(pool, version)
+    pool.load(version).result(timeout=10)
+    assert (pool.serves(version), pool.problems()) == (True, {})
+
+
+def test_a_load_that_is_under_way_when_the_unload_comes_is_not_kept(pool: EnginePool, loads: Loads) -> None:
+    version = scripted("a")
+    loads.gates["a"] = threading.Event()
+    future = pool.load(version)
+    pool.unload(version)
+    loads.gates["a"].set()
+    future.result(timeout=10)
+    tend(pool, version)
+    assert (list(pool.loaded()), pool.serves(version)) == ([], False)

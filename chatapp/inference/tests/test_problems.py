@@ -24,7 +24,7 @@ from chatapp.inference.models import (
 from chatapp.inference.pool import EnginePool, can_serve
 from chatapp.inference.pool.loading import MakeRoom
 from chatapp.inference.pool.reporting import ProblemReports
-from chatapp.inference.presence import forget_presence, report_presence, worker_name
+from chatapp.inference.presence import Report, forget_presence, report_presence, worker_name
 from chatapp.inference.services.route_plans import RuleSpec
 
 pytestmark = pytest.mark.django_db
@@ -87,7 +87,7 @@ def test_an_operator_has_it_tried_again(broken: EnginePool, version: ModelVersio
 
 
 def test_a_worker_that_leaves_takes_its_problems_along(version: ModelVersion) -> None:
-    report_presence(kind=WorkerKind.INFERENCE, ready=True)
+    report_presence(WorkerKind.INFERENCE, Report(ready=True))
     services.report_problem(version=version, worker=HERE, reason="x" * 900)
     services.report_problem(version=version, worker="another", reason="x")
     assert len(VersionProblem.objects.get(worker=HERE).reason) == 500
@@ -98,7 +98,7 @@ def test_a_worker_that_leaves_takes_its_problems_along(version: ModelVersion) ->
 def test_presence_says_what_is_loaded_loading_and_can_be(version: ModelVersion) -> None:
     other = make_version("other")
     report_presence(
-        kind=WorkerKind.INFERENCE, ready=True, loaded=[version.id], serves=[version.id, other.id], loading=[other.id]
+        WorkerKind.INFERENCE, Report(ready=True, loaded=[version.id], serves=[version.id, other.id], loading=[other.id])
     )
     services.report_problem(version=other, worker=HERE, reason="x")
     services.report_problem(version=version, worker="a worker that has gone", reason="x")
@@ -125,7 +125,7 @@ class TestActivation:
     @pytest.fixture
     def serving(self, version: ModelVersion) -> ModelVersion:
         Route.objects.create(name=Route.DEFAULT, version=version)
-        report_presence(kind=WorkerKind.INFERENCE, ready=True, loaded=[version.id], serves=[version.id])
+        report_presence(WorkerKind.INFERENCE, Report(ready=True, loaded=[version.id], serves=[version.id]))
         return version
 
     @pytest.fixture
@@ -143,7 +143,7 @@ class TestActivation:
 
     def test_a_version_that_a_worker_serves_is_taken(self, serving: ModelVersion, oscar: User, at_once: None) -> None:
         good = make_version("good")
-        report_presence(kind=WorkerKind.INFERENCE, ready=True, serves=[serving.id, good.id])
+        report_presence(WorkerKind.INFERENCE, Report(ready=True, serves=[serving.id, good.id]))
         assert services.set_serving_version(user=oscar, version=good).version == good
 
     def test_one_that_no_worker_can_have_looked_at_is_taken(self, serving: ModelVersion, oscar: User) -> None:
