@@ -7,7 +7,7 @@ from functools import partial
 from uuid import UUID
 
 from django.db import transaction
-from django.db.models import Count, Q, QuerySet
+from django.db.models import QuerySet
 from django.db.models.functions import Now
 
 from chatapp.accounts.models import User
@@ -15,6 +15,7 @@ from chatapp.conversations import events
 from chatapp.conversations.models import Conversation, Generation, Message, Source, Status
 from chatapp.conversations.selectors import get_generation_for
 from chatapp.conversations.services.metering import settle_answer
+from chatapp.conversations.services.outcomes import describe_outcome
 from chatapp.inference.services import record_outcome, set_thumb
 from chatapp.moderation.checks import Finding
 from chatapp.moderation.selectors import count_flags, thumb_of
@@ -176,13 +177,11 @@ def _source(source: Source) -> dict[str, object]:
 
 def record_aftermath(generation_id: UUID) -> None:
     """Outcome row, unused tokens, and the conversation's place in the list. Idempotent; may run late or twice."""
-    generation = Generation.objects.select_related("message").filter(id=generation_id).first()
+    parts = ("message__conversation", "rollout")
+    generation = Generation.objects.select_related(*parts).filter(id=generation_id).first()
     if generation is None or generation.finished_at is None:
         return
     settle_answer(generation_id)
-    sources = Source.objects.filter(message_id=generation.message_id).aggregate(
-        all=Count("pk"), cited=Count("pk", filter=Q(cited=True))
-    )
     record_outcome(
         generation_id=generation.id,
         user_id=generation.user_id,
@@ -192,11 +191,8 @@ def record_aftermath(generation_id: UUID) -> None:
         completion_tokens=generation.completion_tokens,
         first_token_seconds=_seconds(generation.claimed_at, generation.first_token_at),
         duration_seconds=_seconds(generation.claimed_at, generation.finished_at),
-        sources=sources["all"],
-        cited=sources["cited"],
         flags=count_flags(generation.id),
-        is_fallback=generation.fallback_from_id is not None,
-        is_cached=generation.is_cached,
+        **describe_outcome(generation),
     )
     if thumb := thumb_of(generation.id):  # Somebody was quicker than this.
         set_thumb(generation_id=generation.id, thumb=thumb)

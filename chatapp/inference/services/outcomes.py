@@ -19,6 +19,14 @@ def record_outcome(
     sources: int,
     cited: int,
     flags: int,
+    supported: int = 0,
+    route: str = "",
+    rollout_id: UUID | None = None,
+    arm: str = "",
+    error_code: str = "",
+    is_refusal: bool = False,
+    is_cut: bool = False,
+    is_trial: bool = False,
     is_fallback: bool = False,
     is_cached: bool = False,
 ) -> None:
@@ -40,6 +48,14 @@ def record_outcome(
                 sources=sources,
                 cited=cited,
                 flags=flags,
+                supported=supported,
+                route=route,
+                rollout_id=rollout_id,
+                arm=arm,
+                error_code=error_code,
+                is_refusal=is_refusal,
+                is_cut=is_cut,
+                is_trial=is_trial,
                 is_fallback=is_fallback,
                 is_cached=is_cached,
             )
@@ -51,6 +67,11 @@ def record_outcome(
 def set_thumb(*, generation_id: UUID, thumb: int) -> None:
     """Keeps -1, 0 or 1 with the outcome; before there is one, `record_aftermath` of conversations does it later."""
     AnswerOutcome.objects.filter(generation_id=generation_id).update(thumb=thumb)
+
+
+def set_flags(*, generation_id: UUID, flags: int) -> None:
+    """How many there are now; before there is an outcome, `record_aftermath` counts them."""
+    AnswerOutcome.objects.filter(generation_id=generation_id).update(flags=flags)
 
 
 def record_side_work(

@@ -11,7 +11,7 @@ from django.utils import timezone
 from chatapp.accounts.models import User
 from chatapp.accounts.permissions import can
 from chatapp.errors import ChatappError
-from chatapp.moderation.models import Flag, FlagDecision, FlagSource, FlagStatus, Severity, Stage
+from chatapp.moderation.models import Action, Flag, FlagDecision, FlagSource, FlagStatus, Severity, Stage, Verdict
 
 DECIDED = (FlagStatus.UPHELD, FlagStatus.DISMISSED)
 QUEUES = (FlagStatus.OPEN, FlagStatus.SECOND, FlagStatus.ESCALATED)
@@ -74,8 +74,24 @@ def by_urgency(flags: QuerySet[Flag]) -> QuerySet[Flag]:
 
 
 def count_flags(generation_id: UUID) -> int:
-    """For the outcome of an answer; says nothing of what was flagged."""
-    return Flag.objects.filter(exchange_id=generation_id).count()
+    """For the outcome of an answer; says nothing of what was flagged.
+
+    A sample is taken of good answers, too, and an appeal says that nothing was wrong: these do not count.
+    """
+    told = Flag.objects.filter(exchange_id=generation_id, source__in=[FlagSource.CHECK, FlagSource.REPORT])
+    return told.count()
+
+
+def count_output_flags(generation_id: UUID) -> int:
+    """Findings of checks on the answer's own text that asked for a person; people's reports are none."""
+    verdicts = Verdict.objects.filter(exchange_id=generation_id, stage=Stage.OUTPUT, is_shadow=False)
+    return verdicts.filter(action__in=[Action.FLAG, Action.BLOCK]).count()
+
+
+def has_flagged_output(generation_id: UUID) -> bool:
+    """Whether a check in force asks for a person's look at the answer: also of trials, which raise no flags."""
+    verdicts = Verdict.objects.filter(exchange_id=generation_id, stage=Stage.OUTPUT, is_shadow=False)
+    return verdicts.filter(action__in=[Action.FLAG, Action.BLOCK]).exists()
 
 
 def count_overdue() -> int:

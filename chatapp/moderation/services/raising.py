@@ -4,8 +4,10 @@ from django.conf import settings
 from django.utils import timezone
 
 from chatapp.accounts.models import User
+from chatapp.inference.services import set_flags
 from chatapp.moderation.lookalikes import fingerprint_of
 from chatapp.moderation.models import Exchange, Flag, FlagSource, Stage, Verdict
+from chatapp.moderation.selectors import count_flags
 
 
 def raise_flag(
@@ -35,8 +37,11 @@ def raise_flag(
         "due_at": due_at(severity),
     }
     if reporter is None:
-        return Flag.objects.create(exchange=exchange, source=source, **fields)
-    return Flag.objects.get_or_create(exchange=exchange, source=source, reporter=reporter, defaults=fields)[0]
+        flag = Flag.objects.create(exchange=exchange, source=source, **fields)
+    else:
+        flag = Flag.objects.get_or_create(exchange=exchange, source=source, reporter=reporter, defaults=fields)[0]
+    set_flags(generation_id=exchange.pk, flags=count_flags(exchange.pk))  # What rollouts judge a version by.
+    return flag
 
 
 def due_at(severity: str) -> datetime:
