@@ -2,7 +2,7 @@
 
 from chatapp.inference.artifacts.gguf import InvalidGGUFError, validate_gguf
 from chatapp.inference.artifacts.progress import ArtifactBusyError, ArtifactError, Progress
-from chatapp.inference.artifacts.store import default_directory, ensure_artifact, find_artifact
+from chatapp.inference.artifacts.store import default_directory, ensure_artifact, find_artifact, remove_artifact
 
 __all__ = [
     "ArtifactBusyError",
@@ -12,5 +12,6 @@ __all__ = [
     "default_directory",
     "ensure_artifact",
     "find_artifact",
+    "remove_artifact",
     "validate_gguf",
 ]

@@ -43,6 +43,9 @@ _UINT64 = _SCALARS[10]
 _MAX_ARRAY_KEPT = 4096
 _MAX_STRING_KEPT = 1024
 _STRING, _ARRAY = 8, 9
+# Kept although it is long: what a model's messages are written with.
+CHAT_TEMPLATE = "tokenizer.chat_template"
+_MAX_TEMPLATE_KEPT = 400_000
 
 
 class InvalidGGUFError(ArtifactError):
@@ -62,7 +65,7 @@ class Tensor:
 
 @dataclass(frozen=True, slots=True)
 class Header:
-    """`metadata` leaves out long texts, arrays of texts and long arrays."""
+    """`metadata` leaves out long texts but the chat template, arrays of texts and long arrays."""
 
     metadata: Mapping[str, Scalar | tuple[Scalar, ...]]
     tensors: tuple[Tensor, ...]
@@ -176,7 +179,8 @@ def _read_entry(reader: _Reader) -> tuple[str, Scalar | tuple[Scalar, ...] | Non
         return key, reader.scalar(kind)
     if kind == _STRING:
         text = reader.string()
-        return key, text.decode("utf-8", "replace") if len(text) <= _MAX_STRING_KEPT else None
+        most = _MAX_TEMPLATE_KEPT if key == CHAT_TEMPLATE else _MAX_STRING_KEPT
+        return key, text.decode("utf-8", "replace") if len(text) <= most else None
     if kind == _ARRAY:
         return key, _read_array(reader, depth=0)
     raise InvalidGGUFError(f"metadata type {kind} is not known")

@@ -72,6 +72,15 @@ def find_artifact(sha256: str, *, directory: Path, suffix: str = ".gguf") -> Pat
     return path
 
 
+def remove_artifact(sha256: str, *, directory: Path, suffix: str = ".gguf") -> None:
+    """With the notes on it. Who has it mapped keeps what is mapped. Raises ArtifactBusyError, OSError."""
+    path = directory / f"{sha256}{suffix}"
+    with _locked(path.with_suffix(".lock"), is_patient=False):
+        path.unlink(missing_ok=True)
+        for note in (_note(path), path.with_suffix(".selftest.json")):
+            note.unlink(missing_ok=True)
+
+
 def _validate(path: Path) -> None:
     """llama.cpp trusts a header; the readers of the other files check what they read."""
     if path.suffix == ".gguf":

@@ -11,14 +11,17 @@ from chatapp.accounts.services import record_event
 from chatapp.errors import ChatappError
 from chatapp.inference.engine.options import parse_options
 from chatapp.inference.engine.sampling import parse_sampling
-from chatapp.inference.models import Endpoint, ModelVersion, Provider
+from chatapp.inference.models import Endpoint, ModelVersion, Provider, SourceSecret, VersionState
 from chatapp.inference.providers.registration import EXTERNAL, EndpointIn, check_external, refuse_external
+from chatapp.inference.registry.sources import check_sources
+from chatapp.inference.services.downloads import queue_download
 
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._:-]{0,99}")
 SHA256 = re.compile(r"[0-9a-f]{64}")
 CONTEXT_TOKENS = range(256, 1_048_577)
 MAX_SYSTEM_PROMPT = 20_000
-MAX_SOURCES = 10
+MAX_CARD = 50_000
+MAX_TEMPLATE = 100_000
 MAX_PRICE = 1_000_000
 
 Price = Decimal | int | float | str
@@ -45,21 +48,27 @@ def register_version(
     may_leave_company: bool | None = None,
     prompt_price: Price = 0,
     completion_price: Price = 0,
+    chat_template: str = "",
+    card: str = "",
+    copied_from: ModelVersion | None = None,
 ) -> ModelVersion:
     """A new immutable version; it serves nobody until `set_serving_version`. `user` is None for the set-up.
 
-    `endpoints` are `{"url": ..., "key": ...}`; keys are stored encrypted and never read back. An external version
-    must say whether text may leave the company by it. Prices are per million tokens.
+    `endpoints` are `{"url": ..., "key": ...}` and `sources` say where weights lie, see registry/sources.py; keys and
+    secrets are stored encrypted and never read back. An external version must say whether text may leave the company
+    by it. Prices are per million tokens. What a person registers is a draft, which workers fetch and look at in the
+    background; what the set-up registers counts as evaluated. Nothing that has the name already is touched.
     Raises ChatappError: forbidden, invalid with a sentence, exists.
     """
     if user is not None:
         require(user, "inference.register_version")
+    stored, secrets = check_sources(list(sources))
     version = ModelVersion(
         name=name,
         provider=provider,
         context_tokens=context_tokens,
         sha256=sha256,
-        sources=list(sources),
+        sources=stored,
         quantization=quantization,
         licence=licence,
         description=description,
@@ -72,13 +81,26 @@ def register_version(
         may_leave_company=_policy(provider=provider, may_leave_company=may_leave_company),
         prompt_price=_price("prompt_price", prompt_price),
         completion_price=_price("completion_price", completion_price),
+        chat_template=chat_template,
+        card=card,
+        copied_from=copied_from,
+        state=_first_state(provider, user),
         created_by=user,
     )
     _validate(version)
-    return _store(version, _checked_endpoints(version, endpoints), user)
+    return _store(version, _checked_endpoints(version, endpoints), secrets, user)
 
 
-def _store(version: ModelVersion, endpoints: Sequence[EndpointIn], user: User | None) -> ModelVersion:
+def _first_state(provider: str, user: User | None) -> VersionState:
+    """The set-up registers what the product comes with. The scripted model has nothing that could be looked at."""
+    if user is None:
+        return VersionState.EVALUATED
+    return VersionState.VERIFIED if provider == Provider.SCRIPTED else VersionState.DRAFT
+
+
+def _store(
+    version: ModelVersion, endpoints: Sequence[EndpointIn], secrets: Mapping[int, str], user: User | None
+) -> ModelVersion:
     detail: dict[str, object] = {"name": version.name, "provider": version.provider}
     if endpoints:
         detail |= {"urls": [one.url for one in endpoints], "may_leave_company": version.may_leave_company}
@@ -86,7 +108,12 @@ def _store(version: ModelVersion, endpoints: Sequence[EndpointIn], user: User | 
         with transaction.atomic():
             version.save(force_insert=True)
             Endpoint.objects.bulk_create(Endpoint(version=version, url=one.url, key=one.key) for one in endpoints)
+            SourceSecret.objects.bulk_create(
+                SourceSecret(version=version, position=position, secret=secret) for position, secret in secrets.items()
+            )
             record_event(actor=user, action="inference.version_registered", obj=version, detail=detail)
+            if version.state == VersionState.DRAFT:
+                queue_download(version, user=user)
     except IntegrityError:
         raise ChatappError("exists", what=f"The model version {version.name}") from None
     return version
@@ -131,8 +158,8 @@ def _validate(version: ModelVersion) -> None:
         (version.provider not in Provider.values, f"provider must be one of {', '.join(Provider.values)}."),
         (version.sha256 != "" and not _is_match(SHA256, version.sha256), "sha256 must be 64 lower-case hex digits."),
         (
-            version.provider == Provider.LLAMA_CPP and not version.sha256,
-            "a llama_cpp version needs the sha256 of its weights.",
+            version.provider == Provider.LLAMA_CPP and not version.sha256 and not version.sources,
+            "a llama_cpp version needs the sha256 of its weights, or sources of them.",
         ),
         (
             type(version.context_tokens) is not int or version.context_tokens not in CONTEXT_TOKENS,
@@ -150,11 +177,16 @@ def _validate(version: ModelVersion) -> None:
                 ("system_prompt", MAX_SYSTEM_PROMPT),
                 ("preset", 32),
                 ("external_model", 200),
+                ("card", MAX_CARD),
+                ("chat_template", MAX_TEMPLATE),
             ]
         ),
         (not isinstance(version.sampling, dict), "sampling must be an object."),
         (not isinstance(version.engine_options, dict), "engine_options must be an object."),
-        (not _are_sources(version.sources), f"sources must be at most {MAX_SOURCES} objects."),
+        (
+            version.provider != Provider.LLAMA_CPP and version.chat_template != "",
+            "chat_template is for llama_cpp versions.",
+        ),
     ]
     detail = next((sentence for wrong, sentence in problems if wrong), None)
     if detail:
@@ -169,7 +201,3 @@ def _is_match(pattern: re.Pattern[str], value: object) -> bool:
 
 def _is_text(value: object, limit: int) -> bool:
     return isinstance(value, str) and len(value) <= limit and "\0" not in value
-
-
-def _are_sources(sources: Sequence[object]) -> bool:
-    return len(sources) <= MAX_SOURCES and all(isinstance(source, dict) for source in sources)

@@ -18,7 +18,7 @@ GIVEN: dict[str, Any] = {
     "name": "qwen-1.5b",
     "provider": "llama_cpp",
     "sha256": "ab" * 32,
-    "sources": [{"hub": "some/model"}],
+    "sources": [{"kind": "hugging_face", "repository": "some/model", "file": "q4.gguf", "revision": "main"}],
     "quantization": "Q4_K_M",
     "licence": "Apache-2.0",
     "context_tokens": 4096,
@@ -73,7 +73,7 @@ def test_a_name_is_given_once(oscar: User) -> None:
         ({"name": "x" * 101}, "name must be"),
         ({"name": None}, "name must be"),
         ({"provider": "magic"}, "provider must be one of"),
-        ({"sha256": ""}, "needs the sha256"),
+        ({"sha256": "", "sources": []}, "needs the sha256"),
         ({"sha256": "AB" * 32}, "sha256 must be"),
         ({"sha256": 7}, "sha256 must be"),
         ({"context_tokens": 0}, "context_tokens must be"),
@@ -113,10 +113,11 @@ def test_the_route_follows_the_last_choice(oscar: User) -> None:
     route = services.set_serving_version(user=oscar, version=second)
     assert (route.name, route.updated_by, selectors.serving_version()) == ("default", oscar, second)
     assert [version.name for version in selectors.list_chat_versions()] == ["qwen-0.5b", "qwen-1.5b"]
-    event = AuditEvent.objects.get(actor=oscar)
+    served = AuditEvent.objects.filter(actor=oscar, action="inference.version_served")
+    event = served.get()
     assert event.detail == {"route": "default", "from": "qwen-1.5b", "to": "qwen-0.5b"}
     services.set_serving_version(user=oscar, version=second)
-    assert AuditEvent.objects.filter(actor=oscar).count() == 1
+    assert served.count() == 1
 
 
 @pytest.mark.parametrize("name", ["alice", "mallory", "mona"])
