@@ -23,6 +23,7 @@ from chatapp.conversations.pipeline.reply import (
     ModelSource,
     Reply,
 )
+from chatapp.conversations.pipeline.shadow import request_shadow
 from chatapp.conversations.pipeline.side_work import request_side_work
 from chatapp.conversations.pipeline.writing import is_scripted, write_answer
 from chatapp.conversations.services import FinishedAnswer
@@ -123,6 +124,7 @@ def _follow_up(reply: Reply, finished: FinishedAnswer) -> None:
     remember_answer(generation, reply.cache_key, finished)
     measure(generation, finished, reply.stream)
     request_side_work(generation, finished)
+    try_patiently(lambda: request_shadow(generation, finished), seconds=patience)
 
 
 def _answer(reply: Reply, model_for: ModelSource) -> FinishedAnswer:

@@ -6,13 +6,13 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime
+from typing import Protocol
 
 from django.conf import settings
 from django.utils import timezone
 
 from chatapp.conversations.models import Generation
 from chatapp.conversations.services import Checkpoint
-from chatapp.conversations.streams.flusher import LiveWriter
 from chatapp.inference.engine import ChatModel, Stream
 from chatapp.inference.models import ModelVersion
 from chatapp.metrics import count_fault
@@ -40,12 +40,35 @@ class DrainedError(Exception):
     """The worker shuts down and has no more time for this answer."""
 
 
+class Live(Protocol):
+    """What followers see of the attempt: `streams.flusher.LiveWriter`."""
+
+    @property
+    def seq(self) -> int: ...
+
+    @property
+    def lost(self) -> bool: ...
+
+    @property
+    def fenced(self) -> bool: ...
+
+    def fence(self) -> None: ...
+
+    def append(self, text: str) -> None: ...
+
+    def note(self, text: str) -> None: ...
+
+    def end(self, status: str) -> None: ...
+
+    def resync(self, text: str) -> None: ...
+
+
 @dataclass
 class Reply:
     """One attempt at one answer. Its thread writes it; a keeper's thread renews its lease; any thread may end it."""
 
     generation: Generation
-    live: LiveWriter
+    live: Live
     text: str = ""
     preface: str = ""  # Goes before the first words, so that a failure before them has shown nothing.
     first_token_at: datetime | None = None
@@ -61,6 +84,7 @@ class Reply:
     guard: OutputGuard | None = None
     watched: OutputGuard | None = None  # Looks at the question beside the answer, for what delays nothing.
     cache_key: str = ""  # Under which the answer may be given again; see cache.py.
+    is_unseen: bool = False  # Written to be measured: it is not given out of the cache.
     held_at: float = field(default_factory=time.monotonic)  # When the lease was last proven in Postgres.
     deadline: float = field(default_factory=lambda: time.monotonic() + settings.ANSWER_DEADLINE_SECONDS)
     _opening: str = ""  # The preface, once it was shown.

@@ -56,7 +56,7 @@ def write_answer(reply: Reply, model_for: ModelSource, *, history: History, poli
     request = Request(
         max_tokens=_token_cap(generation), sampling={**version.sampling, **generation.sampling}, stop=generation.stop
     )
-    if not reply.preface:  # What is said while search is down is no answer for when it works.
+    if not reply.preface and not reply.is_unseen:  # With search down it is no answer for when that works.
         reply.cache_key = answer_key(
             generation,
             messages=prompt.messages,

@@ -8,6 +8,8 @@ from django.conf import settings
 from django.db import close_old_connections
 
 from chatapp.conversations import events, selectors
+from chatapp.conversations.models import Generation
+from chatapp.conversations.pipeline.shadow import candidate_for, write_shadow
 from chatapp.conversations.pipeline.side_work import (
     EXPIRES,
     YieldedError,
@@ -16,17 +18,19 @@ from chatapp.conversations.pipeline.side_work import (
     write_title,
 )
 from chatapp.conversations.queue import has_queued
+from chatapp.conversations.shadows.selectors import get_shadowed
+from chatapp.conversations.shadows.services import give_up_shadow
 from chatapp.conversations.workers.inference import InferenceWorker
 from chatapp.inference.engine import EngineError
-from chatapp.inference.models import ModelVersion, Task
+from chatapp.inference.models import ModelVersion, ShadowState, Task
 from chatapp.inference.pool import can_serve
 
 RETRY_SECONDS = 3.0
-TRIES = {Task.TITLE: 20, Task.SUMMARY: 200}
+TRIES = {Task.TITLE: 20, Task.SUMMARY: 200, Task.SHADOW: 100}
 # A worker of many slots is hardly ever idle: one of eight slots may be busy meanwhile. Of few slots, none.
 SLOTS_PER_BUSY_ONE = 8
 _one_at_a_time = threading.Lock()
-_ERRANDS = {Task.TITLE: write_title, Task.SUMMARY: write_summary}
+_ERRANDS = {Task.TITLE: write_title, Task.SUMMARY: write_summary, Task.SHADOW: write_shadow}
 log = structlog.get_logger(__name__)
 
 
@@ -39,18 +43,28 @@ def do_side_work(worker: InferenceWorker, task: Task, generation_id: UUID, *, tr
         except EngineError as error:
             log.warning("side_work_failed", task=task, generation=str(generation_id), reason=str(error))
             is_done = True
+            _leave(task, generation_id, ShadowState.FAILED)
         finally:
             _one_at_a_time.release()
             close_old_connections()
     if not is_done and tries + 1 < TRIES[task]:
         events.request_side_work(task, generation_id, tries=tries + 1, delay=RETRY_SECONDS, expires=EXPIRES)
+    elif not is_done:
+        _leave(task, generation_id, ShadowState.SKIPPED)
+
+
+def _leave(task: Task, generation_id: UUID, state: ShadowState) -> None:
+    """Figures of a rollout count what was not written, too."""
+    if task == Task.SHADOW:
+        code = "model_error" if state == ShadowState.FAILED else ""
+        give_up_shadow(generation_id, state, error_code=code)
 
 
 def _try(worker: InferenceWorker, task: Task, generation_id: UUID, tries: int) -> bool:
     """False when it has to be tried later. Raises EngineError."""
-    generation = selectors.get_answered(generation_id)
-    version = version_for(generation, task) if generation is not None else None
+    generation, version = _find(task, generation_id)
     if generation is None or version is None:
+        _leave(task, generation_id, ShadowState.SKIPPED)
         return True
 
     def must_yield() -> bool:
@@ -64,6 +78,14 @@ def _try(worker: InferenceWorker, task: Task, generation_id: UUID, tries: int) -
     except YieldedError:
         return False
     return True
+
+
+def _find(task: Task, generation_id: UUID) -> tuple[Generation | None, ModelVersion | None]:
+    if task == Task.SHADOW:
+        shadowed = get_shadowed(generation_id)
+        return shadowed, candidate_for(shadowed) if shadowed else None
+    answered = selectors.get_answered(generation_id)
+    return answered, version_for(answered, task) if answered else None
 
 
 def _give_way() -> None:

@@ -88,12 +88,6 @@ def count_output_flags(generation_id: UUID) -> int:
     return verdicts.filter(action__in=[Action.FLAG, Action.BLOCK]).count()
 
 
-def has_flagged_output(generation_id: UUID) -> bool:
-    """Whether a check in force asks for a person's look at the answer: also of trials, which raise no flags."""
-    verdicts = Verdict.objects.filter(exchange_id=generation_id, stage=Stage.OUTPUT, is_shadow=False)
-    return verdicts.filter(action__in=[Action.FLAG, Action.BLOCK]).exists()
-
-
 def count_overdue() -> int:
     """For the metric; no user's rights count here."""
     return Flag.objects.filter(OVERDUE).count()

@@ -1,0 +1,1 @@
+"""Answers that a rollout's candidate writes unseen; written by `pipeline/shadow.py`."""
