@@ -78,7 +78,7 @@ def _look_at(run: Run) -> str:
 def _write_facts(version: ModelVersion, *, sha256: str, facts: WeightFacts) -> None:
     """The only columns of a version's content that are written after its registration, each once."""
     ModelVersion.objects.filter(pk=version.pk, sha256="", state=VersionState.DRAFT).update(sha256=sha256)
-    ModelVersion.objects.filter(pk=version.pk, sha256=sha256, facts=None).update(facts=facts.as_dict())
+    ModelVersion.objects.filter(pk=version.pk, sha256=sha256, facts__isnull=True).update(facts=facts.as_dict())
 
 
 @transaction.atomic
@@ -93,7 +93,7 @@ def _finish(run: Run, said: str) -> None:
 def read_missing_facts(*, limit: int = 2) -> int:
     """Of versions that came with the product or before facts were kept, where their weights are on this machine."""
     found = 0
-    lacking = ModelVersion.objects.filter(provider=Provider.LLAMA_CPP, facts=None).exclude(sha256="")
+    lacking = ModelVersion.objects.filter(provider=Provider.LLAMA_CPP, facts__isnull=True).exclude(sha256="")
     for version in lacking.exclude(state=VersionState.DRAFT).order_by("-created_at")[:20]:
         path = settings.MODELS_DIR / f"{version.sha256}.gguf"
         if found >= limit or not path.exists():
@@ -104,7 +104,7 @@ def read_missing_facts(*, limit: int = 2) -> int:
         except (ArtifactError, EngineError) as error:
             log.info("facts_not_read", version=version.name, reason=str(error))
             continue
-        ModelVersion.objects.filter(pk=version.pk, facts=None).update(facts=facts.as_dict())
+        ModelVersion.objects.filter(pk=version.pk, facts__isnull=True).update(facts=facts.as_dict())
         log.info("facts_read", version=version.name, seconds=round(time.monotonic() - started, 1))
         found += 1
     return found

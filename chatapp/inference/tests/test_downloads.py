@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from django.db import IntegrityError
 from django.utils import timezone
 
 from chatapp.accounts.models import AuditEvent, User
@@ -118,6 +119,15 @@ def test_a_file_that_is_not_the_one_of_the_hash_is_refused(oscar: User, tmp_path
     assert "sha256 is another" in work(version).error
     assert version.state == VersionState.DRAFT
     assert not list(store.glob("*.gguf"))
+
+
+@pytest.mark.parametrize("change", [{"sha256": "cd" * 32}, {"facts": {}}, {"facts": None}])
+def test_what_was_written_once_stays_whoever_writes(oscar: User, tmp_path: Path, change: dict[str, Any]) -> None:
+    place(tmp_path, tiny_model())
+    version = register(oscar)
+    work(version)
+    with pytest.raises(IntegrityError, match="immutable"):
+        ModelVersion.objects.filter(pk=version.pk).update(**change)
 
 
 def test_the_hash_is_written_once(oscar: User, tmp_path: Path) -> None:
