@@ -1,5 +1,6 @@
 """What a version needs of this machine before anything of it is loaded."""
 
+from dataclasses import replace
 from pathlib import Path
 
 from django.conf import settings
@@ -36,7 +37,7 @@ def has_what_it_needs(version: ModelVersion) -> bool:
     if version.provider == Provider.SCRIPTED:
         return bool(settings.SCRIPTED_MODEL)
     if version.provider == Provider.LLAMA_CPP:
-        return weights_path(version).exists()
+        return version.sha256 != "" and weights_path(version).exists()
     return version.endpoints.exists()
 
 
@@ -60,6 +61,8 @@ def make_plan(version: ModelVersion) -> Plan:
     Raises NotNowError for a file that is missing or another one, EngineError for options that cannot be.
     """
     options: EngineOptions = parse_options(version.engine_options, models=settings.MODELS_DIR)
+    if version.chat_template:
+        options = replace(options, chat_template=version.chat_template)
     hashes = [version.sha256, *(adapter.path.stem for adapter in options.adapters)]
     try:
         path, *_adapters = [find_artifact(sha256, directory=settings.MODELS_DIR) for sha256 in hashes]
