@@ -19,6 +19,7 @@ TASKS = {
     INFERENCE_QUEUE: (
         "chatapp.conversations.tasks.answer_queued",
         "chatapp.conversations.tasks.do_side_work",
+        "chatapp.evaluation.tasks.measure_gate",
         "chatapp.moderation.tasks.replay_with_models",
     ),
     LOOKUP_QUEUE: (
@@ -35,8 +36,10 @@ TASKS = {
         "chatapp.conversations.tasks.purge_cached_answers",
         "chatapp.conversations.tasks.sweep_generations",
         "chatapp.inference.tasks.fetch_weights",
+        "chatapp.inference.tasks.judge_rollouts",
         "chatapp.inference.tasks.sweep_orders",
         "chatapp.inference.tasks.tend_downloads",
+        "chatapp.evaluation.tasks.sweep_gates",
         "chatapp.moderation.tasks.look_for_personal_data",
         "chatapp.moderation.tasks.replay",
         "chatapp.moderation.tasks.sweep_replays",
@@ -114,6 +117,11 @@ def configure() -> None:
         result_backend_transport_options={"retry_policy": {"timeout": 5.0}},
         timezone="UTC",
         beat_schedule={
+            "judge-rollouts": {
+                "task": "chatapp.inference.tasks.judge_rollouts",
+                "schedule": 2.0,
+                "options": {"expires": 5},
+            },
             "seal-audit-events": {
                 "task": "chatapp.accounts.tasks.seal_audit_events",
                 "schedule": 2.0,
@@ -168,6 +176,11 @@ def configure() -> None:
                 "task": "chatapp.retrieval.tasks.sweep_evaluations",
                 "schedule": 20.0,
                 "options": {"expires": 20},
+            },
+            "sweep-gates": {
+                "task": "chatapp.evaluation.tasks.sweep_gates",
+                "schedule": 1.0,
+                "options": {"expires": 5},
             },
             "look-for-personal-data": {
                 "task": "chatapp.moderation.tasks.look_for_personal_data",

@@ -4,6 +4,7 @@ from uuid import UUID
 
 from chatapp.celery import app
 from chatapp.inference.services.download_runs import sweep_downloads
+from chatapp.inference.services.judging import judge_rollouts as judge
 from chatapp.inference.services.storage import purge_partials
 from chatapp.inference.services.verification import read_missing_facts, run_download
 from chatapp.inference.services.workers import fail_orders
@@ -27,3 +28,8 @@ def tend_downloads() -> None:
 @app.task(expires=5)
 def sweep_orders() -> None:
     fail_orders()
+
+
+@app.task(expires=5)
+def judge_rollouts() -> None:
+    judge()

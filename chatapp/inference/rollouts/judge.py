@@ -16,6 +16,7 @@ from chatapp.inference.rollouts.statistics import compare
 
 LEAST_ANSWERS = 20  # Of each arm and guard. Below it, and below so many people, nothing is concluded.
 LEAST_USERS = 3
+SAID = 2
 PATIENCE = 3  # Times the answers that a stage needs: what is unclear by then, a person decides.
 
 Decision = Literal["advance", "hold", "roll_back", "complete"]
@@ -144,7 +145,7 @@ def _decision(
 ) -> tuple[Decision, str, bool]:
     worse = [guard for guard in guards if guard.state == "worse"]
     if worse:
-        return "roll_back", " ".join(guard.sentence for guard in worse), False
+        return "roll_back", _say(worse), False
     if rollout.kind == RolloutKind.AB:
         return "hold", "An A/B test keeps its shares until a person ends it. No guard is worse.", False
     if rollout.state == RolloutState.HELD:
@@ -156,10 +157,16 @@ def _decision(
     if unclear:
         asks = figures.stage_answers >= PATIENCE * max(stage["min_answers"], LEAST_ANSWERS)
         ending = "A person has to decide." if asks else "It waits for more answers."
-        return "hold", f"It looks worse, which may be chance. {' '.join(g.sentence for g in unclear)} {ending}", asks
+        return "hold", f"It looks worse, which may be chance. {_say(unclear)} {ending}", asks
     is_last = rollout.stage + 1 >= len(rollout.stages)
     seen = f"{figures.stage_answers:,} answers of {figures.stage_users:,} people in this stage, and no guard is worse."
     return ("complete" if is_last else "advance"), seen, False
+
+
+def _say(guards: Sequence[GuardVerdict]) -> str:
+    """The first of them in sentences: a reason has 500 characters."""
+    more = f" And {len(guards) - SAID} more." if len(guards) > SAID else ""
+    return " ".join(guard.sentence for guard in guards[:SAID]) + more
 
 
 def _missing(rollout: Rollout, figures: ArmFigures, now: datetime) -> str:
