@@ -12,7 +12,7 @@ from chatapp.errors import ChatappError
 from chatapp.inference.defaults import SAFE_ANSWER
 from chatapp.inference.language import detect_language
 from chatapp.inference.models import ModelVersion, Route, RouteRule, Task
-from chatapp.inference.selectors import load_route
+from chatapp.inference.selectors import is_in_pilot, load_route
 
 DRAWS = 10_000
 FIRST_DRAW = 0
@@ -32,13 +32,12 @@ def draw_of(user_id: UUID, salt: str) -> int:
 def draw_on(route: Route, user: User) -> int:
     """By the rollout that runs on the route, so that it is not always the same users who meet a candidate first.
 
-    The pilot group's members come before all others, as long as the rollout lasts.
+    Its pilot comes before all others, as long as the rollout lasts.
     """
     rollout = route.rollout
     if rollout is None:
         return draw_of(user.id, route.name)
-    is_pilot = rollout.pilot_group_id is not None and user.groups.filter(pk=rollout.pilot_group_id).exists()
-    return FIRST_DRAW if is_pilot else draw_of(user.id, str(rollout.id))
+    return FIRST_DRAW if is_in_pilot(rollout, user) else draw_of(user.id, str(rollout.id))
 
 
 def choose_rule(route: Route, *, task: Task, text: str, collections: Collection[str], choice: str) -> RouteRule | None:

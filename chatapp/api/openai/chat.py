@@ -17,7 +17,7 @@ from chatapp.conversations.streams.hub import get_hub
 from chatapp.errors import ChatappError
 from chatapp.inference.engine.sampling import parse_sampling
 from chatapp.inference.models import Route
-from chatapp.inference.selectors import get_version_by_name, is_route_name
+from chatapp.inference.selectors import get_asked_version_for, is_route_name
 from chatapp.retrieval.selectors import require_collections
 
 router = Router(auth=BearerKey("chat"))
@@ -36,7 +36,7 @@ async def create_chat_completion(request: ApiRequest, body: ChatRequest) -> Http
 def accept_chat(user: User, body: ChatRequest, key: ApiKey | None = None) -> Generation:
     """`model` names a route or a version. Raises ChatappError: model_unknown, not_found, those of `post_api_chat`."""
     route = body.model if body.model != Route.DEFAULT and is_route_name(body.model) else None
-    version = None if route or body.model == Route.DEFAULT else get_version_by_name(body.model)
+    version = None if route or body.model == Route.DEFAULT else get_asked_version_for(user, body.model)
     require_collections(user, body.chatapp.collections)
     parse_sampling(body.sampling)  # a schema that cannot be followed is refused now, not by a worker
     return services.post_api_chat(

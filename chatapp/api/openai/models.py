@@ -3,7 +3,6 @@ from typing import Any
 from ninja import Router
 
 from chatapp.api.auth import ApiRequest, BearerKey
-from chatapp.errors import ChatappError
 from chatapp.inference import selectors
 from chatapp.inference.models import ModelVersion
 
@@ -20,13 +19,10 @@ def shape(version: ModelVersion) -> dict[str, Any]:
 
 
 @router.get("")
-def list_models(request: ApiRequest) -> dict[str, Any]:  # noqa: ARG001 (Ninja passes it)
-    return {"object": "list", "data": [shape(version) for version in selectors.list_chat_versions()]}
+def list_models(request: ApiRequest) -> dict[str, Any]:
+    return {"object": "list", "data": [shape(version) for version in selectors.list_asked_versions_for(request.auth)]}
 
 
 @router.get("/{name}")
-def get_model(request: ApiRequest, name: str) -> dict[str, Any]:  # noqa: ARG001 (likewise)
-    for version in selectors.list_chat_versions():
-        if version.name == name:
-            return shape(version)
-    raise ChatappError("model_unknown", name=name[:100])
+def get_model(request: ApiRequest, name: str) -> dict[str, Any]:
+    return shape(selectors.get_asked_version_for(request.auth, name))

@@ -8,7 +8,7 @@ from chatapp.accounts.permissions import can
 from chatapp.conversations.models import Generation
 from chatapp.conversations.selectors import find_rated_turn, list_generations_for
 from chatapp.conversations.services.reruns import MAX_SHOWN
-from chatapp.inference.selectors import list_chat_versions, list_served_versions
+from chatapp.inference.selectors import list_asked_versions_for, list_served_versions
 from chatapp.moderation.masked import MaskedExchange, mask_by_form, mask_exchange
 from chatapp.moderation.models import Feedback, FeedbackReason, FeedbackStatus
 from chatapp.moderation.selectors import list_own_reruns
@@ -94,7 +94,7 @@ def feedback_detail(feedback: Feedback, *, user: User, unmasked: bool = False) -
         is_there=turn is not None,
         may_keep=turn is not None and any(source.cited and source.is_editable for source in turn.sources),
         may_reply=feedback.user.is_active and feedback.status != FeedbackStatus.WITHDRAWN,
-        versions=_askable(),
+        versions=_askable(user),
     )
 
 
@@ -114,7 +114,7 @@ def _rerun_row(model_version: str, generation: Generation | None) -> RerunRow:
     return RerunRow(model_version, generation, text, _STATES.get(generation.status, ""), sources)
 
 
-def _askable() -> list[str]:
+def _askable(user: User) -> list[str]:
     """Versions that some worker can answer with now, all of them while none has said so; the serving one first."""
     served = list_served_versions()
-    return [version.name for version in list_chat_versions() if served is None or version.id in served]
+    return [version.name for version in list_asked_versions_for(user) if served is None or version.id in served]

@@ -10,7 +10,8 @@ run, comes after all else. So places foretell the claims, but for users who wait
 # queued: the version that the caller named or a fallback put there, else that of the rule that the question met, else
 # the arm that the user's draw falls in (of the rollout that it was drawn for), else the route's own. The last condition
 # is the data policy once more, though no route is stored that breaks it: what came by a route that keeps text in the
-# company, or began on a version that does, is never claimed for one to which text leaves.
+# company, or began on a version that does, is never claimed for one to which text leaves. An answer that was claimed
+# for a candidate and handed back keeps its version as every one does, unless the candidate was rolled back meanwhile.
 RESOLVED = """
     FROM conversations_generation AS queued
     JOIN inference_route AS route ON route.name = queued.route_id
@@ -19,8 +20,11 @@ RESOLVED = """
       ON arm.route_id = route.name AND queued.draw >= arm.starts_at AND queued.draw < arm.ends_at
       AND arm.rollout_id IS NOT DISTINCT FROM queued.rollout_id
     LEFT JOIN inference_modelversion AS began ON began.id = queued.fallback_from_id
-    JOIN inference_modelversion AS version
-      ON version.id = COALESCE(queued.version_id, rule.version_id, arm.version_id, route.version_id)
+    LEFT JOIN inference_rollout AS refused
+      ON refused.id = queued.rollout_id AND refused.state = 'rolled_back' AND refused.candidate_id = queued.version_id
+      AND NOT queued.is_pinned AND queued.fallback_from_id IS NULL
+    JOIN inference_modelversion AS version ON version.id = COALESCE(
+      CASE WHEN refused.id IS NULL THEN queued.version_id END, rule.version_id, arm.version_id, route.version_id)
 """
 KEEPS_POLICY = """
     (NOT version.may_leave_company OR route.may_leave_company AND COALESCE(began.may_leave_company, true))

@@ -10,7 +10,7 @@ from chatapp.conversations.models import Conversation, Generation, Message, Orig
 from chatapp.conversations.services.removal import hide_conversation, remove_conversation
 from chatapp.conversations.services.trials import ask_trial
 from chatapp.holds import covers_person
-from chatapp.inference.selectors import get_version_by_name
+from chatapp.inference.selectors import get_asked_version_for
 from chatapp.moderation.masked import mask_exchange
 from chatapp.moderation.models import Exchange, Rerun
 from chatapp.moderation.selectors import get_feedback_for
@@ -29,7 +29,7 @@ def rerun_question(*, user: User, feedback_id: UUID, version: str) -> Generation
     """
     feedback = get_feedback_for(user, feedback_id)
     require(user, "moderation.triage_feedback")
-    chosen = get_version_by_name(version)
+    chosen = get_asked_version_for(user, version)
     generation = ask_trial(
         user=user,
         text=mask_exchange(feedback.exchange).question,

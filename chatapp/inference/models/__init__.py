@@ -23,6 +23,8 @@ from chatapp.inference.models.rollouts import (
 from chatapp.inference.models.routes import Route, RouteArm, RouteFallback, RouteRule, Task
 from chatapp.inference.models.shadows import ShadowOutcome, ShadowState
 from chatapp.inference.models.versions import (
+    PAST_GATE,
+    WITHDRAWN,
     Endpoint,
     ModelVersion,
     Provider,
@@ -36,6 +38,8 @@ __all__ = [
     "LIVE_ROLLOUT",
     "OPEN_DOWNLOADS",
     "OPEN_ORDER",
+    "PAST_GATE",
+    "WITHDRAWN",
     "AnswerOutcome",
     "Arm",
     "Budget",

@@ -31,6 +31,10 @@ class VersionState(models.TextChoices):
     REJECTED = "rejected"
 
 
+PAST_GATE = (VersionState.EVALUATED, VersionState.SERVING)
+WITHDRAWN = (VersionState.RETIRED, VersionState.REJECTED)
+
+
 class ModelVersion(models.Model):
     """One immutable way of answering: weights or external model, context, prompt and sampling defaults.
 

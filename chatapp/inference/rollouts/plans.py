@@ -87,7 +87,7 @@ def _problems(kind: str, shares: Sequence[float]) -> Iterator[tuple[bool, str]]:
         return
     yield not shares, "a rollout needs at least one stage."
     yield (
-        any(after <= before for before, after in zip(shares, shares[1:], strict=False)),
+        any(after <= before for before, after in pairwise(shares)),
         "shares must rise from stage to stage.",
     )
     if kind == RolloutKind.AB:

@@ -7,7 +7,7 @@ from django.db.models import QuerySet
 from chatapp.accounts.models import User
 from chatapp.accounts.permissions import can
 from chatapp.errors import ChatappError
-from chatapp.inference.models import Rollout
+from chatapp.inference.models import PilotMember, Rollout
 
 
 def list_rollouts_for(user: User) -> QuerySet[Rollout]:
@@ -22,3 +22,14 @@ def get_rollout_for(user: User, rollout_id: UUID) -> Rollout:
     if rollout is None:
         raise ChatappError("not_found")
     return rollout
+
+
+def is_in_pilot(rollout: Rollout, user: User) -> bool:
+    """By the rollout's group, or because the user asked to try new models first."""
+    if rollout.pilot_group_id is not None and user.groups.filter(pk=rollout.pilot_group_id).exists():
+        return True
+    return rollout.has_pilot and is_pilot_member(user)
+
+
+def is_pilot_member(user: User) -> bool:
+    return PilotMember.objects.filter(pk=user.pk).exists()

@@ -7,7 +7,7 @@ from django.db.models import Exists, OuterRef, QuerySet
 from chatapp.accounts.models import User
 from chatapp.accounts.permissions import can
 from chatapp.errors import ChatappError
-from chatapp.inference.models import ModelVersion, Provider, Route
+from chatapp.inference.models import PAST_GATE, WITHDRAWN, ModelVersion, Provider, Route
 
 
 def list_versions_for(user: User) -> QuerySet[ModelVersion]:
@@ -32,10 +32,33 @@ def get_version_by_name(name: str) -> ModelVersion:
     return version
 
 
-def list_chat_versions() -> list[ModelVersion]:
+def get_asked_version_for(user: User, name: str) -> ModelVersion:
+    """One that the user may have answer a question. Raises ChatappError("model_unknown")."""
+    version = None if "\0" in name else _asked_by(user).filter(name=name).first()
+    if version is None:
+        raise ChatappError("model_unknown", name=name[:100])
+    return version
+
+
+def list_asked_versions_for(user: User) -> list[ModelVersion]:
     """What the API offers as models: the serving version first, then by name."""
+    return list(_serving_first(_asked_by(user)))
+
+
+def list_chat_versions() -> list[ModelVersion]:
+    """What workers may be given to answer with, in that order too."""
+    return list(_serving_first(_that_write().exclude(state__in=WITHDRAWN)))
+
+
+def _serving_first(versions: QuerySet[ModelVersion]) -> QuerySet[ModelVersion]:
     serving = Exists(Route.objects.filter(name=Route.DEFAULT, version=OuterRef("pk")))
-    return list(_that_write().annotate(serves=serving).order_by("-serves", "name"))
+    return versions.annotate(serves=serving).order_by("-serves", "name")
+
+
+def _asked_by(user: User) -> QuerySet[ModelVersion]:
+    """Those past their gate; before it, those who may see versions try them out. Nobody asks what was taken away."""
+    versions = _that_write().exclude(state__in=WITHDRAWN)
+    return versions if can(user, "inference.view_version") else versions.filter(state__in=PAST_GATE)
 
 
 def _that_write() -> QuerySet[ModelVersion]:

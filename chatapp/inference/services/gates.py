@@ -1,10 +1,12 @@
 """A version gets traffic, or has none any more."""
 
+from collections.abc import Iterable
+
 from chatapp.accounts.models import User
 from chatapp.accounts.permissions import require
 from chatapp.accounts.services import record_event
-from chatapp.inference.models import ModelVersion, Route, RouteArm, VersionState
-from chatapp.inference.services.states import WAS_EVALUATED, change_state, require_evaluated
+from chatapp.inference.models import PAST_GATE, ModelVersion, Route, RouteArm, VersionState
+from chatapp.inference.services.states import change_state, require_evaluated
 
 
 def admit(*, user: User | None, version: ModelVersion, override: str = "") -> None:
@@ -17,7 +19,7 @@ def admit(*, user: User | None, version: ModelVersion, override: str = "") -> No
         require_evaluated(version, override="set-up")
         return
     require_evaluated(version, override=override)
-    if version.state not in WAS_EVALUATED:
+    if version.state not in PAST_GATE:
         require(user, "inference.override_gate", version)
         record_event(
             actor=user,
@@ -28,13 +30,14 @@ def admit(*, user: User | None, version: ModelVersion, override: str = "") -> No
         )
 
 
-def stand_down(*, user: User | None, version: ModelVersion, reason: str = "") -> None:
-    """It does not answer on a route any more: where it does so nowhere else, it is evaluated and waits."""
-    if version.state != VersionState.SERVING or has_traffic(version):
-        return
-    change_state(user=user, version=version, state=VersionState.EVALUATED, reason=reason)
+def settle_states(*, user: User | None, gone: Iterable[ModelVersion], come: Iterable[ModelVersion]) -> None:
+    """After a route was written: what gets traffic serves; what gets none any more anywhere is evaluated and waits."""
+    for version in come:
+        change_state(user=user, version=version, state=VersionState.SERVING)
+    for version in gone:
+        if version.state == VersionState.SERVING and not _has_traffic(version):
+            change_state(user=user, version=version, state=VersionState.EVALUATED)
 
 
-def has_traffic(version: ModelVersion) -> bool:
-    """Whether a route's own version or arm is it."""
+def _has_traffic(version: ModelVersion) -> bool:
     return Route.objects.filter(version=version).exists() or RouteArm.objects.filter(version=version).exists()

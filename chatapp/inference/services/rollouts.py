@@ -24,11 +24,10 @@ from chatapp.inference.models import (
     RolloutState,
     Route,
     RouteArm,
-    VersionState,
 )
 from chatapp.inference.rollouts.guards import DEFAULT_GUARDS, parse_guards
 from chatapp.inference.rollouts.plans import check_alpha, parse_stages
-from chatapp.inference.services.gates import admit, stand_down
+from chatapp.inference.services.gates import admit, settle_states
 from chatapp.inference.services.problems import require_served, try_again
 from chatapp.inference.services.rollout_steps import (
     Figures,
@@ -41,7 +40,6 @@ from chatapp.inference.services.rollout_steps import (
     lock_route,
     refuse_while_rolling_out,
 )
-from chatapp.inference.services.states import change_state
 
 
 @transaction.atomic
@@ -170,8 +168,7 @@ def complete_rollout(*, user: User | None, rollout: Rollout, reason: str = "", f
     before = locked.share
     end(locked, RolloutState.COMPLETED)
     Route.objects.filter(pk=locked.route_id).update(version=locked.candidate, updated_by=user)
-    change_state(user=user, version=locked.candidate, state=VersionState.SERVING, reason=reason)
-    stand_down(user=user, version=locked.baseline)
+    settle_states(user=user, gone=[locked.baseline], come=[locked.candidate])
     return _record(locked, "inference.rollout_completed", user=user, before=before, reason=reason, figures=figures)
 
 

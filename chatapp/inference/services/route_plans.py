@@ -75,6 +75,10 @@ class RoutePlan:
         arms = [version for version, _ in self.arms]
         return [self.version, *arms, *(rule.version for rule in self.rules), *self.fallbacks]
 
+    def served(self) -> list[ModelVersion]:
+        """The versions that get a share of the users: these must have passed a gate."""
+        return [self.version, *(version for version, _ in self.arms)]
+
     def ranges(self) -> Iterator[tuple[ModelVersion, int, int]]:
         """Each arm's part of the draws; an arm that grows keeps those whom it had while it is the first."""
         starts = 0
@@ -104,11 +108,11 @@ class RoutePlan:
 
 
 def plan_of(route: Route) -> RoutePlan:
-    """The plan that a route, loaded with all its parts, follows."""
+    """The plan that a route, loaded with all its parts, follows; the arm of a rollout is none of the plan."""
     return RoutePlan(
         name=route.name,
         version=route.version,
-        arms=[(arm.version, (arm.ends_at - arm.starts_at) / 100) for arm in route.arms.all()],
+        arms=[(arm.version, (arm.ends_at - arm.starts_at) / 100) for arm in route.arms.all() if not arm.rollout_id],
         rules=[RuleSpec.of(rule) for rule in route.rules.all()],
         fallbacks=[fallback.version for fallback in route.fallbacks.all()],
         may_leave_company=route.may_leave_company,

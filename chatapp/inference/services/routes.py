@@ -10,32 +10,42 @@ from chatapp.errors import ChatappError
 from chatapp.inference import routing
 from chatapp.inference.models import ModelVersion, Route, RouteArm, RouteFallback, RouteRule
 from chatapp.inference.selectors import load_route
+from chatapp.inference.services.gates import admit, settle_states
 from chatapp.inference.services.problems import require_served, retry_version
+from chatapp.inference.services.rollout_steps import refuse_while_rolling_out
 from chatapp.inference.services.route_plans import RoutePlan, RuleSpec, Share, plan_of, validate_plan
+from chatapp.inference.services.states import refuse_withdrawn
 
 _OUT_OF_THE_WAY = 10_000
 
 
 @transaction.atomic
-def set_serving_version(*, user: User | None, version: ModelVersion, route: str = Route.DEFAULT) -> Route:
+def set_serving_version(
+    *, user: User | None, version: ModelVersion, route: str = Route.DEFAULT, override: str = ""
+) -> Route:
     """New answers come from it, where neither a rule nor an arm of the route says otherwise; these stay.
 
     Running answers keep theirs: a version is resolved when a generation is claimed.
-    A version that workers have given up is tried again. Raises ChatappError: forbidden, and invalid when text sent
-    to the version would leave the company or no worker can answer with it.
+    A version that workers have given up is tried again. `override` says why it may serve without a passed gate.
+    Raises ChatappError: forbidden, rollout_running, not_evaluated, and invalid when text sent to the version would
+    leave the company, no worker can answer with it, or it was rejected or is retired.
     """
     if user is not None:
         require(user, "inference.serve_version", version)
-    before = Route.objects.select_for_update().filter(name=route).select_related("version").first()
+    before = Route.objects.select_for_update(of=("self",)).filter(name=route).select_related("version").first()
+    changes = before is None or before.version_id != version.id
     if not routing.allowed(before or Route(name=route), version):
         raise ChatappError("invalid", detail=f"text sent to {version.name} leaves the company; {route} forbids that.")
     if not version.writes:
         raise ChatappError("invalid", detail=f"{version.name} judges texts and answers no questions.")
-    if before is not None and before.version_id != version.id:
+    if changes:
+        _admit_all([version], before, user=user, override=override)
+    if before is not None and changes:
         require_served(version)
     after, _ = Route.objects.update_or_create(name=route, defaults={"version": version, "updated_by": user})
+    settle_states(user=user, gone=[before.version] if before else [], come=[version])
     retry_version(user=user, version=version)
-    if before is None or before.version_id != version.id:
+    if changes:
         detail: dict[str, object] = {"route": route, "from": before.version.name if before else "", "to": version.name}
         record_event(
             actor=user,
@@ -60,12 +70,15 @@ def configure_route(
     may_leave_company: bool = False,
     safe_answer: str = "",
     description: str = "",
+    override: str = "",
 ) -> Route:
     """The whole route as it shall be from now on, made if there is none of that name; what is not given is empty.
 
     A share is (version, percent). Questions that wait are answered by the new plan, running answers keep their
     version. `user` is None for the set-up. A version that workers have given up and that is new here is tried again.
-    Raises ChatappError: forbidden; invalid with a sentence, also when no worker can answer with a version that is new.
+    `override` says why the version and those of arms may serve without a passed gate, where these are new here.
+    Raises ChatappError: forbidden, rollout_running, not_evaluated; invalid with a sentence, also when no worker can
+    answer with a version that is new.
     """
     if user is not None:
         require(user, "inference.serve_version", version)
@@ -83,7 +96,10 @@ def configure_route(
     is_known = Route.objects.select_for_update().filter(name=name).exists()
     before = load_route(name) if is_known else None
     added = _added_versions(plan, before)
+    served_before = plan_of(before).served() if before else []
+    _admit_all([given for given in plan.served() if given not in served_before], before, user=user, override=override)
     for given in added:
+        refuse_withdrawn(given)
         require_served(given)
     described, then = plan.describe_change(before), plan_of(before).describe() if before else None
     route, _ = Route.objects.update_or_create(name=name, defaults={**plan.columns(), "updated_by": user})
@@ -93,6 +109,7 @@ def configure_route(
     RouteFallback.objects.bulk_create(
         RouteFallback(route=route, position=position, version=given) for position, given in enumerate(fallbacks)
     )
+    settle_states(user=user, gone=served_before, come=plan.served())
     for given in added:
         retry_version(user=user, version=given)
     if described:
@@ -105,6 +122,13 @@ def configure_route(
             after=plan.describe(),
         )
     return load_route(name)
+
+
+def _admit_all(versions: Sequence[ModelVersion], route: Route | None, *, user: User | None, override: str) -> None:
+    if route is not None:
+        refuse_while_rolling_out(route)
+    for version in versions:
+        admit(user=user, version=version, override=override)
 
 
 def _added_versions(plan: RoutePlan, before: Route | None) -> list[ModelVersion]:

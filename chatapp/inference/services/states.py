@@ -7,7 +7,7 @@ from django.db import transaction
 from chatapp.accounts.models import User
 from chatapp.accounts.services import record_event
 from chatapp.errors import ChatappError
-from chatapp.inference.models import ModelVersion, VersionChange, VersionState
+from chatapp.inference.models import PAST_GATE, ModelVersion, VersionChange, VersionState
 
 _DRAFT, _VERIFIED, _EVALUATED = VersionState.DRAFT, VersionState.VERIFIED, VersionState.EVALUATED
 _SERVING, _RETIRED, _REJECTED = VersionState.SERVING, VersionState.RETIRED, VersionState.REJECTED
@@ -20,7 +20,6 @@ STEPS: Mapping[str, Collection[str]] = {
     _RETIRED: (_SERVING, _EVALUATED),
     _REJECTED: (_DRAFT, _VERIFIED),
 }
-WAS_EVALUATED = (_EVALUATED, _SERVING, _RETIRED)
 
 
 @transaction.atomic
@@ -55,7 +54,14 @@ def require_evaluated(version: ModelVersion, *, override: str = "") -> None:
 
     Raises ChatappError: not_evaluated; invalid for a version that was rejected or is retired.
     """
-    if version.state == VersionState.REJECTED:
-        raise ChatappError("invalid", detail=f"{version.name} was rejected.")
-    if version.state not in WAS_EVALUATED and not override.strip():
+    refuse_withdrawn(version)
+    if version.state not in PAST_GATE and not override.strip():
         raise ChatappError("not_evaluated", name=version.name)
+
+
+def refuse_withdrawn(version: ModelVersion) -> None:
+    """Raises ChatappError("invalid") for a version that was rejected or is retired: nothing names it anew."""
+    if version.state == _REJECTED:
+        raise ChatappError("invalid", detail=f"{version.name} was rejected.")
+    if version.state == _RETIRED:
+        raise ChatappError("invalid", detail=f"{version.name} is retired.")
