@@ -81,6 +81,12 @@ def share(part: int, whole: int) -> str:
 
 
 @register.filter
+def percent(value: float) -> str:
+    """Of a figure in percent: as many decimals as it has, at most two."""
+    return f"{round(value, 2):g} %"
+
+
+@register.filter
 def thousands(value: int) -> str:
     return f"{value:,}"
 
@@ -102,3 +108,9 @@ def money(value: Decimal) -> str:
 @register.filter
 def tokens(usage: Usage) -> int:
     return usage.prompt_tokens + usage.completion_tokens
+
+
+@register.filter
+def gigabytes(value: int) -> str:
+    """`1.5 GB`; of bytes, in powers of ten."""
+    return f"{value / 1e9:,.1f} GB"
