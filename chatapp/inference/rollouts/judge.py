@@ -96,6 +96,8 @@ def decide(rollout: Rollout, figures: ArmFigures, *, now: datetime) -> Verdict:
     alpha = rollout.alpha / max(len(rollout.guards), 1)
     guards = [judge_guard(GUARDS[name], figures, rollout.guards[name]["tolerance"], alpha) for name in rollout.guards]
     decision, reason, asks = _decision(rollout, figures, guards, now)
+    if figures.from_history:
+        reason += " The baseline's figures are of the 7 days before the rollout."
     everything = {arm: figures.of(arm, "errors") for arm in Arm.values}
     return Verdict(
         decision=decision,
