@@ -7,7 +7,7 @@ from uuid import UUID
 from django.conf import settings
 from django.db import IntegrityError, connection, transaction
 
-from chatapp.conversations.models import Generation, Status
+from chatapp.conversations.models import Generation, Priority, Status
 from chatapp.conversations.queue.order import KEEPS_POLICY, ORDER, RESOLVED, ranked
 
 SEAT_CONSTRAINT = "one_answer_per_seat"
@@ -94,3 +94,8 @@ def list_stranded(*, served: Collection[UUID], patience: timedelta) -> list[tupl
 
 def has_queued() -> bool:
     return Generation.objects.filter(status=Status.QUEUED).exists()
+
+
+def people_wait() -> bool:
+    """Whether something is queued that somebody waits for: all but what asked for `batch`, as trials do."""
+    return Generation.objects.filter(status=Status.QUEUED, priority__lt=Priority.BATCH).exists()

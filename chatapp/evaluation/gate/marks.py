@@ -137,6 +137,11 @@ def as_stored(marks: Marks) -> dict[str, dict[str, float | None]]:
     return {key: asdict(mark) for key, mark in marks.items()}
 
 
+def is_weaker(marks: Marks, than: Marks) -> bool:
+    """Whether a version could pass by `marks` that fails by the others."""
+    return any(_is_weaker(key, mark, than[key]) for key, mark in marks.items())
+
+
 def judge_marks(figures: Figures, marks: Marks, *, suites: Collection[str], baseline: Figures) -> list[Judged]:
     """Of the suites that were asked, in the order of MEASURES."""
     return [
@@ -159,6 +164,15 @@ def _judge(key: str, value: float | None, mark: Mark, baseline: float | None) ->
         if not passed and mark.slack is not None and baseline is not None:
             passed = sign * value >= sign * baseline - mark.slack
     return Judged(key, value, mark.limit, mark.slack, baseline, passed)
+
+
+def _is_weaker(key: str, mark: Mark, than: Mark) -> bool:
+    if than.limit is None:
+        return False
+    sign = 1 if MEASURES[key].bound == "least" else -1
+    if mark.limit is None or sign * mark.limit < sign * than.limit:
+        return True
+    return mark.slack is not None and (than.slack is None or mark.slack > than.slack)
 
 
 def _parse(key: str, given: object, before: Mark) -> Mark:

@@ -17,7 +17,13 @@ from chatapp.evaluation.selectors.comparisons import (
     results_of,
     win_rates_of,
 )
-from chatapp.evaluation.selectors.gates import get_gate_for, latest_complete_gate, latest_gate, list_gates_for
+from chatapp.evaluation.selectors.gates import (
+    current_marks,
+    get_gate_for,
+    latest_complete_gate,
+    latest_gate,
+    list_gates_for,
+)
 from chatapp.evaluation.selectors.shadow import find_exchange_of, list_shadow_answers_of
 from chatapp.evaluation.selectors.voting import Ballots, ShownPair, ballots_of, get_pair_for, is_volunteer
 
@@ -28,6 +34,7 @@ __all__ = [
     "ShownPair",
     "ballots_of",
     "comparisons_of",
+    "current_marks",
     "find_exchange_of",
     "find_trial",
     "get_alert_for",

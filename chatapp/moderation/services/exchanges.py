@@ -26,9 +26,11 @@ def record_exchange(
     model_version: str,
     policy_version: str,
     findings: Sequence[Finding],
+    is_trial: bool = False,
 ) -> Exchange:
     """Keeps what review works on: a verdict for each finding, a flag for each that asks for a person.
 
+    A trial raises no flags: nobody wrote it, and a safety set would fill the queue of reviewers.
     `original` is the text that a policy took away. Idempotent: the first record of a generation stands. The caller
     has locked the generation, so no two come at once.
     """
@@ -46,7 +48,7 @@ def record_exchange(
         model_version=model_version,
         policy_version=policy_version,
     )
-    _record_findings(exchange, findings)
+    _record_findings(exchange, findings, raises_flags=not is_trial)
     return exchange
 
 
@@ -62,7 +64,7 @@ def forget_exchanges(*, generation_ids: Sequence[UUID]) -> int:
     return unflagged.delete()[1].get(Exchange._meta.label, 0)  # noqa: SLF001 (Django's public name for it)
 
 
-def _record_findings(exchange: Exchange, findings: Sequence[Finding]) -> None:
+def _record_findings(exchange: Exchange, findings: Sequence[Finding], *, raises_flags: bool) -> None:
     policies = PolicyVersion.objects.in_bulk([finding.policy_id for finding in findings if finding.policy_id])
     for finding in findings:
         verdict = Verdict.objects.create(
@@ -79,7 +81,7 @@ def _record_findings(exchange: Exchange, findings: Sequence[Finding]) -> None:
             is_shadow=finding.is_shadow,
         )
         MODERATION_VERDICTS.labels(stage=finding.stage, action=finding.action, check=finding.check).inc()
-        if finding.action in FOR_REVIEW and not finding.is_shadow:
+        if raises_flags and finding.action in FOR_REVIEW and not finding.is_shadow:
             excerpt = finding.excerpt or excerpt_of(_checked_text(exchange, finding.stage), finding.spans)
             raise_flag(
                 exchange=exchange,

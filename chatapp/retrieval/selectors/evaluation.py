@@ -8,8 +8,8 @@ from uuid import UUID
 
 from django.contrib.auth.models import AnonymousUser
 from django.core.paginator import Page, Paginator
-from django.db.models import Q, QuerySet, Sum
-from django.db.models.functions import Now, TruncDate
+from django.db.models import F, Q, QuerySet, Sum, Window
+from django.db.models.functions import Now, RowNumber, TruncDate
 
 from chatapp.accounts.models import User
 from chatapp.errors import ChatappError
@@ -26,6 +26,7 @@ from chatapp.retrieval.models import (
     GoldenQuestion,
     IndexState,
 )
+from chatapp.retrieval.selectors.collections import list_collections_for
 
 QUESTIONS_PER_PAGE = 50
 RUNS_SHOWN = 50
@@ -59,6 +60,17 @@ def get_golden_question_for(user: User, question_id: UUID) -> GoldenQuestion:
     if question is None:
         raise ChatappError("not_found")
     return question
+
+
+def list_golden_questions_of_readable(user: User, *, limit: int) -> list[GoldenQuestion]:
+    """Active ones of the collections that the user may read, as many of each as fit: for runs that ask them.
+
+    Whoever gets them asks with the user's rights, and shows a question only to readers of its collection.
+    """
+    number = Window(RowNumber(), partition_by=F("collection"), order_by=[F("created_at").desc(), F("id").desc()])
+    asked = GoldenQuestion.objects.filter(collection__in=list_collections_for(user), is_active=True)
+    numbered = asked.select_related("collection").annotate(number=number).order_by("number", "collection__slug")
+    return sorted(numbered[:limit], key=lambda question: (question.collection.slug, question.created_at))
 
 
 def list_evaluations_for(user: User, collection: Collection | None = None) -> QuerySet[Evaluation]:

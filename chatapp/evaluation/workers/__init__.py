@@ -1,0 +1,1 @@
+"""What evaluation does in an inference worker, beside people's answers."""
