@@ -11,53 +11,14 @@ from django.utils import timezone
 
 from chatapp.inference.models import Arm, Rollout, RolloutKind, RolloutState
 from chatapp.inference.rollouts.figures import ArmFigures, arm_figures
-from chatapp.inference.rollouts.guards import GUARDS, Guard
-from chatapp.inference.rollouts.statistics import compare
+from chatapp.inference.rollouts.guards import GUARDS
+from chatapp.inference.rollouts.verdicts import LEAST_ANSWERS, LEAST_USERS, GuardVerdict, judge_guard
 
-LEAST_ANSWERS = 20  # Of each arm and guard. Below it, and below so many people, nothing is concluded.
-LEAST_USERS = 3
 SAID = 2
 PATIENCE = 3  # Times the answers that a stage needs: what is unclear by then, a person decides.
 
+__all__ = ["LEAST_ANSWERS", "LEAST_USERS", "PATIENCE", "GuardVerdict", "Verdict", "decide", "judge_rollout"]
 Decision = Literal["advance", "hold", "roll_back", "complete"]
-GuardState = Literal["ok", "worse", "unclear", "too_few"]
-
-
-@dataclass(frozen=True, kw_only=True)
-class GuardVerdict:
-    """One figure of both arms. `low` and `high` bound candidate minus baseline at all looks, each with `confidence`.
-
-    `answers` and `users` are the candidate's that this figure is of. `unclear`: it looks worse than the guard lets
-    pass, which may still be chance.
-    """
-
-    name: str
-    baseline: float | None
-    candidate: float | None
-    low: float | None
-    high: float | None
-    answers: int
-    users: int
-    state: GuardState
-    confidence: float = 0.0
-    note: str = ""
-
-    @property
-    def guard(self) -> Guard:
-        return GUARDS[self.name]
-
-    @property
-    def sentence(self) -> str:
-        """Both figures, the difference that is certain, and how much that rests on."""
-        if self.baseline is None or self.candidate is None:
-            return f"{self.guard.label}: nothing to compare yet."
-        show, points = self.guard.show, self.guard.show_difference
-        certain = ""
-        bound = self.low if self.guard.worse == "higher" else self.high
-        if self.state == "worse" and bound is not None:
-            certain = f" (difference at least {points(bound)} with {self.confidence * 100:.1f} % confidence)"
-        seen = f"{self.answers:,} answers of {self.users:,} people"
-        return f"{self.guard.label}{self.note}: {show(self.candidate)} against {show(self.baseline)}{certain}, {seen}."
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -94,7 +55,7 @@ def judge_rollout(rollout: Rollout) -> Verdict:
 
 def decide(rollout: Rollout, figures: ArmFigures, *, now: datetime) -> Verdict:
     alpha = rollout.alpha / max(len(rollout.guards), 1)
-    guards = [judge_guard(GUARDS[name], figures, rollout.guards[name]["tolerance"], alpha) for name in rollout.guards]
+    guards = [_judge(name, figures, alpha=alpha, tolerance=plan["tolerance"]) for name, plan in rollout.guards.items()]
     decision, reason, asks = _decision(rollout, figures, guards, now)
     if figures.from_history:
         reason += " The baseline's figures are of the 7 days before the rollout."
@@ -111,28 +72,14 @@ def decide(rollout: Rollout, figures: ArmFigures, *, now: datetime) -> Verdict:
     )
 
 
-def judge_guard(guard: Guard, figures: ArmFigures, tolerance: float, alpha: float) -> GuardVerdict:
-    """`alpha`: of this guard alone."""
-    baseline, candidate = figures.of(Arm.BASELINE, guard.name), figures.of(Arm.CANDIDATE, guard.name)
-    scale = guard.scale * (abs(baseline.rate or 0.0) or 1.0) if guard.is_relative else guard.scale
-    difference = compare(baseline, candidate, alpha=alpha, scale=scale, is_share=guard.is_share)
-    state: GuardState = "too_few"
-    if difference and min(baseline.answers, candidate.answers) >= LEAST_ANSWERS and candidate.users >= LEAST_USERS:
-        margin = guard.margin(baseline.rate or 0.0, tolerance)
-        sign = 1 if guard.worse == "higher" else -1
-        surely, maybe = min(sign * difference.low, sign * difference.high), sign * difference.value - difference.error
-        state = "worse" if surely > margin else "unclear" if maybe > margin else "ok"
-    is_late = guard.name == "first_token" and figures.late_seconds is not None
-    return GuardVerdict(
-        name=guard.name,
-        baseline=baseline.rate,
-        candidate=candidate.rate,
-        low=difference.low if difference else None,
-        high=difference.high if difference else None,
-        answers=candidate.answers,
-        users=candidate.users,
-        state=state,
-        confidence=1 - alpha,
+def _judge(name: str, figures: ArmFigures, *, alpha: float, tolerance: float) -> GuardVerdict:
+    is_late = name == "first_token" and figures.late_seconds is not None
+    return judge_guard(
+        GUARDS[name],
+        baseline=figures.of(Arm.BASELINE, name),
+        candidate=figures.of(Arm.CANDIDATE, name),
+        tolerance=tolerance,
+        alpha=alpha,
         note=f" (after {figures.late_seconds:.1f} s)" if is_late else "",
     )
 
