@@ -36,6 +36,7 @@ CONSOLE_GROUPS = (
         (
             Page("Models", "console_models", "inference.view_version"),
             Page("Routes", "console_routes", "inference.view_version"),
+            Page("Rollouts", "console_rollouts", "inference.view_rollout"),
             Page("Workers", "console_workers", "inference.view_worker"),
             Page("Indexes", "console_indexes", "retrieval.manage_indexes"),
             Page("Usage", "console_usage", "accounts.view_usage"),

@@ -1,5 +1,6 @@
 """Figures over many rows that only the console shows."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -11,13 +12,28 @@ from django.db.models.functions import Now
 from chatapp.accounts.models import User
 from chatapp.accounts.permissions import can
 from chatapp.console.models import PolicyReport
-from chatapp.inference.models import AnswerOutcome, Endpoint, ModelVersion, Provider, Route, VersionProblem, Worker
-from chatapp.inference.selectors import list_versions_for, list_workers_for
+from chatapp.errors import ChatappError
+from chatapp.inference.models import (
+    LIVE_ROLLOUT,
+    AnswerOutcome,
+    Arm,
+    Endpoint,
+    ModelVersion,
+    Provider,
+    Rollout,
+    RolloutState,
+    RolloutStep,
+    Route,
+    VersionProblem,
+    Worker,
+)
+from chatapp.inference.selectors import list_rollouts_for, list_versions_for, list_workers_for
 from chatapp.privacy.selectors.retention import not_held_at_all
 
 DAY = timedelta(days=1)
 LATELY = timedelta(minutes=15)
 MAX_REPORTS = 200
+MAX_FAILED = 20
 MAX_VERSIONS = 100
 _NOT_ANSWERED = ("failed", "interrupted")
 
@@ -133,3 +149,29 @@ def _read_speed(name: str, found: dict[str, Any]) -> Speed:
     seconds = found[f"{name}_seconds"]
     per_second = found[f"{name}_tokens"] / seconds if seconds else None
     return Speed(found[f"{name}_answers"], found[f"{name}_median"], found[f"{name}_p95"], per_second)
+
+
+def search_rollouts_for(user: User, *, state: str = "", route: str = "", version: str = "") -> QuerySet[Rollout]:
+    """`state` is one, or "live"; `version` is either arm's name. Raises ChatappError("invalid") for other states."""
+    if state not in {"", "live", *RolloutState.values}:
+        raise ChatappError("invalid", detail=f"state must be live, {', '.join(RolloutState.values)}, or empty.")
+    found = list_rollouts_for(user)
+    if state:
+        found = found.filter(state__in=LIVE_ROLLOUT) if state == "live" else found.filter(state=state)
+    if route:
+        found = found.filter(route=route)
+    return found.filter(Q(candidate__name=version) | Q(baseline__name=version)) if version else found
+
+
+def find_endings(rollouts: Iterable[Rollout]) -> dict[UUID, RolloutStep]:
+    """The last step of each that is over; of rollouts that the caller may see."""
+    over = [rollout.pk for rollout in rollouts if not rollout.is_live]
+    steps = RolloutStep.objects.filter(rollout__in=over).order_by("rollout_id", "-at", "-id").distinct("rollout_id")
+    return {step.rollout_id: step for step in steps.select_related("actor")}
+
+
+def list_failed_answers(rollout: Rollout) -> list[AnswerOutcome]:
+    """The newest MAX_FAILED of the candidate's that failed or a fallback had to give; of a rollout one may see."""
+    failed = Q(status__in=_NOT_ANSWERED) | Q(is_fallback=True)
+    found = AnswerOutcome.objects.filter(failed, rollout=rollout, arm=Arm.CANDIDATE, is_trial=False)
+    return list(found.order_by("-created_at", "-pk")[:MAX_FAILED])

@@ -10,6 +10,11 @@ document.addEventListener("htmx:before:request", (event) => {
   event.detail.ctx.request.headers["X-Poll"] = "1";
 });
 
+// What somebody opened or closed stays so when it is drawn anew.
+document.addEventListener("htmx:before:morph:attr", (event) => {
+  if (event.detail.attrName === "open" && event.target.matches("details")) event.preventDefault();
+});
+
 document.addEventListener("visibilitychange", () => {
   if (document.hidden) return;
   for (const element of document.querySelectorAll("[data-poll]")) window.htmx.trigger(element, "refresh");

@@ -6,6 +6,7 @@ from chatapp.accounts.permissions import can
 from chatapp.console.access import ConsoleRequest, console_page, tabs_for
 from chatapp.console.read_models.moderation_figures import PERIODS, moderation_figures, parse_period
 from chatapp.console.read_models.overview import headline, tiles_for
+from chatapp.console.read_models.rollouts import rollouts_for
 from chatapp.console.read_models.waiting import list_waiting_for
 
 
@@ -24,4 +25,9 @@ def console(request: ConsoleRequest) -> HttpResponse:
 
 def _now(request: ConsoleRequest) -> dict[str, object]:
     tiles, waiting = tiles_for(request.user), list_waiting_for(request.user)
-    return {"tiles": tiles, "headline": headline(tiles, waiting), "waiting": waiting}
+    return {
+        "tiles": tiles,
+        "headline": headline(tiles, waiting),
+        "waiting": waiting,
+        "rollouts": rollouts_for(request.user),
+    }
