@@ -66,8 +66,9 @@ def _that_write() -> QuerySet[ModelVersion]:
 
 
 def get_moderation_version(name: str) -> ModelVersion:
-    """With its endpoints, for checks. Raises ChatappError("model_unknown")."""
-    versions = ModelVersion.objects.filter(provider=Provider.MODERATION).prefetch_related("endpoints")
+    """With its endpoints, for checks. Raises ChatappError("model_unknown"), also for one that was taken away."""
+    known = ModelVersion.objects.filter(provider=Provider.MODERATION).exclude(state__in=WITHDRAWN)
+    versions = known.prefetch_related("endpoints")
     version = None if "\0" in name else versions.filter(name=name).first()
     if version is None:
         raise ChatappError("model_unknown", name=name[:100])

@@ -35,6 +35,8 @@ def clone_version(*, user: User | None, version: ModelVersion, name: str, change
     if unknown:
         detail = f"a clone changes {', '.join(CHANGEABLE)}; {str(unknown[0])[:60]} is none of these."
         raise ChatappError("invalid", detail=detail)
+    if not isinstance(changes.get("request_options", {}), dict):
+        raise ChatappError("invalid", detail="request_options must be an object.")
     same = {field: getattr(version, field) for field in (*CHANGEABLE, *_KEPT)}
     if all(same[field] == value for field, value in changes.items()):
         raise ChatappError("invalid", detail="the clone is the same version: change something of it.")

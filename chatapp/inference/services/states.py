@@ -7,7 +7,7 @@ from django.db import transaction
 from chatapp.accounts.models import User
 from chatapp.accounts.services import record_event
 from chatapp.errors import ChatappError
-from chatapp.inference.models import PAST_GATE, ModelVersion, VersionChange, VersionState
+from chatapp.inference.models import PAST_GATE, ModelVersion, Provider, VersionChange, VersionState
 
 _DRAFT, _VERIFIED, _EVALUATED = VersionState.DRAFT, VersionState.VERIFIED, VersionState.EVALUATED
 _SERVING, _RETIRED, _REJECTED = VersionState.SERVING, VersionState.RETIRED, VersionState.REJECTED
@@ -55,6 +55,8 @@ def require_evaluated(version: ModelVersion, *, override: str = "") -> None:
     Raises ChatappError: not_evaluated; invalid for a version that was rejected or is retired.
     """
     refuse_withdrawn(version)
+    if version.provider == Provider.LLAMA_CPP and not version.sha256:
+        raise ChatappError("invalid", detail=f"the weights of {version.name} are not here yet.")
     if version.state not in PAST_GATE and not override.strip():
         raise ChatappError("not_evaluated", name=version.name)
 
