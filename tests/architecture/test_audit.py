@@ -19,6 +19,7 @@ QUIET = {
     "require_another_administrator": "a check: it writes nothing",
     "start_sign_in": "part of signing in, which is an event itself",
     "take_back_feedback": "an employee's own opinion of an answer, as what they post",
+    "tell_once": "made by the product: that a person was told of a budget",
     "touch_api_key": "when a key was last used is on the key",
 }
 APPS = ("accounts", "inference", "moderation", "retrieval", "privacy")

@@ -12,7 +12,6 @@ MAY_QUERY = {
     "chatapp/conversations/queue/places.py": "the queue of record: one statement tells where each stands",
     "chatapp/inference/health.py": "the selectors of what workers say of versions",
     "chatapp/inference/presence.py": "a worker's heartbeat, the only write to its row",
-    "chatapp/inference/usage.py": "the selectors of usage: sums over outcomes and side work",
 }
 MAY_USE_LAYER = {
     "chatapp/channel_layer.py": "the layer itself: it bounds every wait",

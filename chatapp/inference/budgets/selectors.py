@@ -1,6 +1,7 @@
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from decimal import Decimal
 from uuid import UUID
 
 from django.db.models import Q, QuerySet
@@ -103,11 +104,9 @@ def _ask(budget: Budget, user: User | None, now: datetime) -> Asked:
 
 def _spenders_of(budget: Budget) -> list[Standing]:
     period = period_of(BudgetPeriod(budget.period))
-    told = budget.soft or budget.hard
+    told = budget.soft or budget.hard or Decimal(0)
     unit, since = BudgetUnit(budget.unit), period.starts_at
-    found = []
-    for least, limit in ((told, MOST_SPENDERS), (0, 1)):
-        found = list_spenders(unit=unit, period=budget.period, since=since, least=least, limit=limit)
-        if found:
-            break
+    found = list_spenders(unit=unit, period=budget.period, since=since, least=told, limit=MOST_SPENDERS)
+    if not found:
+        found = list_spenders(unit=unit, period=budget.period, since=since, least=Decimal(0), limit=1)
     return [Standing(budget, period, spent, user_id) for user_id, spent in found]

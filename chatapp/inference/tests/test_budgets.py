@@ -67,8 +67,8 @@ def budget(
 ) -> Budget:
     subject = BudgetSubject.GROUP if group else BudgetSubject.USER if name else BudgetSubject.EVERYONE
     place = BudgetPlace(subject=subject, unit=BudgetUnit(unit), period=BudgetPeriod(period), name=group or name)
-    limits = {key: None if value is None else Decimal(value) for key, value in (("soft", soft), ("hard", hard))}
-    made = set_budget(actor=actor, place=place, **limits, **more)
+    limits = [None if value is None else Decimal(value) for value in (soft, hard)]
+    made = set_budget(actor=actor, place=place, soft=limits[0], hard=limits[1], **more)
     forget_standings()  # as on commit, which a test does not reach
     return made
 
@@ -298,6 +298,8 @@ def test_every_change_is_audited(ada: User, bob: User) -> None:
     budget(ada, group="sales", unit="cost", period="month", hard=100)
     made = budget(ada, group="sales", unit="cost", period="month", soft=80, hard=120, note="more people")
     remove_budget(actor=ada, budget=made)
-    first, second, third = AuditEvent.objects.filter(action__startswith="budget.").order_by("pk")
-    assert (first.before, second.before["hard"], second.after["hard"]) == (None, "100", "120")
-    assert (third.action, third.before["note"]) == ("budget.removed", "more people")
+    first, second, third = AuditEvent.objects.filter(action__startswith="budget.").order_by("at")
+    assert first.before is None
+    assert {**second.before}["hard"] == "100"
+    assert {**second.after}["hard"] == "120"
+    assert (third.action, {**third.before}["note"]) == ("budget.removed", "more people")
