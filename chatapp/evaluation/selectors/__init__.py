@@ -24,13 +24,14 @@ from chatapp.evaluation.selectors.gates import (
     latest_gate,
     list_gates_for,
 )
-from chatapp.evaluation.selectors.shadow import find_exchange_of, list_shadow_answers_of
+from chatapp.evaluation.selectors.shadow import ShadowFigures, find_exchange_of, list_shadow_answers_of, shadow_figures
 from chatapp.evaluation.selectors.voting import Ballots, ShownPair, ballots_of, get_pair_for, is_volunteer
 
 __all__ = [
     "Ballots",
     "ComparisonRow",
     "QuestionRow",
+    "ShadowFigures",
     "ShownPair",
     "ballots_of",
     "comparisons_of",
@@ -54,5 +55,6 @@ __all__ = [
     "list_shadow_answers_of",
     "may_read_pairs",
     "results_of",
+    "shadow_figures",
     "win_rates_of",
 ]

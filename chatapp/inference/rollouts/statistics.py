@@ -90,7 +90,7 @@ def compare(baseline: Sums, candidate: Sums, *, alpha: float, scale: float, is_s
     if not error:
         return Difference(value, error, value, value)
     freedom = max(baseline.effective_users + candidate.effective_users - 2, 1.0)
-    reach = _as_t(critical_z(error, alpha=alpha, scale=scale), freedom) * error
+    reach = as_t(critical_z(error, alpha=alpha, scale=scale), freedom) * error
     return Difference(value, error, value - reach, value + reach)
 
 
@@ -126,7 +126,7 @@ def _least_variance(arm: Sums) -> float:
     return rate * (1 - rate) / arm.n
 
 
-def _as_t(z: float, freedom: float) -> float:
+def as_t(z: float, freedom: float) -> float:
     """Where Student's t has the tail that the normal distribution has at z (Wallace, Ann. Math. Stat. 30, 1959)."""
     stretched = z * (8 * freedom + 3) / (8 * freedom + 1)
     return sqrt(freedom * (exp(min(stretched**2 / freedom, 500.0)) - 1))
