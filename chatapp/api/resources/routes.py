@@ -1,4 +1,5 @@
 from datetime import datetime
+from uuid import UUID
 
 from ninja import Field, Query, Router, Schema
 
@@ -30,7 +31,7 @@ class Rule(Schema):
     max_characters: int | None = Field(None, ge=0)
 
 
-class RouteIn(Schema):
+class RouteFields(Schema):
     version: str = Field(max_length=100)
     description: str = Field("", max_length=300)
     arms: list[Arm] = Field([], max_length=100)
@@ -40,8 +41,13 @@ class RouteIn(Schema):
     safe_answer: str = Field("", max_length=1000)
 
 
-class RouteOut(RouteIn):
+class RouteIn(RouteFields):
+    override: str = Field("", max_length=500, description="Why a version may serve that has passed no release gate.")
+
+
+class RouteOut(RouteFields):
     name: str
+    rollout: UUID | None = Field(description="While one runs the route cannot be changed.")
     updated_at: datetime
 
 
@@ -57,6 +63,7 @@ def shape(route: Route) -> RouteOut:
         fallbacks=[version.name for version in plan.fallbacks],
         may_leave_company=plan.may_leave_company,
         safe_answer=plan.safe_answer,
+        rollout=route.rollout_id,
         updated_at=route.updated_at,
     )
 
@@ -84,6 +91,7 @@ def configure_route(request: ApiRequest, name: str, body: RouteIn) -> RouteOut:
         may_leave_company=body.may_leave_company,
         safe_answer=body.safe_answer,
         description=body.description,
+        override=body.override,
     )
     return shape(route)
 

@@ -252,10 +252,6 @@ def test_the_audit_is_for_administrators(alice: User, ada: User, api: Api) -> No
     assert len(shown) == AuditEvent.objects.count()
 
 
-def test_rollouts_are_an_empty_list(oscar: User, api: Api) -> None:
-    assert api(oscar).get("/api/v1/rollouts").json() == {"items": [], "next": None}
-
-
 def test_the_key_of_an_endpoint_is_written_and_never_read(oscar: User, bob: User, api: Api) -> None:
     body = {
         "name": "far",

@@ -52,15 +52,16 @@ def start_rollout(
     stages: Sequence[Mapping[str, Any]] | None = None,
     guards: Mapping[str, Any] | None = None,
     alpha: float = 0.05,
-    pilot_group: Group | None = None,
+    pilot_group: Group | str | None = None,
     has_pilot: bool | None = None,
     reason: str = "",
     override: str = "",
 ) -> Rollout:
     """The candidate takes the first stage's share of the route's users from the next claim on.
 
-    `override` says why a candidate without a passed gate may begin. `has_pilot`: those who asked to try new models
-    meet the candidate first; a canary does so unless told otherwise. A shadow rollout answers nobody and needs no gate.
+    `override` says why a candidate without a passed gate may begin. `pilot_group`, or its name, meets the candidate
+    first, and with `has_pilot` those who asked to try new models do; a canary has that unless told otherwise.
+    A shadow rollout answers nobody and needs no gate.
     Raises ChatappError: forbidden, model_unavailable (no such route), rollout_running, not_evaluated, invalid.
     """
     if user is not None:
@@ -71,7 +72,7 @@ def start_rollout(
     refuse_while_rolling_out(locked)
     plan = parse_stages(kind, stages)
     _check_candidate(locked, candidate)
-    _check_pilot(kind, pilot_group=pilot_group, has_pilot=has_pilot)
+    group = _checked_pilot(kind, pilot_group, has_pilot=bool(has_pilot))
     if kind != RolloutKind.SHADOW:
         admit(user=user, version=candidate, override=override)
     require_served(candidate)
@@ -84,7 +85,7 @@ def start_rollout(
         stage_started_at=timezone.now(),
         guards=parse_guards(DEFAULT_GUARDS if guards is None else guards),
         alpha=check_alpha(alpha),
-        pilot_group=pilot_group,
+        pilot_group=group,
         has_pilot=kind == RolloutKind.CANARY if has_pilot is None else has_pilot,
         reason=reason,
         override_reason=override,
@@ -97,14 +98,21 @@ def start_rollout(
 
 
 @transaction.atomic
-def advance_rollout(*, user: User | None, rollout: Rollout, reason: str = "", figures: Figures = None) -> Rollout:
+def advance_rollout(
+    *,
+    user: User | None,
+    rollout: Rollout,
+    reason: str = "",
+    figures: Figures = None,
+    from_stage: int | None = None,
+) -> Rollout:
     """To the next stage. The judge advances no rollout that is held.
 
-    Raises ChatappError: forbidden; rollout_state when it is over, or held; changed_meanwhile when it has moved since
-    `rollout` was read; invalid when this is its last stage.
+    Raises ChatappError: forbidden; rollout_state when it is over, or held; changed_meanwhile when it has left
+    `from_stage` (counted from 0), or else the stage in which `rollout` was read; invalid when this is its last stage.
     """
     locked = lock_rollout(user, rollout, *_movable(user))
-    if locked.stage != rollout.stage:
+    if locked.stage != (rollout.stage if from_stage is None else from_stage):
         raise ChatappError("changed_meanwhile")
     if locked.stage + 1 >= len(locked.stages):
         raise ChatappError("invalid", detail="this is the last stage. Complete the rollout, or roll it back.")
@@ -202,10 +210,16 @@ def _check_candidate(route: Route, candidate: ModelVersion) -> None:
             raise ChatappError("invalid", detail=sentence)
 
 
-def _check_pilot(kind: str, *, pilot_group: Group | None, has_pilot: bool | None) -> None:
+def _checked_pilot(kind: str, group: Group | str | None, *, has_pilot: bool) -> Group | None:
     """Who comes first by choice is no fair half of an A/B test."""
-    if kind != RolloutKind.CANARY and (pilot_group is not None or has_pilot):
+    if kind != RolloutKind.CANARY and (group or has_pilot):
         raise ChatappError("invalid", detail="only a canary has a pilot phase.")
+    if not isinstance(group, str):
+        return group
+    found = Group.objects.filter(name=group).first() if "\0" not in group else None
+    if group and found is None:
+        raise ChatappError("invalid", detail="there is no group of that name.")
+    return found
 
 
 def _record(
