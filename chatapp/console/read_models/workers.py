@@ -81,6 +81,10 @@ class WorkerRow:
         return CONDITIONS[self.condition]
 
     @property
+    def loaded(self) -> list[str]:
+        return [model.version.name for model in self.models]
+
+    @property
     def busy(self) -> int:
         return self.figures.busy if self.figures else self.worker.busy
 

@@ -57,7 +57,7 @@ def test_who_waits_for_a_model_is_told_and_keeps_the_lease(
     generation = ask(alice, "rate=2000 say: Hello there.")
     thread = slot()
     until(lambda: bool(worker.pool.loading()))
-    worker._report()
+    worker._reporter.report()
     reported = Worker.objects.get()
     assert (reported.ready, list(reported.loading.all()), list(reported.serves.all())) == (
         False,
@@ -99,7 +99,7 @@ def test_a_version_that_cannot_be_loaded_is_told_of_and_not_claimed_again(
     worker.answer_all()
     assert Generation.objects.get().status == Status.FAILED
     worker._tend()
-    worker._report()
+    worker._reporter.report()
     assert VersionProblem.objects.get().reason == "The self-test was ended by SIGILL."
     assert list(Worker.objects.get().serves.all()) == []
     ask(alice)

@@ -294,7 +294,7 @@ class TestSweeper:
 
 
 def claim(worker: InferenceWorker) -> Generation:
-    claimed = claim_next(worker="dead", version_ids=[version.id for version in worker._served()])
+    claimed = claim_next(worker="dead", version_ids=[version.id for version in worker.served()])
     assert claimed is not None
     return claimed
 

@@ -61,7 +61,12 @@ def order_worker(
     order = WorkerOrder.objects.create(
         worker=known.name, kind=kind, version=version, actor=user, deadline=timezone.now() + PATIENCE[kind]
     )
-    detail = {"worker": known.name, "kind": str(kind), "version": version.name if version else "", "consequence": consequence}
+    detail: dict[str, object] = {
+        "worker": known.name,
+        "kind": str(kind),
+        "version": version.name if version else "",
+        "consequence": consequence,
+    }
     record_event(actor=user, action="inference.worker_ordered", obj=order, detail=detail)
     transaction.on_commit(partial(signal_order, known.name))
     return order
