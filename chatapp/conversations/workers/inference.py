@@ -27,10 +27,10 @@ from chatapp.conversations.workers.leases import LeaseKeeper
 from chatapp.conversations.workers.lending import lend
 from chatapp.conversations.workers.orders import OrderTaker
 from chatapp.conversations.workers.reporting import Reporter
+from chatapp.conversations.workers.tending import Tender
 from chatapp.conversations.workers.warming import keep_warm, warm_up
 from chatapp.database import AWAY
 from chatapp.inference.engine import ChatModel, EngineError
-from chatapp.inference.health import list_routed_versions
 from chatapp.inference.live_figures import forget_figures
 from chatapp.inference.models import ModelVersion, WorkerKind
 from chatapp.inference.order_signals import ORDERS_CHANNEL
@@ -51,6 +51,7 @@ class InferenceWorker:
     def __init__(self) -> None:
         self.name = worker_name(WorkerKind.INFERENCE)
         self.pool = EnginePool()
+        self.tender = Tender(self.pool)
         self.problems = ProblemReports(self.pool, worker=self.name)
         self.flusher = Flusher()
         self.draining = threading.Event()
@@ -214,12 +215,7 @@ class InferenceWorker:
                 close_old_connections()
 
     def _tend(self) -> None:
-        self.pool.tend(
-            versions=list_chat_versions(),
-            routed=list_routed_versions(),
-            default=serving_version(),
-            idle_seconds=settings.INFERENCE_IDLE_MINUTES * 60.0,
-        )
+        self.tender.tend()
         self.problems.sync()
 
     def _listen(self) -> None:

@@ -11,15 +11,22 @@ UNROUTED_SECONDS = 60.0
 
 @dataclass(frozen=True, slots=True)
 class Demand:
-    """`routed` versions are named by some route; the `kept` one answers most questions and stays."""
+    """`routed` versions are named by some route; the `kept` one answers most questions and stays.
+
+    Those that are `rolling` stay while memory allows it: a rollout may need each of its two at any moment.
+    """
 
     routed: Collection[UUID] = ()
     kept: UUID | None = None
+    rolling: Collection[UUID] = ()
+
+    def spares(self, entry: Entry) -> bool:
+        return entry.is_pinned or entry.version.id == self.kept or entry.version.id in self.rolling
 
 
 def unneeded(entries: Iterable[Entry], demand: Demand, *, idle_seconds: float, now: float) -> list[Entry]:
-    """Idle for `idle_seconds` (0: never), or for a minute where no route names them. Not pinned ones."""
-    idle = [entry for entry in entries if entry.is_idle() and entry.version.id != demand.kept and not entry.is_pinned]
+    """Idle for `idle_seconds` (0: never), or for a minute where no route names them. Not pinned and rolling ones."""
+    idle = [entry for entry in entries if entry.is_idle() and not demand.spares(entry)]
     return [entry for entry in idle if _is_over(entry, demand, idle_seconds=idle_seconds, now=now)]
 
 

@@ -129,14 +129,15 @@ class EnginePool:
         routed: Collection[UUID],
         default: ModelVersion | None,
         idle_seconds: float,
+        rolling: Collection[UUID] = (),
     ) -> None:
         """Call it every few seconds: looks after faults, looks at what could be loaded, and unloads what is not needed.
 
-        `routed` are the versions that some route names. `default` stays loaded; the other ones go after `idle_seconds`
-        without an answer (0: never), those of no route after a minute, and none before `default` is there.
+        `routed` are the versions that some route names. `default` stays loaded, `rolling` ones do while memory allows;
+        others go `idle_seconds` (0: never) after their last answer, of no route a minute, none before `default` came.
         """
         with self._changed:
-            self._demand = Demand(routed, default.id if default else None)
+            self._demand = Demand(routed, default.id if default else None, rolling)
             self._free_barred()
             self._changed.notify_all()
             for version in versions:

@@ -1,0 +1,36 @@
+"""What a worker's models are told with each heartbeat."""
+
+from uuid import UUID
+
+from django.conf import settings
+
+from chatapp.inference.health import list_rolling_versions, list_routed_versions
+from chatapp.inference.pool import EnginePool
+from chatapp.inference.selectors import list_chat_versions, serving_version
+
+
+class Tender:
+    """Both versions of each rollout are loaded before somebody waits for them, where they can be.
+
+    Once: one that had to go for another model is loaded again only when somebody asks, or two would take turns.
+    """
+
+    def __init__(self, pool: EnginePool) -> None:
+        self._pool = pool
+        self._tried: set[UUID] = set()
+
+    def tend(self) -> None:
+        """Raises DatabaseError."""
+        rolling = {version.id: version for version in list_rolling_versions()}
+        self._pool.tend(
+            versions=list_chat_versions(),
+            routed=list_routed_versions(),
+            default=serving_version(),
+            idle_seconds=settings.INFERENCE_IDLE_MINUTES * 60.0,
+            rolling=rolling.keys(),
+        )
+        self._tried &= rolling.keys()
+        for version in rolling.values():
+            if version.id not in self._tried and self._pool.serves(version):
+                self._tried.add(version.id)
+                self._pool.prepare(version)
