@@ -7,8 +7,8 @@ looks. A pair has the question in common, so its difference varies less than two
 from math import sqrt
 
 from chatapp.inference.rollouts.guards import Guard
-from chatapp.inference.rollouts.judge import LEAST_ANSWERS, LEAST_USERS, GuardState, GuardVerdict
 from chatapp.inference.rollouts.statistics import Difference, Sums, as_t, critical_z
+from chatapp.inference.rollouts.verdicts import LEAST_ANSWERS, LEAST_USERS, GuardState, GuardVerdict
 
 
 def compare_pairs(differences: Sums, *, alpha: float, scale: float, is_share: bool) -> Difference | None:

@@ -12,8 +12,8 @@ from chatapp.conversations.shadow_models import ShadowAnswer
 from chatapp.evaluation.comparing.paired import judge_pairs
 from chatapp.inference.models import Rollout, ShadowOutcome, ShadowState
 from chatapp.inference.rollouts.guards import GUARDS
-from chatapp.inference.rollouts.judge import GuardVerdict
 from chatapp.inference.rollouts.statistics import Sums
+from chatapp.inference.rollouts.verdicts import GuardVerdict
 from chatapp.moderation.models import Exchange
 
 # By then an unseen answer that still waits was lost on the way: it is counted as skipped.
