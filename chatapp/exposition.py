@@ -19,8 +19,8 @@ from chatapp.accounts import metrics as _accounts  # noqa: F401 (likewise)
 from chatapp.conversations import metrics as _conversations  # noqa: F401 (likewise)
 from chatapp.inference import metrics as _inference  # noqa: F401 (likewise)
 from chatapp.inference.health import count_states
-from chatapp.inference.models import WorkerKind
-from chatapp.inference.selectors import live_workers
+from chatapp.inference.models import Arm, WorkerKind
+from chatapp.inference.selectors import list_live_rollouts, live_workers
 from chatapp.moderation import metrics as _moderation  # noqa: F401 (likewise)
 from chatapp.moderation.selectors import count_overdue
 from chatapp.retrieval import metrics as _retrieval  # noqa: F401 (likewise)
@@ -52,6 +52,27 @@ class DatabaseCollector(Collector):
         overdue = GaugeMetricFamily("chatapp_flags_overdue", "Flags that should have been decided by now.")
         overdue.add_metric([], count_overdue())
         yield overdue
+        yield from _rollouts()
+
+
+def _rollouts() -> Iterator[GaugeMetricFamily]:
+    """Of the live ones, of which a route has one at most: what the judge found last."""
+    labels = ["route", "candidate"]
+    shares = GaugeMetricFamily(
+        "chatapp_rollout_share", "Percent of a route's users that a candidate has.", labels=labels
+    )
+    figures = GaugeMetricFamily(
+        "chatapp_rollout_guard", "A guard's figure of each arm.", labels=[*labels, "guard", "arm"]
+    )
+    for rollout in list_live_rollouts():
+        of = [rollout.route_id, rollout.candidate.name]
+        shares.add_metric(of, rollout.share)
+        for guard in (rollout.verdict or {}).get("guards", []):
+            for arm in Arm.values:
+                if guard[arm] is not None:
+                    figures.add_metric([*of, guard["name"], arm], guard[arm])
+    yield shares
+    yield figures
 
 
 def render_metrics() -> bytes:

@@ -1,6 +1,12 @@
 """Reads of models and routes; each takes the user whose rights count, but those that callers of any kind need."""
 
-from chatapp.inference.selectors.rollouts import get_rollout_for, is_in_pilot, is_pilot_member, list_rollouts_for
+from chatapp.inference.selectors.rollouts import (
+    get_rollout_for,
+    is_in_pilot,
+    is_pilot_member,
+    list_live_rollouts,
+    list_rollouts_for,
+)
 from chatapp.inference.selectors.routes import (
     get_route_for,
     is_route_name,
@@ -56,6 +62,7 @@ __all__ = [
     "list_choices",
     "list_external_names",
     "list_live_names",
+    "list_live_rollouts",
     "list_orders_for",
     "list_rollouts_for",
     "list_routes_for",

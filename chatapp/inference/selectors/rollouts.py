@@ -7,7 +7,7 @@ from django.db.models import QuerySet
 from chatapp.accounts.models import User
 from chatapp.accounts.permissions import can
 from chatapp.errors import ChatappError
-from chatapp.inference.models import PilotMember, Rollout
+from chatapp.inference.models import LIVE_ROLLOUT, PilotMember, Rollout
 
 
 def list_rollouts_for(user: User) -> QuerySet[Rollout]:
@@ -22,6 +22,11 @@ def get_rollout_for(user: User, rollout_id: UUID) -> Rollout:
     if rollout is None:
         raise ChatappError("not_found")
     return rollout
+
+
+def list_live_rollouts() -> list[Rollout]:
+    """For metrics; no user's rights count here."""
+    return list(Rollout.objects.filter(state__in=LIVE_ROLLOUT).select_related("candidate"))
 
 
 def is_in_pilot(rollout: Rollout, user: User) -> bool:

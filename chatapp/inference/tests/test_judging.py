@@ -10,6 +10,7 @@ from django.utils import timezone
 from pytest_django import DjangoAssertNumQueries
 
 from chatapp.accounts.models import User
+from chatapp.exposition import render_metrics
 from chatapp.inference.models import (
     AnswerOutcome,
     Arm,
@@ -200,3 +201,15 @@ def test_one_that_cannot_be_judged_keeps_no_other_waiting(
     task()
     assert judged(second).judged_at is not None
     assert judged(rollout).judged_at is None
+
+
+def test_metrics_show_what_the_judge_found_of_live_rollouts_only(rollout: Rollout, people: list[User]) -> None:
+    answer(rollout, people[:2], Arm.CANDIDATE, fails=1)
+    judge_rollouts()
+    of = 'candidate="new",route="default"'
+    shown = render_metrics().decode()
+    assert f"chatapp_rollout_share{{{of}}} 25.0" in shown
+    assert 'chatapp_rollout_guard{arm="candidate",candidate="new",guard="errors",route="default"} 0.2' in shown
+    assert 'arm="baseline"' not in shown
+    roll_back_rollout(user=None, rollout=rollout)
+    assert "chatapp_rollout_share{" not in render_metrics().decode()
