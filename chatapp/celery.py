@@ -23,6 +23,7 @@ TASKS = {
         "chatapp.moderation.tasks.replay_with_models",
     ),
     LOOKUP_QUEUE: (
+        "chatapp.inference.tasks.remove_stored_weights",
         "chatapp.moderation.tasks.try_policy",
         "chatapp.retrieval.tasks.explain_search",
         "chatapp.retrieval.tasks.search_passages",
@@ -35,10 +36,14 @@ TASKS = {
         "chatapp.conversations.tasks.delete_expired_conversations",
         "chatapp.conversations.tasks.purge_cached_answers",
         "chatapp.conversations.tasks.sweep_generations",
+        "chatapp.evaluation.tasks.deliver_alerts",
+        "chatapp.evaluation.tasks.watch_answers",
+        "chatapp.evaluation.tasks.watch_weeks",
         "chatapp.inference.tasks.fetch_weights",
         "chatapp.inference.tasks.judge_rollouts",
         "chatapp.inference.tasks.sweep_orders",
         "chatapp.inference.tasks.tend_downloads",
+        "chatapp.evaluation.tasks.prepare_comparisons",
         "chatapp.evaluation.tasks.sweep_gates",
         "chatapp.moderation.tasks.look_for_personal_data",
         "chatapp.moderation.tasks.replay",
@@ -132,6 +137,21 @@ def configure() -> None:
                 "schedule": 3600.0,
                 "options": {"expires": 600},
             },
+            "watch-answers": {
+                "task": "chatapp.evaluation.tasks.watch_answers",
+                "schedule": 30.0,
+                "options": {"expires": 30},
+            },
+            "watch-weeks": {
+                "task": "chatapp.evaluation.tasks.watch_weeks",
+                "schedule": 3600.0,
+                "options": {"expires": 600},
+            },
+            "deliver-alerts": {
+                "task": "chatapp.evaluation.tasks.deliver_alerts",
+                "schedule": 5.0,
+                "options": {"expires": 5},
+            },
             "sweep-orders": {
                 "task": "chatapp.inference.tasks.sweep_orders",
                 "schedule": 5.0,
@@ -176,6 +196,11 @@ def configure() -> None:
                 "task": "chatapp.retrieval.tasks.sweep_evaluations",
                 "schedule": 20.0,
                 "options": {"expires": 20},
+            },
+            "prepare-comparisons": {
+                "task": "chatapp.evaluation.tasks.prepare_comparisons",
+                "schedule": 3.0,
+                "options": {"expires": 3},
             },
             "sweep-gates": {
                 "task": "chatapp.evaluation.tasks.sweep_gates",

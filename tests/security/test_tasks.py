@@ -17,7 +17,11 @@ from chatapp.conversations.tests.conftest import scripted
 from chatapp.conversations.tests.conftest import worker as scripted_worker
 from chatapp.conversations.tests.test_side_work import answer, title_of, version, worker
 from chatapp.conversations.workers.inference import InferenceWorker
-from chatapp.inference.models import SideWork, Task
+from chatapp.evaluation.models import ComparisonState
+from chatapp.evaluation.tasks import prepare_comparisons
+from chatapp.evaluation.tests.comparing import answer_trials
+from chatapp.evaluation.tests.comparing import start as start_comparison
+from chatapp.inference.models import Route, SideWork, Task
 from chatapp.inference.testing import ScriptedModel
 from chatapp.moderation.tasks import replay, try_policy
 from chatapp.moderation.tests.replaying import PATTERN, keep, make_policy, start
@@ -34,6 +38,7 @@ from chatapp.retrieval.services import (
     upload_document,
 )
 from chatapp.retrieval.tasks import evaluate, explain_search, search_passages
+from tests.versions import make_version
 
 __all__ = ["answer", "scripted", "scripted_worker", "version", "worker"]
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -44,6 +49,7 @@ QUESTION = "Who is the partner of the planned merger?"
 FOR_A_PERSON = {
     "chatapp.conversations.tasks.answer_queued": "test_b09_an_answer_rests_on_nothing_that_was_taken_away_meanwhile",
     "chatapp.conversations.tasks.do_side_work": "test_b09_no_title_is_written_for_a_closed_account",
+    "chatapp.evaluation.tasks.prepare_comparisons": "test_b09_a_comparison_ends_with_the_right_to_manage_it",
     "chatapp.moderation.tasks.replay": "test_b09_a_replay_ends_with_the_right_to_manage_policies",
     "chatapp.moderation.tasks.replay_with_models": "test_b09_a_replay_ends_with_the_right_to_manage_policies",
     "chatapp.moderation.tasks.try_policy": "test_b09_nobody_tries_a_policy_without_the_right_to_make_one",
@@ -181,6 +187,18 @@ def test_b09_no_title_is_written_for_a_closed_account(
     do_side_work.apply((Task.TITLE, str(second.id)), throw=True)
     assert title_of(second)[1] == TitledBy.QUESTION
     assert SideWork.objects.count() == 1
+
+
+def test_b09_a_comparison_ends_with_the_right_to_manage_it(oscar: User) -> None:
+    Route.objects.create(name=Route.DEFAULT, version=make_version("serving"))
+    comparison = start_comparison(oscar, "What?", "Why?", "Where?")
+    prepare_comparisons.apply((), throw=True)
+    asked = Generation.objects.count()
+    close_quietly(oscar)
+    answer_trials()
+    prepare_comparisons.apply((), throw=True)
+    comparison.refresh_from_db()
+    assert (asked, Generation.objects.count(), comparison.state) == (4, 4, ComparisonState.FAILED)
 
 
 def test_b09_no_archive_is_made_for_a_closed_account(

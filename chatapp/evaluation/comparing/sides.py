@@ -4,7 +4,7 @@ from uuid import UUID
 
 from django.utils.crypto import salted_hmac
 
-from chatapp.evaluation.models import Choice
+from chatapp.evaluation.models import Choice, Vote
 
 LEFT, RIGHT = "left", "right"
 # What a voter may say of a pair, as page and API name it.
@@ -21,3 +21,10 @@ def choice_of(said: str, *, first_is_left: bool) -> Choice:
     if said in {LEFT, RIGHT}:
         return Choice.FIRST if (said == LEFT) == first_is_left else Choice.SECOND
     return Choice(said)
+
+
+def side_of(vote: Vote) -> str:
+    """What the voter said, one of SAID."""
+    if vote.choice in {Choice.FIRST, Choice.SECOND}:
+        return LEFT if (vote.choice == Choice.FIRST) == vote.first_was_left else RIGHT
+    return str(vote.choice)

@@ -14,6 +14,7 @@ from chatapp.conversations.services import delete_conversation
 from chatapp.conversations.shadow_models import ShadowAnswer
 from chatapp.errors import ChatappError
 from chatapp.evaluation import selectors, services
+from chatapp.evaluation.comparing.sides import side_of
 from chatapp.evaluation.models import (
     Audience,
     Choice,
@@ -261,6 +262,7 @@ class TestVoting:
         services.vote(user=alice, pair_id=shown.id, said="left", reason="Shorter.", milliseconds=1200)
         vote = Vote.objects.get()
         assert (vote.choice == Choice.FIRST) == shown.left.startswith("old")
+        assert side_of(vote) == "left"
         assert (vote.reason, vote.milliseconds) == ("Shorter.", 1200)
         assert selectors.results_of([comparison])[0].wins.votes == 1
         services.stop_volunteering(user=alice)

@@ -11,6 +11,8 @@ from django.db.models import Q
 
 from chatapp.accounts.models import AuditEvent, SignIn, User
 from chatapp.conversations.models import Conversation, Message
+from chatapp.evaluation.comparing.sides import side_of
+from chatapp.evaluation.models import Vote
 from chatapp.inference.models import AnswerOutcome
 from chatapp.moderation.models import Exchange, Feedback, FeedbackStatus, Flag, Notice
 from chatapp.moderation.selectors import DECIDED
@@ -27,6 +29,7 @@ documents.json   documents that you uploaded; the files of the company's collect
 reviews.json     answers of yours that were kept for review, without what a policy withheld
 feedback.json    what you said of answers, and what you were told
 reports.json     answers that you reported or appealed against, and notices to you
+votes.json       how you voted when you compared two answers; which versions wrote them stays with the company
 usage.csv        tokens and cost of your answers
 audit.json       what the audit log holds of what you did and of what was done to your account
 """
@@ -42,6 +45,7 @@ def parts_of(user: User) -> Iterator[Part]:
     yield "reviews.json", _json(_reviews(user))
     yield "feedback.json", _json(_feedback(user))
     yield "reports.json", _json(_reports(user))
+    yield "votes.json", _json(_votes(user))
     yield "usage.csv", _csv(_OUTCOME, AnswerOutcome.objects.filter(user=user).values_list(*_OUTCOME))
     yield "audit.json", _json(_events(user))
     # Temporary conversations are promised to leave nothing; hidden ones are the owner's own all the same.
@@ -51,7 +55,7 @@ def parts_of(user: User) -> Iterator[Part]:
 
 
 def count_parts(user: User) -> int:
-    return 8 + 2 * Conversation.objects.filter(owner=user, expires_at=None, deleted_at=None).count()
+    return 9 + 2 * Conversation.objects.filter(owner=user, expires_at=None, deleted_at=None).count()
 
 
 def count_uploads(user: User) -> int:
@@ -108,6 +112,11 @@ def _reports(user: User) -> dict[str, list[dict[str, Any]]]:
         ],
         "notices": [{"at": one.created_at, "answer": one.generation_id, "text": one.text} for one in told.iterator()],
     }
+
+
+def _votes(user: User) -> list[dict[str, Any]]:
+    given = Vote.objects.filter(voter=user).order_by("at")
+    return [{"at": one.at, "vote": side_of(one), "reason": one.reason} for one in given.iterator()]
 
 
 def _events(user: User) -> list[dict[str, Any]]:

@@ -12,7 +12,7 @@ from chatapp.accounts.lockout import cool_off, stand_in_for
 from chatapp.accounts.models import User
 from chatapp.accounts.permissions import can
 from chatapp.conversations.models import Conversation, Origin
-from chatapp.inference.models import AnswerOutcome, SideWork
+from chatapp.inference.models import AnswerOutcome, ShadowOutcome, SideWork
 from chatapp.moderation.models import CheckTally, Exchange, Flag
 from chatapp.moderation.selectors import DECIDED
 from chatapp.privacy.models import DataExport, HoldScope, Kind, RetentionRule, RetentionRun
@@ -58,7 +58,8 @@ def _flags(before: datetime) -> list[QuerySet[Any]]:
 
 
 def _usage(before: datetime) -> list[QuerySet[Any]]:
-    return [not_held(model.objects.filter(created_at__lt=before), "user_id") for model in (AnswerOutcome, SideWork)]
+    tables = (AnswerOutcome, ShadowOutcome, SideWork)
+    return [not_held(model.objects.filter(created_at__lt=before), "user_id") for model in tables]
 
 
 def _check_figures(before: datetime) -> list[QuerySet[Any]]:

@@ -19,7 +19,8 @@ from chatapp.conversations.models import (
     Source,
 )
 from chatapp.conversations.services import remove_conversation, remove_reruns_of
-from chatapp.inference.models import AnswerOutcome, SideWork
+from chatapp.evaluation.models import Comparison, Volunteer, Vote
+from chatapp.inference.models import AnswerOutcome, Budget, BudgetNotice, ShadowOutcome, SideWork
 from chatapp.moderation.models import (
     Exchange,
     Feedback,
@@ -129,7 +130,11 @@ def _detach(person: User) -> dict[str, int]:
     """What belongs to the company stays, and does not name the person any more."""
     return {
         "usage_rows_without_person": AnswerOutcome.objects.filter(user=person).update(user=None)
-        + SideWork.objects.filter(user=person).update(user=None),
+        + SideWork.objects.filter(user=person).update(user=None)
+        + ShadowOutcome.objects.filter(user=person).update(user=None),
+        "votes_without_voter": Vote.objects.filter(voter=person).update(voter=None, reason=""),
+        "comparisons_without_starter": Comparison.objects.filter(started_by=person).update(started_by=None),
+        "budgets_without_setter": Budget.objects.filter(updated_by=person).update(updated_by=None),
         "documents_without_uploader": Document.objects.filter(created_by=person).update(created_by=None),
         "versions_without_uploader": DocumentVersion.objects.filter(created_by=person).update(created_by=None),
         "documents_that_nobody_waits_for": Document.objects.filter(queued_for=person.pk).update(queued_for=None),
@@ -153,6 +158,9 @@ def _erase_access(person: User) -> dict[str, int]:
         "sign_ins": SignIn.objects.filter(user=person),
         "identities": SocialAccount.objects.filter(user=person),
         "e_mail_addresses": EmailAddress.objects.filter(user=person),
+        "offers_to_compare": Volunteer.objects.filter(user=person),
+        "budgets": Budget.objects.filter(user=person),
+        "notices_of_budgets": BudgetNotice.objects.filter(user=person),
         "limits": RateLimit.objects.filter(user=person),
         "turns_of_ingestion": IngestionParty.objects.filter(pk=person.pk),
         "failed_sign_ins": AccessAttempt.objects.filter(**names),

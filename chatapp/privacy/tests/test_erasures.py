@@ -1,5 +1,6 @@
 """Erasing a person: who may ask, what holds it up, what is left, and what the receipt says."""
 
+import json
 from datetime import timedelta
 from typing import Any
 from uuid import uuid4
@@ -18,10 +19,14 @@ from chatapp.accounts.services import create_api_key, set_rate_limit
 from chatapp.conversations.services import post_message
 from chatapp.conversations.tests.answering import Answerer
 from chatapp.errors import ChatappError
+from chatapp.evaluation.models import Audience, Choice, Volunteer, Vote
+from chatapp.evaluation.services import volunteer, vote
+from chatapp.evaluation.tests.comparing import opened
 from chatapp.inference.models import AnswerOutcome, Route
 from chatapp.moderation.models import Flag
 from chatapp.moderation.services import create_policy_version
 from chatapp.privacy.models import Erasure, ErasureStatus, HoldScope, LegalHold
+from chatapp.privacy.selectors.archive import parts_of
 from chatapp.privacy.selectors.erasures import is_genuine
 from chatapp.privacy.services import exports
 from chatapp.privacy.services.erasures import cancel_erasure, request_erasure, run_due_erasures
@@ -106,6 +111,16 @@ def test_everything_of_the_person_is_gone_and_the_receipt_proves_it(
     assert is_genuine(erasure)
     erasure.receipt["removed"]["messages"] = 5
     assert not is_genuine(erasure)
+
+
+def test_votes_stay_and_are_nobodys(wilhelmina: User, oscar: User) -> None:
+    comparison = opened(oscar, "What?", audience=Audience.VOLUNTEERS)
+    volunteer(user=wilhelmina)
+    vote(user=wilhelmina, pair_id=comparison.pairs.get().pk, said="tie", reason=f"Both say {CANARY}.")
+    assert [row["vote"] for row in json.loads(dict(parts_of(wilhelmina))["votes.json"])] == ["tie"]
+    erase(wilhelmina)
+    kept = Vote.objects.get()
+    assert (kept.choice, kept.voter, kept.reason, Volunteer.objects.count()) == (Choice.TIE, None, "", 0)
 
 
 def test_no_word_is_left_in_the_database_or_in_redis(wilhelmina: User, answer: Answerer) -> None:
