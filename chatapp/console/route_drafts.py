@@ -54,6 +54,7 @@ class RouteDraft:
     version: str = ""
     may_leave_company: bool = False
     safe_answer: str = ""
+    override: str = ""
     arms: list[ArmRow] = field(default_factory=list)
     rules: list[RuleRow] = field(default_factory=list)
     fallbacks: list[Row] = field(default_factory=list)
@@ -81,6 +82,7 @@ class RouteDraft:
             version=form.get("version", ""),
             may_leave_company="may_leave_company" in form,
             safe_answer=form.get("safe_answer", "").strip(),
+            override=form.get("override", "").strip()[:500],
             arms=_rows(form, "arm", ArmRow),
             rules=_rows(form, "rule", RuleRow),
             fallbacks=_rows(form, "fallback", Row),
@@ -120,6 +122,7 @@ class RouteDraft:
             "version": _version(self.version, "version"),
             "may_leave_company": self.may_leave_company,
             "safe_answer": self.safe_answer,
+            "override": self.override,
             "arms": [(_version(row.version, "arms"), _share(row.share)) for row in self.arms if not row.is_blank],
             "rules": [_rule(row) for row in self.rules if not row.is_blank],
             "fallbacks": [_version(row.version, "fallbacks") for row in self.fallbacks if not row.is_blank],

@@ -11,7 +11,7 @@ from pytest_django import DjangoAssertNumQueries
 from chatapp.accounts.models import AuditEvent, User
 from chatapp.inference.models import ModelVersion, Route
 from chatapp.inference.selectors import load_route
-from chatapp.inference.services import RuleSpec, configure_route, set_serving_version
+from chatapp.inference.services import RuleSpec, configure_route, set_serving_version, start_rollout
 from chatapp.inference.services.route_plans import plan_of
 
 pytestmark = pytest.mark.django_db
@@ -39,7 +39,9 @@ def far() -> ModelVersion:
 
 
 def make_version(name: str, **fields: Any) -> ModelVersion:
-    return ModelVersion.objects.create(name=name, **{"provider": "scripted", "context_tokens": 4096, **fields})
+    return ModelVersion.objects.create(
+        name=name, **{"provider": "scripted", "context_tokens": 4096, "state": "evaluated", **fields}
+    )
 
 
 def sentences(page: str) -> list[str]:
@@ -289,3 +291,33 @@ def test_the_list_takes_the_same_number_of_queries_however_long_it_is(
     client = client_of("oscar")
     with django_assert_num_queries(6):  # session, user, routes, arms, rules, fallbacks
         assert client.get(PATH).content.decode().count('data-testid="route-row"') == 12
+
+
+def test_a_version_without_a_gate_is_asked_a_reason_which_is_kept(
+    client_of: ClientOf, large: ModelVersion, small: ModelVersion
+) -> None:
+    set_serving_version(user=None, version=large)
+    make_version("draft", state="draft")
+    client = client_of("oscar")
+    refused = post(client, "save", version="draft")
+    page = refused.content.decode()
+    assert (refused.status_code, errors(page).keys()) == (400, {"override"})
+    assert 'data-testid="route-override"' in page
+    assert load_route("default").version == large
+    post(client, "save", version="draft", override="Only the prompt differs.")
+    assert load_route("default").version.name == "draft"
+    assert AuditEvent.objects.get(action="inference.gate_overridden").reason == "Only the prompt differs."
+
+
+def test_while_a_rollout_runs_its_route_says_so_and_stays(
+    client_of: ClientOf, large: ModelVersion, small: ModelVersion
+) -> None:
+    set_serving_version(user=None, version=large)
+    rollout = start_rollout(user=None, route="default", kind="canary", candidate=small)
+    client = client_of("oscar")
+    for page in (client.get(PATH), client.get(EDIT, {"name": "default"})):
+        assert f"/console/rollouts/{rollout.id}/" in page.content.decode()
+    refused = post(client, "save", version="small")
+    assert refused.status_code == 400
+    assert "A rollout of small runs on the route default." in refused.content.decode()
+    assert load_route("default").version == large

@@ -11,6 +11,7 @@ from chatapp.console.read_models.routes import describe, route_row
 from chatapp.console.route_drafts import RefusedFieldError, RouteDraft, field_of
 from chatapp.console.selectors import list_shown_versions_for
 from chatapp.errors import ChatappError
+from chatapp.inference.models import Rollout
 from chatapp.inference.models.routes import RULE_TASKS
 from chatapp.inference.selectors import get_route_for, is_route_name, list_routes_for, list_versions_for
 from chatapp.inference.services import configure_route
@@ -33,7 +34,7 @@ def edit_route(request: ConsoleRequest) -> HttpResponse:
     name = request.GET.get("name", "")
     known = get_route_for(request.user, name) if name else None
     if request.method == "GET":
-        return _form(request, RouteDraft.of(known) if known else RouteDraft())
+        return _form(request, RouteDraft.of(known) if known else RouteDraft(), rollout=known.rollout if known else None)
     draft, action = RouteDraft.posted(request.POST, name=name), request.POST.get("action", "save")
     if action == "save":
         return _save(request, draft)
@@ -50,10 +51,10 @@ def _save(request: ConsoleRequest, draft: RouteDraft) -> HttpResponse:
         field, sentence = refusal.args
         return _form(request, draft, errors={field: sentence})
     except ChatappError as error:
-        if error.code not in {"invalid", "exists"}:
+        if error.code not in {"invalid", "exists", "not_evaluated", "rollout_running"}:
             raise
         detail = str(error.params.get("detail", ""))
-        field = "name" if error.code == "exists" else field_of(detail)
+        field = {"exists": "name", "not_evaluated": "override"}.get(error.code) or field_of(detail)
         return _form(request, draft, errors={field or "other": error.message if not detail else _sentence(detail)})
     messages.success(request, f"The route {draft.name} is saved. Questions that wait are answered by it.")
     target = reverse("console_routes")
@@ -61,7 +62,12 @@ def _save(request: ConsoleRequest, draft: RouteDraft) -> HttpResponse:
 
 
 def _form(
-    request: ConsoleRequest, draft: RouteDraft, *, focus: str = "", errors: dict[str, str] | None = None
+    request: ConsoleRequest,
+    draft: RouteDraft,
+    *,
+    focus: str = "",
+    errors: dict[str, str] | None = None,
+    rollout: Rollout | None = None,
 ) -> HttpResponse:
     shown = [version.name for version in list_shown_versions_for(request.user)]
     leaving = set(list_versions_for(request.user).filter(may_leave_company=True).values_list("name", flat=True))
@@ -70,6 +76,7 @@ def _form(
         "route_name": request.GET.get("name", ""),
         "errors": errors or {},
         "focus": focus,
+        "rollout": rollout,
         "versions": [*shown, *sorted(draft.version_names() - set(shown))],
         "leaving": leaving,
         "tasks": [(task.value, task.label) for task in RULE_TASKS],

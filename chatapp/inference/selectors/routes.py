@@ -42,7 +42,9 @@ def _whole_routes() -> QuerySet[Route]:
     arms = Prefetch("arms", RouteArm.objects.order_by("starts_at").select_related("version"))
     rules = Prefetch("rules", RouteRule.objects.select_related("version"))
     fallbacks = Prefetch("fallbacks", RouteFallback.objects.select_related("version"))
-    return Route.objects.select_related("version", "updated_by").prefetch_related(arms, rules, fallbacks)
+    return Route.objects.select_related("version", "updated_by", "rollout__candidate").prefetch_related(
+        arms, rules, fallbacks
+    )
 
 
 def is_route_name(name: str) -> bool:
