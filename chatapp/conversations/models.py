@@ -8,7 +8,8 @@ from django.db.models.functions import Now
 
 import chatapp.conversations.reading_models
 import chatapp.conversations.review_models
-import chatapp.conversations.shadow_models  # noqa: F401 (Django looks for models here only)
+import chatapp.conversations.shadow_models
+import chatapp.conversations.trace_models  # noqa: F401 (Django looks for models here only)
 from chatapp.fields import ConfidentialTextField
 from chatapp.inference.models import ModelVersion, Route, RouteRule
 from chatapp.retrieval.models import Chunk, DocumentVersion
