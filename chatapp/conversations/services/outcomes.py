@@ -6,6 +6,7 @@ from django.db.models import Count, Q
 
 from chatapp.conversations.models import Generation, Origin, Source, Status
 from chatapp.conversations.selectors import weak_sources
+from chatapp.inference import routing
 from chatapp.inference.models import Arm
 from chatapp.inference.refusals import is_refusal
 
@@ -41,6 +42,9 @@ def arm_of(generation: Generation) -> str:
     if rollout is None or generation.is_pinned or generation.rule_id is not None:
         return ""
     began = generation.fallback_from_id or generation.version_id
+    if began is None:  # No worker ever had it.
+        is_drawn = generation.draw < rollout.share * routing.DRAWS / 100
+        return Arm.CANDIDATE if is_drawn else Arm.BASELINE
     return {rollout.baseline_id: Arm.BASELINE, rollout.candidate_id: Arm.CANDIDATE}.get(began, "")
 
 

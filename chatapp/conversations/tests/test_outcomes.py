@@ -12,6 +12,8 @@ from chatapp.conversations import services
 from chatapp.conversations.models import Generation, Origin, Source, Status
 from chatapp.conversations.pipeline.prompts import NOT_FOUND
 from chatapp.conversations.services import FinishedAnswer, ask_trial, report_answer
+from chatapp.conversations.services.fallbacks import safe_ending
+from chatapp.conversations.services.generations import end_generation
 from chatapp.conversations.tests.conftest import Ask
 from chatapp.inference.models import AnswerOutcome, Arm, ModelVersion, Rollout, RolloutKind, Route, RouteRule
 from chatapp.inference.refusals import is_refusal
@@ -72,6 +74,20 @@ def test_what_a_caller_or_a_rule_decided_has_no_arm(
     rule = RouteRule.objects.create(route_id=Route.DEFAULT, position=0, version=candidate)
     assert finish(ask(alice), candidate, is_pinned=True).arm == ""
     assert finish(ask(alice), candidate, rule=rule).arm == ""
+
+
+@pytest.mark.parametrize("draw,arm", [(2499, Arm.CANDIDATE), (2500, Arm.BASELINE)])
+def test_what_no_worker_ever_had_is_of_the_arm_of_its_draw(
+    alice: User, ask: Ask, rollout: Rollout, draw: int, arm: Arm
+) -> None:
+    """As when nobody serves the candidate and no fallback is there: that is its error."""
+    generation = ask(alice)
+    Generation.objects.update(draw=draw)
+    generation.refresh_from_db()
+    end_generation(generation, safe_ending(generation))
+    services.record_aftermath(generation.id)
+    outcome = AnswerOutcome.objects.get()
+    assert (outcome.arm, outcome.status, outcome.version) == (arm, "failed", None)
 
 
 def test_without_a_rollout_there_is_no_arm(alice: User, ask: Ask, scripted: ModelVersion) -> None:
