@@ -21,6 +21,7 @@ from chatapp.inference.models import (
     RolloutState,
     Route,
 )
+from chatapp.inference.rollouts.judge import judge_rollout
 from chatapp.inference.services import judge_rollouts, judging
 from chatapp.inference.services.rollouts import hold_rollout, resume_rollout, roll_back_rollout, start_rollout
 from chatapp.inference.tasks import judge_rollouts as task
@@ -69,6 +70,12 @@ def judged(rollout: Rollout) -> Rollout:
     return rollout
 
 
+def found(rollout: Rollout) -> dict[str, Any]:
+    """The last verdict."""
+    assert rollout.verdict is not None
+    return dict(rollout.verdict)
+
+
 def actions(rollout: Rollout) -> list[tuple[str, Any]]:
     return list(rollout.steps.values_list("action", "actor"))
 
@@ -83,7 +90,7 @@ def test_a_good_candidate_arrives_at_everybody(rollout: Rollout, people: list[Us
     assert Route.objects.get().version == candidate
     done = [RolloutAction.STARTED, RolloutAction.ADVANCED, RolloutAction.COMPLETED]
     assert actions(rollout) == [(action, None) for action in done]
-    assert rollout.steps.last().figures["answers"] == {"baseline": 30, "candidate": 90}
+    assert found(rollout)["answers"] == {"baseline": 30, "candidate": 90}
 
 
 def test_a_bad_candidate_goes_back_with_its_figures_and_a_reason(rollout: Rollout, people: list[User]) -> None:
@@ -94,7 +101,7 @@ def test_a_bad_candidate_goes_back_with_its_figures_and_a_reason(rollout: Rollou
     step = rollout.steps.last()
     assert (step.action, step.share_before, step.share_after) == (RolloutAction.ROLLED_BACK, 25.0, 0.0)
     assert step.reason.startswith("Errors: 40.0 % against 0.0 % (difference at least ")
-    assert step.figures["decision"] == "roll_back"
+    assert found(rollout)["decision"] == "roll_back"
     assert rollout.verdict == step.figures
 
 
@@ -102,7 +109,7 @@ def test_held_stays_until_a_person_resumes_it(rollout: Rollout, people: list[Use
     answer(rollout, people[:6], Arm.CANDIDATE)
     answer(rollout, people[6:], Arm.BASELINE)
     hold_rollout(user=None, rollout=rollout, reason="Let us look.")
-    assert (judged(rollout).stage, rollout.verdict["decision"]) == (0, "hold")
+    assert (judged(rollout).stage, found(rollout)["decision"]) == (0, "hold")
     resume_rollout(user=None, rollout=rollout)
     answer(rollout, people[:6], Arm.CANDIDATE)
     assert judged(rollout).stage == 1
@@ -139,8 +146,8 @@ def test_after_a_switch_of_everybody_the_week_before_is_the_baseline(
     AnswerOutcome.objects.update(rollout=None, arm="", created_at=timezone.now() - timedelta(days=2))
     answer(rollout, people, Arm.CANDIDATE, fails=2)
     assert judged(rollout).state == RolloutState.ROLLED_BACK
-    assert rollout.verdict["reason"].endswith("The baseline's figures are of the 7 days before the rollout.")
-    assert rollout.verdict["answers"] == {"baseline": 60, "candidate": 60}
+    assert found(rollout)["reason"].endswith("The baseline's figures are of the 7 days before the rollout.")
+    assert found(rollout)["answers"] == {"baseline": 60, "candidate": 60}
 
 
 def test_a_shadow_rollout_is_not_judged(candidate: ModelVersion) -> None:
@@ -179,10 +186,9 @@ def test_a_person_who_was_quicker_is_not_overruled(
     """Between the judge's look and its deed somebody rolls back."""
     answer(rollout, people[:6], Arm.CANDIDATE)
     answer(rollout, people[6:], Arm.BASELINE)
-    look = judging.judge_rollout
 
     def look_while_somebody_acts(given: Rollout) -> Any:
-        verdict = look(given)
+        verdict = judge_rollout(given)
         roll_back_rollout(user=None, rollout=given, reason="I do not like it.")
         return verdict
 
