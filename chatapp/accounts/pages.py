@@ -26,7 +26,7 @@ class PageGroup:
     pages: tuple[Page, ...]
 
 
-EVERYONES_PAGES = (Page("Chat", "chat"), Page("Knowledge", "knowledge"))
+EVERYONES_PAGES = (Page("Chat", "chat"), Page("Knowledge", "knowledge"), Page("Compare", "compare"))
 OVERVIEW = Page("Overview", "console")  # For whoever may open any of those below.
 # Of more pages than that, menus show the groups.
 FEW_PAGES = 6
@@ -40,11 +40,15 @@ CONSOLE_GROUPS = (
             Page("Workers", "console_workers", "inference.view_worker"),
             Page("Indexes", "console_indexes", "retrieval.manage_indexes"),
             Page("Usage", "console_usage", "accounts.view_usage"),
+            Page("Budgets", "console_budgets", "inference.manage_budgets"),
         ),
     ),
     PageGroup(
         "Quality",
-        (Page("Feedback", "console_feedback", "moderation.triage_feedback"),),
+        (
+            Page("Evaluations", "console_evaluations", "evaluation.view_gate"),
+            Page("Feedback", "console_feedback", "moderation.triage_feedback"),
+        ),
     ),
     PageGroup(
         "Review",

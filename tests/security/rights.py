@@ -37,6 +37,7 @@ PAGES = {
     "v1/<path:rest>": SIGNED_IN,
     "api/v1/openapi.json": PUBLIC,
     "c/<uuid:conversation_id>/": OWNER,
+    "compare/": SIGNED_IN,
     "console/": CONSOLE,
     "conversations/": SIGNED_IN,
     "csp-reports/": PUBLIC,
@@ -60,11 +61,14 @@ PAGES = {
     "settings/": SIGNED_IN,
 }
 CALLS = {
+    "DELETE /api/v1/budgets/{budget_id}": "inference.manage_budgets",
     "DELETE /api/v1/collections/{slug}": COLLECTION,
     "DELETE /api/v1/conversations/{conversation_id}": OWNER,
     "DELETE /api/v1/documents/{document_id}": COLLECTION,
     "DELETE /api/v1/feedback/{feedback_id}": OWNER,
     "GET /api/v1/audit": "accounts.view_audit",
+    "GET /api/v1/budgets": "inference.manage_budgets",
+    "GET /api/v1/budgets/{budget_id}": "inference.manage_budgets",
     "GET /api/v1/collections": COLLECTION,
     "GET /api/v1/collections/{slug}": COLLECTION,
     "GET /api/v1/connectors": COLLECTION,
@@ -139,6 +143,7 @@ CALLS = {
     "POST /api/v1/search": SIGNED_IN,
     "POST /v1/chat/completions": SIGNED_IN,
     "POST /v1/embeddings": SIGNED_IN,
+    "PUT /api/v1/budgets": "inference.manage_budgets",
     "PUT /api/v1/routes/{name}": "inference.serve_version",
 }
 FRAMES = {"subscribe": OWNER, "stop": OWNER, "unsubscribe": SIGNED_IN, "ping": SIGNED_IN}
