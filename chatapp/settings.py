@@ -337,6 +337,19 @@ LEASE_SECONDS = env.int("LEASE_SECONDS", default=10)
 DRAIN_SECONDS = env.int("DRAIN_SECONDS", default=6)
 DATABASE_PATIENCE_SECONDS = env.int("DATABASE_PATIENCE_SECONDS", default=60)
 
+# Alerts: by which server mail goes, and which hosts inside the network webhooks may reach.
+EMAIL_HOST = env.str("MAIL_HOST", default="")
+EMAIL_PORT = env.int("MAIL_PORT", default=587)
+EMAIL_HOST_USER = env.str("MAIL_USER", default="")
+EMAIL_HOST_PASSWORD = env.str("MAIL_PASSWORD", default="")
+MAIL_SECURITY = env.str("MAIL_SECURITY", default="starttls")
+if MAIL_SECURITY not in {"starttls", "tls", "none"}:
+    raise ImproperlyConfigured("MAIL_SECURITY is starttls, tls or none.")
+EMAIL_USE_TLS, EMAIL_USE_SSL = MAIL_SECURITY == "starttls", MAIL_SECURITY == "tls"
+EMAIL_TIMEOUT = 10
+DEFAULT_FROM_EMAIL = env.str("MAIL_FROM", default="chatapp@localhost")
+ALERT_ALLOWED_HOSTS = {host.lower() for host in env.list("ALERT_ALLOWED_HOSTS", default=[])}
+
 # Release gates: golden questions of one run at most; how long, and by how many streams (0: the worker's slots), the
 # load test runs.
 GATE_QUESTIONS = env.int("GATE_QUESTIONS", default=100)

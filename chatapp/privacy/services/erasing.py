@@ -19,8 +19,8 @@ from chatapp.conversations.models import (
     Source,
 )
 from chatapp.conversations.services import remove_conversation, remove_reruns_of
-from chatapp.evaluation.models import Comparison, Volunteer, Vote
-from chatapp.inference.models import AnswerOutcome, Budget, BudgetNotice, ShadowOutcome, SideWork
+from chatapp.evaluation.models import Alert, AlertChannel, ChannelKind, Comparison, Volunteer, Vote
+from chatapp.inference.models import AnswerOutcome, Budget, BudgetNotice, ShadowOutcome, SideWork, WorkerOrder
 from chatapp.moderation.models import (
     Exchange,
     Feedback,
@@ -135,6 +135,10 @@ def _detach(person: User) -> dict[str, int]:
         "votes_without_voter": Vote.objects.filter(voter=person).update(voter=None, reason=""),
         "comparisons_without_starter": Comparison.objects.filter(started_by=person).update(started_by=None),
         "budgets_without_setter": Budget.objects.filter(updated_by=person).update(updated_by=None),
+        "orders_to_workers_without_person": WorkerOrder.objects.filter(actor=person).update(actor=None),
+        "alerts_without_person": Alert.objects.filter(acknowledged_by=person).update(acknowledged_by=None, note=""),
+        "alert_channels_without_person": AlertChannel.objects.filter(created_by=person).update(created_by=None),
+        "alert_addresses": _forget_address(person),
         "documents_without_uploader": Document.objects.filter(created_by=person).update(created_by=None),
         "versions_without_uploader": DocumentVersion.objects.filter(created_by=person).update(created_by=None),
         "documents_that_nobody_waits_for": Document.objects.filter(queued_for=person.pk).update(queued_for=None),
@@ -148,6 +152,14 @@ def _detach(person: User) -> dict[str, int]:
         "collections_without_maker": Collection.objects.filter(created_by=person).update(created_by=None),
         "service_accounts_without_owner": ServiceAccount.objects.filter(owner=person).update(owner=None),
     }
+
+
+def _forget_address(person: User) -> int:
+    """Alerts are mailed there no longer. Before the account forgets its own address."""
+    if not person.email:
+        return 0
+    own = AlertChannel.objects.filter(kind=ChannelKind.MAIL, address__iexact=person.email)
+    return own.delete()[0]
 
 
 def _erase_access(person: User) -> dict[str, int]:
