@@ -23,6 +23,8 @@ SCOPES = {
     "policies": "Read policies",
     "policies:write": "Make and switch policies",
     "usage": "Read usage and cost",
+    "budgets": "See budgets and how they stand",
+    "budgets:write": "Set and remove budgets",
     "audit": "Read the audit log",
     "users": "Read people, groups and roles",
     "users:write": "Change people, groups and roles",

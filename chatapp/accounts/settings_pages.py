@@ -31,6 +31,7 @@ class SettingsTab:
 
 PAGES = (
     SettingsPage("API keys", "settings_keys"),
+    SettingsPage("Usage", "settings_usage"),
     SettingsPage("Sessions", "settings_sessions"),
     SettingsPage("Notices", "notices"),
     SettingsPage("Who read my chats", "settings_readings"),

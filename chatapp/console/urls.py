@@ -1,23 +1,21 @@
 from django.urls import include, path
 
-from chatapp.console.views import audit, home, models, readings, roles, routes, sign_in, usage, workers
+from chatapp.console.views import audit, home, readings, roles, routes, sign_in, usage, workers
 from chatapp.console.views.alarms import acknowledge
 from chatapp.console.views.reports import list_reports
 
 urlpatterns = [
     path("", home.console, name="console"),
-    path("models/", models.list_models, name="console_models"),
-    path("models/states/", models.show_states, name="console_states"),
-    path("models/new/", models.register, name="console_register"),
-    path("models/<uuid:version_id>/retry/", models.retry, name="console_retry"),
-    path("models/<uuid:version_id>/serve/", models.serve, name="console_serve"),
+    path("models/", include("chatapp.console.models_urls")),
     path("rollouts/", include("chatapp.console.rollouts_urls")),
+    path("evaluations/", include("chatapp.console.evaluations_urls")),
     path("routes/", routes.list_routes, name="console_routes"),
     path("routes/edit/", routes.edit_route, name="console_route"),
     path("workers/", workers.list_workers, name="console_workers"),
     path("workers/order/", workers.give_order, name="console_worker_order"),
     path("usage/", usage.show_usage, name="console_usage"),
     path("usage/csv/", usage.download_usage, name="console_usage_csv"),
+    path("budgets/", include("chatapp.console.budgets_urls")),
     path("flags/", include("chatapp.console.flags_urls")),
     path("feedback/", include("chatapp.console.feedback_urls")),
     path("audit/", audit.list_events, name="console_audit"),

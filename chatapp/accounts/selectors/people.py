@@ -5,7 +5,7 @@ from allauth.socialaccount.models import SocialAccount
 from django.db.models import Exists, Max, OuterRef, Q, QuerySet
 
 from chatapp.accounts.models import ProvisionedUser, User
-from chatapp.accounts.permissions import can
+from chatapp.accounts.permissions import CATALOGUE, can
 from chatapp.errors import ChatappError
 
 SOURCES = {"scim": "Provisioning", "sso": "Single sign-on", "local": "Password", "service": "Service account"}
@@ -24,6 +24,13 @@ class PeopleFilter:
 
 def get_user_by_name(username: str) -> User | None:
     return User.objects.filter(username=username).first()
+
+
+def list_people_who_may(action: str) -> list[User]:
+    """All active people whose roles give the permission, whoever asks: for notices to them."""
+    roles = [role.value for role in CATALOGUE[action].roles]
+    holders = Q(roles__overlap=roles) | Q(permissions__contains=[action])
+    return list(User.objects.filter(holders, is_active=True, is_service=False).order_by("username"))
 
 
 def list_people_for(viewer: User, wanted: PeopleFilter) -> QuerySet[User]:

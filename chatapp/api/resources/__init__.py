@@ -4,6 +4,7 @@ from ninja import Router
 
 from chatapp.api.resources import (
     audit,
+    budgets,
     collections,
     connectors,
     conversations,
@@ -38,6 +39,7 @@ ROUTERS: dict[str, Router] = {
     "/routes": routes.router,
     "/rollouts": rollouts.router,
     "/usage": usage.router,
+    "/budgets": budgets.router,
     "/audit": audit.router,
     "/users": users.router,
 }

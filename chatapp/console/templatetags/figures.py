@@ -6,6 +6,8 @@ from decimal import Decimal
 from django import template
 from django.utils import timezone
 
+from chatapp.inference.budgets.standings import words_of
+from chatapp.inference.models import BudgetUnit
 from chatapp.inference.usage import Usage
 
 register = template.Library()
@@ -87,6 +89,12 @@ def percent(value: float) -> str:
 
 
 @register.filter
+def rate(value: float) -> str:
+    """Of a figure from 0 to 1, a percentage without decimals."""
+    return f"{100 * value:.0f} %"
+
+
+@register.filter
 def thousands(value: int) -> str:
     return f"{value:,}"
 
@@ -103,6 +111,12 @@ def price(value: Decimal) -> str:
 def money(value: Decimal) -> str:
     """Two decimals; what is less than the smallest of them, and not nothing, says so."""
     return "< 0.01" if 0 < value < Decimal("0.01") else f"{value:,.2f}"
+
+
+@register.filter
+def amount(value: Decimal | None, unit: str) -> str:
+    """Of a budget: `10,000 tokens`, `5.00 of cost`."""
+    return NOTHING if value is None else words_of(value, BudgetUnit(unit))
 
 
 @register.filter

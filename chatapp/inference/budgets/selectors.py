@@ -25,6 +25,7 @@ from chatapp.inference.models import (
 NOTICES_SHOWN = timedelta(days=7)
 MOST_NOTICES = 50
 MOST_SPENDERS = 200
+FIRST_SPENDERS = 5
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +34,14 @@ class BudgetLine:
 
     budget: Budget
     standings: list[Standing]
+
+    @property
+    def shown(self) -> list[Standing]:
+        return self.standings[:FIRST_SPENDERS]
+
+    @property
+    def more(self) -> int:
+        return max(0, len(self.standings) - FIRST_SPENDERS)
 
 
 def list_budgets_for(user: User) -> QuerySet[Budget]:
@@ -109,4 +118,4 @@ def _spenders_of(budget: Budget) -> list[Standing]:
     found = list_spenders(unit=unit, period=budget.period, since=since, least=told, limit=MOST_SPENDERS)
     if not found:
         found = list_spenders(unit=unit, period=budget.period, since=since, least=Decimal(0), limit=1)
-    return [Standing(budget, period, spent, user_id) for user_id, spent in found]
+    return [Standing(budget, period, spent, user_id, name) for user_id, name, spent in found]

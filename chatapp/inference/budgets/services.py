@@ -81,7 +81,7 @@ def remove_budget(*, actor: User, budget: Budget) -> None:
 
 def describe(budget: Budget) -> dict[str, object]:
     """For the audit log."""
-    limits = {name: None if value is None else f"{value.normalize():f}" for name, value in _limits(budget)}
+    limits = {name: None if value is None else f"{value.normalize():f}" for name, value in budget.limits.items()}
     place = {"subject": budget.subject, "name": budget.subject_name, "unit": budget.unit, "period": budget.period}
     return {**place, **limits, "contact": budget.contact, "note": budget.note}
 
@@ -131,10 +131,6 @@ def _check_amounts(unit: BudgetUnit, soft: Decimal | None, hard: Decimal | None)
         raise ChatappError("invalid", detail="cost has six decimals at most.")
     if soft is not None and hard is not None and soft > hard:
         raise ChatappError("invalid", detail="the soft limit is above the hard one.")
-
-
-def _limits(budget: Budget) -> list[tuple[str, Decimal | None]]:
-    return [("soft", budget.soft), ("hard", budget.hard)]
 
 
 def _subject(subject: BudgetSubject, name: str) -> dict[str, Any]:

@@ -37,11 +37,12 @@ _SPENT = f"""
     GROUP BY asked.n
 """  # noqa: S608 - of constants
 _BY_PERSON = """
-    SELECT user_id, SUM({unit}) AS spent FROM ({used}) AS used
-    WHERE user_id IS NOT NULL AND NOT EXISTS (
+    SELECT user_id, person.username, SUM({unit}) AS spent FROM ({used}) AS used
+    JOIN accounts_user AS person ON person.id = used.user_id
+    WHERE NOT EXISTS (
         SELECT FROM inference_budget AS own WHERE own.user_id = used.user_id AND own.unit = %s AND own.period = %s
     )
-    GROUP BY user_id HAVING SUM({unit}) >= %s ORDER BY spent DESC, user_id LIMIT %s
+    GROUP BY user_id, person.username HAVING SUM({unit}) >= %s ORDER BY spent DESC, user_id LIMIT %s
 """
 
 
@@ -70,10 +71,10 @@ def sum_spent(asked: Sequence[Asked]) -> list[Decimal]:
 
 def list_spenders(
     *, unit: BudgetUnit, period: str, since: datetime, least: Decimal, limit: int
-) -> list[tuple[UUID, Decimal]]:
+) -> list[tuple[UUID, str, Decimal]]:
     """Who used at least so much, the most first; those with a budget of their own for unit and period are left out."""
     used = _USED.format(person="", since="%s")
     statement = _BY_PERSON.format(unit="cost" if unit is BudgetUnit.COST else "tokens", used=used)
     with connection.cursor() as cursor:
         cursor.execute(statement, [since, since, unit.value, period, least, limit])
-        return [(user_id, Decimal(spent)) for user_id, spent in cursor.fetchall()]
+        return [(user_id, name, Decimal(spent)) for user_id, name, spent in cursor.fetchall()]

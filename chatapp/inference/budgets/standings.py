@@ -10,12 +10,13 @@ from chatapp.inference.models import Budget, BudgetLevel, BudgetSubject, BudgetU
 
 @dataclass(frozen=True, slots=True)
 class Standing:
-    """`user_id` is the person whose use it is; None for a group's."""
+    """`user_id` is the person whose use it is, None for a group's; `who` is their name where it was looked up."""
 
     budget: Budget
     period: Period
     spent: Decimal
     user_id: UUID | None
+    who: str = ""
 
     @property
     def amount(self) -> Decimal:
@@ -26,6 +27,11 @@ class Standing:
     def percent(self) -> int:
         """Rounded down; more than 100 where answers that ran used more, or where nothing is refused."""
         return int(100 * self.spent / self.amount)
+
+    @property
+    def bar(self) -> int:
+        """As `percent`, for a bar that ends at all of it."""
+        return min(100, self.percent)
 
     @property
     def level(self) -> BudgetLevel | None:

@@ -1,6 +1,7 @@
 """How much people and groups may use in a calendar period, and who was told that most of it, or all, is used."""
 
 import uuid
+from decimal import Decimal
 
 from django.conf import settings
 from django.contrib.auth.models import Group
@@ -66,6 +67,10 @@ class Budget(models.Model):
         ]
 
     @property
+    def limits(self) -> dict[str, Decimal | None]:
+        return {"soft": self.soft, "hard": self.hard}
+
+    @property
     def subject_name(self) -> str:
         if self.user is not None:
             return self.user.username
@@ -103,3 +108,8 @@ class BudgetNotice(models.Model):
                 name="one_budget_notice",
             ),
         ]
+
+    @property
+    def limit(self) -> Decimal | None:
+        """What was reached; None once the budget has no such limit any more."""
+        return self.budget.hard if self.level == BudgetLevel.HARD else self.budget.soft
