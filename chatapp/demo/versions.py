@@ -54,4 +54,7 @@ def _as_json(source: Source) -> dict[str, Any]:
         case HubFile(repository, filename):
             return {"kind": "hugging_face", "repository": repository, "file": filename}
         case PackageMirror(parts):
-            return {"kind": "packages", "requirements": [part.requirement for part in parts]}
+            return {
+                "kind": "packages",
+                "parts": [{"requirement": part.requirement, "member": part.member} for part in parts],
+            }
