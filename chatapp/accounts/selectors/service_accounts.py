@@ -28,6 +28,12 @@ def get_service_account_for(user: User, account_id: UUID) -> ServiceAccount:
     return found
 
 
+def list_owners_of(account: User) -> list[User]:
+    """Active people who answer for it, whoever asks: for notices to them. Nobody for a person's own account."""
+    owners = Q(service_accounts__user=account) | Q(groups__service_accounts__user=account)
+    return list(User.objects.filter(owners, is_active=True).distinct())
+
+
 def list_service_keys_for(user: User, account_id: UUID) -> QuerySet[ApiKey]:
     """Raises ChatappError("not_found")."""
     return list_api_keys_for(get_service_account_for(user, account_id).user)

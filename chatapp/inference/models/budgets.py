@@ -99,6 +99,7 @@ class BudgetNotice(models.Model):
     starts_on = models.DateField()
     spent = models.DecimalField(max_digits=20, decimal_places=6)
     at = models.DateTimeField(auto_now_add=True, db_index=True)
+    mailed_at = models.DateTimeField(null=True)
 
     class Meta:
         constraints = [

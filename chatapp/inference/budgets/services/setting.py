@@ -1,9 +1,8 @@
-"""Budgets are set and removed, and who must know is told once in a period that a limit was reached."""
+"""Budgets are set and removed by those who may; each change is audited."""
 
 from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any
-from uuid import UUID
 
 from django.contrib.auth.models import Group
 from django.db import transaction
@@ -12,14 +11,9 @@ from chatapp.accounts.models import User
 from chatapp.accounts.permissions import require
 from chatapp.accounts.services import record_event
 from chatapp.errors import ChatappError
-from chatapp.inference.budgets.meter import BudgetReached, forget_standings
-from chatapp.inference.budgets.selectors import lines_of
-from chatapp.inference.budgets.standings import Standing
+from chatapp.inference.budgets.meter import forget_standings
 from chatapp.inference.models import (
     Budget,
-    BudgetAudience,
-    BudgetLevel,
-    BudgetNotice,
     BudgetPeriod,
     BudgetSubject,
     BudgetUnit,
@@ -84,39 +78,6 @@ def describe(budget: Budget) -> dict[str, object]:
     limits = {name: None if value is None else f"{value.normalize():f}" for name, value in budget.limits.items()}
     place = {"subject": budget.subject, "name": budget.subject_name, "unit": budget.unit, "period": budget.period}
     return {**place, **limits, "contact": budget.contact, "note": budget.note}
-
-
-def tell_once(*, user: User, reached: BudgetReached) -> bool:
-    """True the first time in the period that the person is told of this budget."""
-    return _note(reached.standing, audience=BudgetAudience.PERSON, level=BudgetLevel.SOFT, user_id=user.pk) is not None
-
-
-def note_reached() -> list[BudgetNotice]:
-    """What reached a limit and nobody who sets budgets was told of yet in this period; stored, so told once."""
-    lines = lines_of(list(Budget.objects.select_related("user", "group")))
-    noted = [
-        _note(standing, audience=BudgetAudience.MANAGERS, level=standing.level, user_id=standing.user_id)
-        for line in lines
-        for standing in line.standings
-        if standing.level is not None
-    ]
-    return [notice for notice in noted if notice is not None]
-
-
-@transaction.atomic
-def _note(
-    standing: Standing, *, audience: BudgetAudience, level: BudgetLevel, user_id: UUID | None
-) -> BudgetNotice | None:
-    """None where it was noted before, or where the budget is gone: the standing may be some seconds old."""
-    budget, starts_on = standing.budget, standing.period.starts_on
-    key: dict[str, Any] = {"audience": audience, "user_id": user_id, "level": level, "starts_on": starts_on}
-    if BudgetNotice.objects.filter(budget_id=budget.pk, **key).exists():
-        return None
-    # Locked, so that it is not removed before the notice is stored.
-    if Budget.objects.select_for_update(no_key=True).filter(pk=budget.pk).first() is None:
-        return None
-    notice, is_new = BudgetNotice.objects.get_or_create(budget=budget, **key, defaults={"spent": standing.spent})
-    return notice if is_new else None
 
 
 def _check_amounts(unit: BudgetUnit, soft: Decimal | None, hard: Decimal | None) -> None:
