@@ -59,6 +59,7 @@ def leave(reply: Reply) -> None:
     count_fault("drained" if reply.drained else "database_away")
     if (finished := _departure(reply)) is not None and _commit(reply, finished):
         services.record_aftermath(reply.generation.id)
+        services.store_trace(generation_id=reply.generation.id, facts=reply.tracer.as_dict())
         measure(reply.generation, finished, reply.stream)
 
 
@@ -121,6 +122,8 @@ def _follow_up(reply: Reply, finished: FinishedAnswer) -> None:
     patience = settings.DATABASE_PATIENCE_SECONDS
     try_patiently(lambda: services.record_aftermath(generation.id), seconds=patience)
     try_patiently(lambda: record_support(citations=finished.support), seconds=patience)
+    facts = reply.tracer.as_dict()
+    try_patiently(lambda: services.store_trace(generation_id=generation.id, facts=facts), seconds=patience)
     remember_answer(generation, reply.cache_key, finished)
     measure(generation, finished, reply.stream)
     request_side_work(generation, finished)
@@ -132,7 +135,8 @@ def _answer(reply: Reply, model_for: ModelSource) -> FinishedAnswer:
     policies = active_policies(user=generation.user, route=generation.route_id)
     generation.policy_version = policies.version
     try:
-        history = clear_question(reply, read_history(generation), policies)
+        with reply.tracer.timed("question"):
+            history = clear_question(reply, read_history(generation), policies)
     except WithheldError:
         return withheld(reply)
     if _declines(reply, history.messages, policies):
@@ -158,14 +162,14 @@ def _declines(reply: Reply, history: Sequence[Message], policies: PolicySet) -> 
         return False
     reply.live.note("Searching the documents")
     try:
-        with reply.working():
-            grounds = ground(generation, history, policies)
+        with reply.working(), reply.tracer.timed("search"):
+            grounds = ground(generation, history, policies, reply.tracer)
             reply.passages = grounds.passages
             reply.findings += grounds.findings
         nothing_found = not reply.passages and _needs_passages(generation, question)
     except EmbeddingError as error:
         log.warning("search_failed", generation=str(generation.id), reason=str(error))
-        reply.preface = SEARCH_DOWN
+        reply.preface, reply.tracer.is_search_down = SEARCH_DOWN, True
         nothing_found = False
     if reply.passages or generation.attempt > 1:  # An earlier attempt may have left others.
         services.store_sources(generation, reply.passages)

@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 from django.conf import settings
 
 from chatapp.conversations.models import Generation, Message, MessageRole
+from chatapp.conversations.pipeline.tracing import AnswerTracer
 from chatapp.moderation.checks import Finding
 from chatapp.moderation.models import Action
 from chatapp.moderation.policy import PolicySet
@@ -22,18 +23,25 @@ class Grounds:
     findings: tuple[Finding, ...] = ()
 
 
-def ground(generation: Generation, history: Sequence[Message], policies: PolicySet) -> Grounds:
+def ground(
+    generation: Generation, history: Sequence[Message], policies: PolicySet, tracer: AnswerTracer | None = None
+) -> Grounds:
     """No passages when nothing relevant may be seen. Raises EmbeddingError."""
+    tracer = tracer or AnswerTracer()
     if generation.collections == []:
         return Grounds([])
     *earlier, question = (message.text for message in history if message.role == MessageRole.USER)
     user, wanted = generation.user, settings.RETRIEVED_PASSAGES
     external = generation.version is not None and generation.version.may_leave_company
     for query in rewrite_query(question, earlier):
-        passages = find_passages(user=user, query=query, collections=generation.collections, k=wanted)
+        passages = find_passages(
+            user=user, query=query, collections=generation.collections, k=wanted, observe=tracer.see_search
+        )
         if passages:
             widened = widen(passages, user=user, characters=settings.CONTEXT_CHARACTERS)
-            return _cleared(widened, policies, external=external)
+            grounds = _cleared(widened, policies, external=external)
+            tracer.blocked = len(widened) - len(grounds.passages)
+            return grounds
     return Grounds([])
 
 

@@ -45,10 +45,15 @@ class History:
 
 @dataclass(frozen=True, slots=True)
 class Prompt:
-    """`summary` is what stands in it for older messages; None when they are in it themselves or were left out."""
+    """`summary` is what stands in it for older messages; None when they are in it themselves or were left out.
+
+    `system_tokens` are the system prompt's, `asked_tokens` those of the question with its passages.
+    """
 
     messages: list[ChatMessage]
     summary: ConversationSummary | None = None
+    system_tokens: int = 0
+    asked_tokens: int = 0
 
 
 def read_history(generation: Generation) -> History:
@@ -86,7 +91,8 @@ def build_prompt(
     """
     *earlier, question = history.messages
     asked = format_question(question.text, passages)
-    left = budget_tokens - model.count_tokens(asked) - model.count_tokens(system_prompt)
+    asked_tokens, system_tokens = model.count_tokens(asked), model.count_tokens(system_prompt)
+    left = budget_tokens - asked_tokens - system_tokens
     kept, summary, retold = newest_that_fit(model, earlier, left), None, list[ChatMessage]()
     if len(kept) < len(earlier) and history.summary is not None:
         before = _retell(history.summary)
@@ -96,7 +102,7 @@ def build_prompt(
             kept = newest_that_fit(model, history.recent[:-1], left)
     turns = [_chat_message(message.role, message.text) for message in kept]
     messages = [_chat_message("system", system_prompt), *retold, *turns, _chat_message("user", asked)]
-    return Prompt(messages, summary)
+    return Prompt(messages, summary, system_tokens, asked_tokens)
 
 
 def newest_that_fit(model: ChatModel, messages: Sequence[Message], left: int) -> list[Message]:

@@ -41,7 +41,7 @@ def relay(
 def settle(reply: Reply, citer: CitationStream | None = None) -> CitationStream | None:
     """Waits for the checks that delay nothing, and masks in the text that stays what they found to be masked."""
     guard = reply.guard
-    with reply.working():
+    with reply.working(), reply.tracer.timed("checks"):
         if reply.watched is not None:
             reply.watched.settle()
         if guard is not None:

@@ -12,6 +12,7 @@ from django.conf import settings
 from django.utils import timezone
 
 from chatapp.conversations.models import Generation
+from chatapp.conversations.pipeline.tracing import AnswerTracer
 from chatapp.conversations.services import Checkpoint
 from chatapp.inference.engine import ChatModel, Stream
 from chatapp.inference.models import ModelVersion
@@ -83,6 +84,7 @@ class Reply:
     )  # In the question and the passages; the guard has the answer's.
     guard: OutputGuard | None = None
     watched: OutputGuard | None = None  # Looks at the question beside the answer, for what delays nothing.
+    tracer: AnswerTracer = field(default_factory=AnswerTracer)
     cache_key: str = ""  # Under which the answer may be given again; see cache.py.
     is_unseen: bool = False  # Written to be measured: it is not given out of the cache.
     held_at: float = field(default_factory=time.monotonic)  # When the lease was last proven in Postgres.

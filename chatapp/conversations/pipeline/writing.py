@@ -41,9 +41,11 @@ class Request(TypedDict):
 def write_answer(reply: Reply, model_for: ModelSource, *, history: History, policies: PolicySet) -> FinishedAnswer:
     """The answer of the generation's present version. Raises EngineError, LeaseLostError."""
     generation, version, reply.guard = reply.generation, reply.version, None
-    model = model_for(reply)
+    reply.tracer.tried.append(version.name)
+    with reply.tracer.timed("model"):
+        model = model_for(reply)
     reply.live.note("Reading" if reply.passages else "Thinking")
-    with reply.working():
+    with reply.working(), reply.tracer.timed("prompt"):
         hidden = hide_personal_data(history, reply.passages, policies, external=version.may_leave_company)
     prompt = build_prompt(
         model=model,
@@ -53,6 +55,8 @@ def write_answer(reply: Reply, model_for: ModelSource, *, history: History, poli
         budget_tokens=prompt_budget(version.context_tokens, generation.max_tokens),
     )
     generation.summary = prompt.summary
+    alone = model.count_tokens(hidden.history.messages[-1].text) if reply.passages else prompt.asked_tokens
+    reply.tracer.see_prompt(system=prompt.system_tokens, asked=prompt.asked_tokens, question=alone)
     request = Request(
         max_tokens=_token_cap(generation), sampling={**version.sampling, **generation.sampling}, stop=generation.stop
     )
@@ -77,6 +81,7 @@ def write_answer(reply: Reply, model_for: ModelSource, *, history: History, poli
     names = Placeholders() if cached else hidden.names
     restorer = names.restorer(in_json=is_constrained(request["sampling"]))
     citer = relay(reply, stream, _put_back(reply.pieces(stream), restorer, guard), guard, citer)
+    reply.tracer.see_writing(stream, reply.first_token_at)
     finished = judged(reply, _finished(reply, stream))
     if cached and finished.status == Status.COMPLETE:
         return replace(finished, cited=cached.cited, weak_citations=cached.weak_citations)
@@ -129,7 +134,7 @@ def _cited(reply: Reply, citer: CitationStream, so_far: FinishedAnswer) -> Finis
         return so_far
     reply.renew()
     try:
-        with reply.working():
+        with reply.working(), reply.tracer.timed("citations"):
             weak = find_weak(citer.claims, reply.passages, question=_question_of(reply.generation))
     except EmbeddingError as error:
         log.warning("support_not_checked", generation=str(reply.generation.id), reason=str(error))

@@ -26,6 +26,7 @@ from chatapp.conversations.services.removal import delete_expired_conversations,
 from chatapp.conversations.services.reruns import remove_reruns_of, rerun_question
 from chatapp.conversations.services.summaries import store_summary
 from chatapp.conversations.services.sweeper import sweep_generations, sweep_when_settled
+from chatapp.conversations.services.traces import store_trace
 from chatapp.conversations.services.trials import ask_trial
 from chatapp.conversations.services.waiting import switch_model
 
@@ -68,6 +69,7 @@ __all__ = [
     "store_cached_answer",
     "store_sources",
     "store_summary",
+    "store_trace",
     "suggest_title",
     "sweep_generations",
     "sweep_when_settled",

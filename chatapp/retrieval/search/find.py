@@ -1,6 +1,6 @@
 """Hybrid search: a plan, one SQL statement that fuses vectors and words with the rights inside, then what is given."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, fields
 from typing import Any
 
@@ -50,14 +50,23 @@ class _Reader:
 
 
 def find_passages(
-    *, user: User, query: str, collections: Sequence[str] | None, k: int, index: EmbeddingIndex | None = None
+    *,
+    user: User,
+    query: str,
+    collections: Sequence[str] | None,
+    k: int,
+    index: EmbeddingIndex | None = None,
+    observe: Callable[[SearchTrace], None] | None = None,
 ) -> list[Passage]:
     """The best `k` passages that the user may read now, best first; [] when nothing readable is about the query.
 
     `collections` are slugs, None means all; a slug that the user may not see finds nothing. Runs in workers
-    only, on `index` or else the one that serves. Raises EmbeddingError.
+    only, on `index` or else the one that serves. `observe` is told what the search saw. Raises EmbeddingError.
     """
-    return _search(user=user, query=query, collections=collections, k=k, index=index, returned=CANDIDATES).passages
+    trace = _search(user=user, query=query, collections=collections, k=k, index=index, returned=CANDIDATES)
+    if observe is not None:
+        observe(trace)
+    return trace.passages
 
 
 def explain_search(
