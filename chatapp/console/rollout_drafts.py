@@ -4,10 +4,8 @@ from dataclasses import dataclass, field
 from math import isfinite, nan
 from typing import Any, Self
 
-from django.contrib.auth.models import Group
 from django.http import QueryDict
 
-from chatapp.accounts.selectors.roles import get_group_by_name
 from chatapp.errors import ChatappError
 from chatapp.inference.models import RolloutKind, Route
 from chatapp.inference.rollouts.guards import GUARDS, Guard
@@ -127,7 +125,7 @@ class RolloutDraft:
             "reason": self.reason,
         }
         if self.is_canary:
-            given |= {"pilot_group": self._group(), "has_pilot": self.has_pilot}
+            given |= {"pilot_group": self.pilot_group or None, "has_pilot": self.has_pilot}
         return given
 
     def _guards(self) -> dict[str, dict[str, float]]:
@@ -136,9 +134,6 @@ class RolloutDraft:
             for row in self.guards
             if row.is_on
         }
-
-    def _group(self) -> Group | None:
-        return get_group_by_name(self.pilot_group) if self.pilot_group else None
 
 
 def _number(text: str, what: str) -> float:

@@ -30,11 +30,3 @@ def get_group_for(user: User, group_id: int) -> Group:
     if group is None:
         raise ChatappError("not_found")
     return group
-
-
-def get_group_by_name(name: str) -> Group:
-    """For those who type it: names of groups are no secret to who may act on them. Raises ChatappError("invalid")."""
-    group = None if "\0" in name else Group.objects.filter(name=name).first()
-    if group is None:
-        raise ChatappError("invalid", detail=f"there is no group named {name[:100]}.")
-    return group

@@ -9,7 +9,8 @@ from django.utils import timezone
 from chatapp.console.templatetags.figures import percent
 from chatapp.inference.models import Arm, Rollout, RolloutAction, RolloutKind, RolloutState, RolloutStep
 from chatapp.inference.rollouts.guards import GUARDS, Guard
-from chatapp.inference.rollouts.judge import LEAST_ANSWERS, GuardVerdict, Verdict
+from chatapp.inference.rollouts.judge import Verdict
+from chatapp.inference.rollouts.verdicts import LEAST_ANSWERS, GuardVerdict
 
 Place = Literal["done", "now", "ahead", "stopped"]
 
@@ -99,7 +100,8 @@ class GuardRow:
         value = self._signed(found.candidate - found.baseline)
         if found.low is None or found.high is None:
             return value
-        return f"{value} ({self._signed(found.low)} to {self._signed(found.high)})"
+        low, high = (self._signed(bound).rpartition(" ")[0] for bound in (found.low, found.high))
+        return f"{value} ({low} to {high})"
 
     @property
     def allowed(self) -> str:
@@ -125,6 +127,12 @@ class StepRow:
     @property
     def what(self) -> str:
         return STEPS[self.step.action]
+
+    @property
+    def who(self) -> str:
+        if self.step.actor is not None:
+            return self.step.actor.username
+        return "the set-up" if self.step.action == RolloutAction.STARTED else "the judge"
 
     @property
     def shares(self) -> str:
@@ -182,7 +190,16 @@ def arm_rows(rollout: Rollout, verdict: Verdict | None) -> list[ArmRow]:
 def guard_rows(rollout: Rollout, verdict: Verdict | None) -> list[GuardRow]:
     """What is worse first, then what may be; before the judge's first look the guards without figures."""
     found = verdict.guards if verdict is not None else [_unseen(name) for name in rollout.guards]
-    return [_guard_row(rollout, one) for one in sorted(found, key=lambda one: list(GUARD_STATES).index(one.state))]
+    return [_guard_row(one, rollout.guards.get(one.name, {}).get("tolerance")) for one in _worst_first(found)]
+
+
+def paired_rows(found: Sequence[GuardVerdict]) -> list[GuardRow]:
+    """Of questions that both versions answered; each guard with its usual tolerance."""
+    return [_guard_row(one, one.guard.tolerance) for one in _worst_first(found)]
+
+
+def _worst_first(found: Sequence[GuardVerdict]) -> list[GuardVerdict]:
+    return sorted(found, key=lambda one: list(GUARD_STATES).index(one.state))
 
 
 def _unseen(name: str) -> GuardVerdict:
@@ -191,8 +208,7 @@ def _unseen(name: str) -> GuardVerdict:
     )
 
 
-def _guard_row(rollout: Rollout, found: GuardVerdict) -> GuardRow:
-    tolerance = rollout.guards.get(found.name, {}).get("tolerance")
+def _guard_row(found: GuardVerdict, tolerance: float | None) -> GuardRow:
     return GuardRow(found, tolerance, _interval(found, tolerance))
 
 

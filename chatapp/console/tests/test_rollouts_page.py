@@ -244,7 +244,7 @@ def test_the_page_takes_the_same_number_of_queries_however_long_the_story_is(
     answer(rollout, Arm.CANDIDATE, 50, failed=30)
     judged(rollout)
     client = client_of("oscar")
-    with django_assert_num_queries(5):  # session, user, the rollout, its steps, what failed
+    with django_assert_num_queries(6):  # session, user, the rollout, its steps, what failed, comparisons
         client.get(f"{LIST}{rollout.id}/", headers={"HX-Request": "true"})
 
 

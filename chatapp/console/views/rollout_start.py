@@ -12,7 +12,7 @@ from chatapp.console.read_models.rollouts import KINDS
 from chatapp.console.rollout_drafts import RolloutDraft
 from chatapp.errors import ChatappError
 from chatapp.inference.selectors import get_version_by_name
-from chatapp.inference.services.rollouts import start_rollout as begin
+from chatapp.inference.services import start_rollout as begin
 
 
 @require_http_methods(["GET", "POST"])

@@ -1,5 +1,6 @@
 """Rollouts: the list, the story of one, and what a person does with it."""
 
+from collections.abc import Callable
 from uuid import UUID
 
 from django.contrib import messages
@@ -11,18 +12,26 @@ from django_htmx.http import trigger_client_event
 from chatapp.accounts.permissions import can
 from chatapp.api.lists import ListQuery, page_of
 from chatapp.console.access import ConsoleRequest, console_page, tabs_for
-from chatapp.console.read_models.rollout_story import arm_rows, ending_of, guard_rows, stage_bars, step_rows
+from chatapp.console.read_models.rollout_story import (
+    arm_rows,
+    ending_of,
+    guard_rows,
+    paired_rows,
+    stage_bars,
+    step_rows,
+)
 from chatapp.console.read_models.rollouts import actions_for, rollout_row, verdict_of
 from chatapp.console.selectors import find_endings, list_failed_answers, search_rollouts_for
 from chatapp.errors import ChatappError
-from chatapp.inference.models import LIVE_ROLLOUT, Rollout, RolloutState
+from chatapp.evaluation.selectors import comparisons_of, shadow_figures
+from chatapp.inference import services
+from chatapp.inference.models import LIVE_ROLLOUT, Rollout, RolloutKind, RolloutState
 from chatapp.inference.selectors import get_rollout_for
-from chatapp.inference.services import rollouts as services
 
 PAGE_SIZE = 30
 MAX_LIVE = 100
 STATES = [("live", "Running and held"), *RolloutState.choices]
-MOVES = {
+MOVES: dict[str, Callable[..., Rollout]] = {
     "advance": services.advance_rollout,
     "hold": services.hold_rollout,
     "resume": services.resume_rollout,
@@ -76,20 +85,32 @@ def _story(request: ConsoleRequest, rollout: Rollout) -> dict[str, object]:
         "steps": step_rows(rollout, steps),
         "failed": list_failed_answers(rollout),
         "may_see_audit": can(request.user, "accounts.view_audit"),
+        **_beside(request, rollout),
     }
+
+
+def _beside(request: ConsoleRequest, rollout: Rollout) -> dict[str, object]:
+    """What else compares its two versions: unseen answers, and votes of people who saw both."""
+    found: dict[str, object] = {}
+    if rollout.kind == RolloutKind.SHADOW:
+        shadow = shadow_figures(rollout)
+        found |= {"shadow": shadow, "paired": paired_rows(shadow.guards)}
+    if can(request.user, "evaluation.view_gate"):
+        found["comparisons"] = comparisons_of(rollout)
+    return found
 
 
 @require_POST
 @console_page("inference.manage_rollout")
 def move_rollout(request: ConsoleRequest, rollout_id: UUID, move: str) -> HttpResponse:
-    """`stage` is the one that the person saw: what has moved since is not moved again."""
+    """`stage` is the one that the person saw: a rollout that has advanced since is not advanced again."""
     rollout = get_rollout_for(request.user, rollout_id)
     if move not in MOVES:
         raise ChatappError("not_found")
     said = next((action.said for action in actions_for(rollout) if action.move == move), "")
-    _see_stage(rollout, request.POST.get("stage", ""))
+    seen = {"from_stage": _stage(request.POST.get("stage", ""))} if move == "advance" else {}
     try:
-        MOVES[move](user=request.user, rollout=rollout, reason=request.POST.get("reason", ""))
+        MOVES[move](user=request.user, rollout=rollout, reason=request.POST.get("reason", ""), **seen)
     except ChatappError as error:
         if error.status not in {400, 409}:
             raise
@@ -97,11 +118,11 @@ def move_rollout(request: ConsoleRequest, rollout_id: UUID, move: str) -> HttpRe
     return _after(request, rollout_id, said)
 
 
-def _see_stage(rollout: Rollout, seen: str) -> None:
-    """Raises ChatappError: invalid, changed_meanwhile."""
+def _stage(seen: str) -> int:
+    """Raises ChatappError("invalid")."""
     if not (seen.isdecimal() and len(seen) < 4):
         raise ChatappError("invalid", detail="stage must be the number of the stage that you saw.")
-    rollout.stage = int(seen)
+    return int(seen)
 
 
 def _after(request: ConsoleRequest, rollout_id: UUID, said: str, *, status: int = 200) -> HttpResponse:
@@ -118,4 +139,5 @@ def _after(request: ConsoleRequest, rollout_id: UUID, said: str, *, status: int 
 
 
 def _say(response: HttpResponse, said: str) -> HttpResponse:
-    return trigger_client_event(response, "toast", {"text": said})
+    """A refusal stands in what is swapped, and needs no second place."""
+    return trigger_client_event(response, "toast", {"text": said}) if response.status_code == 200 else response
