@@ -45,6 +45,7 @@ TASKS = {
         "chatapp.inference.tasks.tend_downloads",
         "chatapp.evaluation.tasks.prepare_comparisons",
         "chatapp.evaluation.tasks.sweep_gates",
+        "chatapp.inference.tasks.watch_budgets",
         "chatapp.moderation.tasks.look_for_personal_data",
         "chatapp.moderation.tasks.replay",
         "chatapp.moderation.tasks.sweep_replays",
@@ -171,6 +172,11 @@ def configure() -> None:
                 "task": "chatapp.conversations.tasks.purge_cached_answers",
                 "schedule": 3600.0,
                 "options": {"expires": 600},
+            },
+            "watch-budgets": {
+                "task": "chatapp.inference.tasks.watch_budgets",
+                "schedule": 60.0,
+                "options": {"expires": 55},
             },
             "sweep-exports": {
                 "task": "chatapp.privacy.tasks.sweep_exports",

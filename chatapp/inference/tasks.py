@@ -3,9 +3,10 @@
 from uuid import UUID
 
 from chatapp.celery import app
+from chatapp.inference.budgets.services import mail_notices, note_reached
 from chatapp.inference.services.download_runs import sweep_downloads
 from chatapp.inference.services.judging import judge_rollouts as judge
-from chatapp.inference.services.storage import purge_partials
+from chatapp.inference.services.storage import purge_partials, remove_weights_for
 from chatapp.inference.services.verification import read_missing_facts, run_download
 from chatapp.inference.services.workers import fail_orders
 
@@ -30,6 +31,18 @@ def sweep_orders() -> None:
     fail_orders()
 
 
+@app.task(expires=55)
+def watch_budgets() -> None:
+    note_reached()
+    mail_notices()
+
+
 @app.task(expires=5)
 def judge_rollouts() -> None:
     judge()
+
+
+@app.task(expires=10, ignore_result=False)
+def remove_stored_weights(user_id: str, hashes: list[str]) -> list[str]:
+    """For whoever waits, with the rights that the user has now: which of them went."""
+    return [weights.sha256 for weights in remove_weights_for(user_id=UUID(user_id), hashes=hashes)]
