@@ -28,15 +28,28 @@ class Page(Schema, Generic[T]):
 
 def page_of(rows: QuerySet[M], query: ListQuery, shape: Callable[[M], T], *, by: str = "created_at") -> Page[T]:
     """One page of `rows` by the time column `by`. Raises ChatappError("invalid") for a cursor that was made up."""
+    return page_of_several([(rows, shape)], query, by=by)
+
+
+def page_of_several(
+    lists: Sequence[tuple[QuerySet[Any], Callable[[Any], T]]], query: ListQuery, *, by: str = "created_at"
+) -> Page[T]:
+    """As `page_of`, of rows of several tables in one list; where there are several, their keys are UUIDs."""
+    found = [(row, shape) for rows, shape in lists for row in _next_rows(rows, query, by)]
+    if len(lists) > 1:
+        found.sort(key=lambda one: (getattr(one[0], by), one[0].pk), reverse=True)
+    shown = found[: query.limit]
+    last = shown[-1][0] if len(found) > query.limit else None
+    after = _encode(getattr(last, by), str(last.pk)) if last is not None else None
+    return Page[Any](items=[shape(row) for row, shape in shown], next=after)
+
+
+def _next_rows(rows: QuerySet[M], query: ListQuery, by: str) -> list[M]:
     ordered = rows.order_by(f"-{by}", "-pk")
     if query.cursor:
         at, pk = _decode(query.cursor)
         ordered = ordered.filter(Q(**{f"{by}__lt": at}) | Q(**{by: at, "pk__lt": _key(pk, rows.model)}))
-    found = list(ordered[: query.limit + 1])
-    more = len(found) > query.limit
-    shown = found[: query.limit]
-    after = _encode(getattr(shown[-1], by), str(shown[-1].pk)) if more else None
-    return Page[Any](items=[shape(row) for row in shown], next=after)
+    return list(ordered[: query.limit + 1])
 
 
 def page_of_rows(
