@@ -52,7 +52,8 @@ class Headline:
 
 def tiles_for(user: User) -> list[Tile]:
     """At most one for each question; those that the user's rights do not cover are not there."""
-    rows = workers.worker_rows(user=user, workers=list_workers_with_versions_for(user))
+    found = list_workers_with_versions_for(user)
+    rows = workers.worker_rows(user=user, workers=found, facts=workers.read_conditions(user, found))
     tiles = [_is_it_up(user, rows)]
     speeds = speeds_for(user)
     if speeds is not None:

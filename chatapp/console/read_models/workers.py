@@ -1,7 +1,7 @@
 """A worker as an operator looks at it: is it alive, what can it answer, what is wrong and what to do."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import islice
 from typing import Literal
 from uuid import UUID
@@ -116,21 +116,26 @@ class Facts:
 
 def read_facts(user: User, workers: Sequence[Worker]) -> Facts:
     names = [worker.name for worker in workers]
-    problems: dict[str, list[VersionProblem]] = {}
-    for problem in list_problems_for(user):
-        problems.setdefault(problem.worker, []).append(problem)
     orders: dict[str, list[WorkerOrder]] = {}
     for order in list_orders_for(user).filter(worker__in=names)[:_ORDERS_READ]:
         orders.setdefault(order.worker, []).append(order)
-    return Facts(
-        problems=problems,
-        figures=load_figures(names),
+    return replace(
+        read_conditions(user, workers),
         waiting=count_waiting(),
         running=count_running(),
         sole=list_sole_servers(),
         orders=orders,
         may_order=can(user, "inference.manage_worker"),
     )
+
+
+def read_conditions(user: User, workers: Sequence[Worker]) -> Facts:
+    """Only what tells how they are, in one query: for the overview."""
+    problems: dict[str, list[VersionProblem]] = {}
+    for problem in list_problems_for(user):
+        problems.setdefault(problem.worker, []).append(problem)
+    figures = load_figures([worker.name for worker in workers])
+    return Facts(problems, figures, waiting={}, running={}, sole={}, orders={}, may_order=False)
 
 
 def overview(rows: Sequence[WorkerRow], *, waiting: int) -> Overview:

@@ -167,5 +167,5 @@ def test_the_number_of_queries_is_constant(
             name=f"inference@gpu:{number + 2}", kind="inference", ready=True, started_at=now, seen_at=now
         ).loaded.set([version])
     make_outcomes(served, 50, minutes_ago=2)
-    with django_assert_num_queries(14):
+    with django_assert_num_queries(15):
         client.get(PATH, headers=HTMX)
