@@ -4,15 +4,14 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-
     dependencies = [
-        ('inference', '0012_written_once'),
+        ("inference", "0012_written_once"),
     ]
 
     operations = [
         migrations.AddField(
-            model_name='budgetnotice',
-            name='mailed_at',
+            model_name="budgetnotice",
+            name="mailed_at",
             field=models.DateTimeField(null=True),
         ),
     ]

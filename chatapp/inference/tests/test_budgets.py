@@ -3,16 +3,18 @@
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
+from smtplib import SMTPServerDisconnected
 from typing import Any
 from uuid import uuid4
 from zoneinfo import ZoneInfo
 
 import pytest
 from django.contrib.auth.models import Group
+from django.core.mail import EmailMessage
 from django.utils import timezone
 from pytest_django import DjangoAssertNumQueries
 
-from chatapp.accounts.models import AuditEvent, User
+from chatapp.accounts.models import AuditEvent, ServiceAccount, User
 from chatapp.errors import ChatappError
 from chatapp.inference.budgets import require_budget
 from chatapp.inference.budgets.meter import forget_standings
@@ -21,10 +23,12 @@ from chatapp.inference.budgets.selectors import list_budget_notices_for, list_li
 from chatapp.inference.budgets.services import (
     MOST,
     BudgetPlace,
+    mail_notices,
     note_reached,
     remove_budget,
     set_budget,
     tell_once,
+    telling,
 )
 from chatapp.inference.models import (
     AnswerOutcome,
@@ -215,6 +219,68 @@ def test_those_who_set_budgets_are_told_once_of_each_level(ada: User, oscar: Use
     assert note_reached() == []
     assert len(list_budget_notices_for(ada)) == 3
     assert len(list_budget_notices_for(oscar)) == 0
+
+
+@pytest.fixture
+def mail_server(settings: Any, ada: User, oscar: User) -> None:
+    settings.EMAIL_HOST = "mail.example.org"
+    User.objects.filter(pk=ada.pk).update(email="ada@example.org")
+    User.objects.filter(pk=oscar.pk).update(email="oscar@example.org")
+
+
+def test_administrators_and_owners_of_programs_are_mailed_once(
+    ada: User, alice: User, mail_server: None, mailoutbox: list[EmailMessage]
+) -> None:
+    program = User.objects.create(username="nightly", is_service=True)
+    ServiceAccount.objects.create(user=program, purpose="reports", owner=alice)
+    User.objects.filter(pk=alice.pk).update(email="alice@example.org")
+    budget(ada, name="nightly", unit="cost", period="month", soft="0.4", hard=9)
+    use(program)
+    assert [notice.user for notice in note_reached()] == [program]
+    assert [mail_notices(), mail_notices()] == [1, 0]
+    assert sorted(mail.to for mail in mailoutbox) == [["ada@example.org"], ["alice@example.org"]]
+    assert mailoutbox[0].subject == "Chatapp: nightly reached the soft limit of a budget"
+    assert "nightly has used 0.50 of cost in the month from 1 " in mailoutbox[0].body
+    assert "Nothing is refused by it now." in mailoutbox[0].body
+
+
+def test_a_mail_server_that_is_away_is_tried_again_for_a_day(
+    ada: User, alice: User, mail_server: None, mailoutbox: list[EmailMessage], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    budget(ada, name="alice", soft=1_000)
+    use(alice)
+    note_reached()
+
+    def refuse(*_: Any, **__: Any) -> int:
+        raise SMTPServerDisconnected
+
+    with monkeypatch.context() as broken:
+        broken.setattr(telling, "send_mail", refuse)
+        assert mail_notices() == 0
+    assert mail_notices() == 1
+    BudgetNotice.objects.update(mailed_at=None, at=timezone.now() - timedelta(days=2))
+    assert mail_notices() == 0
+    assert len(mailoutbox) == 1
+
+
+def test_without_a_mail_server_the_console_alone_tells(
+    ada: User, alice: User, mail_server: None, mailoutbox: list[EmailMessage], settings: Any
+) -> None:
+    settings.EMAIL_HOST = ""
+    budget(ada, name="alice", soft=1_000)
+    use(alice)
+    note_reached()
+    assert (mail_notices(), mailoutbox) == (0, [])
+    assert len(list_budget_notices_for(ada)) == 1
+
+
+def test_a_name_makes_no_second_header(ada: User, mail_server: None, mailoutbox: list[EmailMessage]) -> None:
+    person = User.objects.create(username="eve\r\nBcc: all@example.org")
+    budget(ada, soft=1_000)
+    use(person)
+    note_reached()
+    assert mail_notices() == 1
+    assert "\n" not in mailoutbox[0].subject
 
 
 def test_other_limits_are_told_anew(ada: User, alice: User) -> None:
