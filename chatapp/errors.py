@@ -100,6 +100,7 @@ PROBLEMS: dict[str, Problem] = {
     ),
     "try_unavailable": Problem(503, "No worker can look at the text now. Try again in a minute."),
     "page_not_drawn": Problem(422, "This page cannot be drawn. Its text is below."),
+    "store_unavailable": Problem(503, "No worker can reach the store of models now. Try again in a minute."),
     "search_unavailable": Problem(503, "Search is not available now. Try again in a minute."),
     "changed_meanwhile": Problem(409, "Somebody else has changed this meanwhile. Load it again."),
     "own_account": Problem(409, "Nobody closes their own account. Ask another administrator."),

@@ -1,7 +1,6 @@
 """The form that registers a version. Limits are the service's own; a field only says what kind of thing it holds."""
 
 import json
-from collections.abc import Mapping
 from typing import Any
 
 from django import forms
@@ -158,6 +157,3 @@ class ExternalVersionForm(VersionForm):
         if given["preset"] == Provider.HTTP_JSON:
             return {**given, "preset": "", "provider": Provider.HTTP_JSON.value, "endpoints": rows}
         return {**given, "provider": Provider.OPENAI_COMPATIBLE.value, "endpoints": rows}
-
-
-KINDS: Mapping[str, type[VersionForm]] = {"own": OwnVersionForm, "external": ExternalVersionForm}

@@ -3,10 +3,24 @@
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from functools import reduce
+from operator import or_
 from typing import Any
 from uuid import UUID
 
-from django.db.models import Aggregate, Count, Exists, F, FloatField, OuterRef, Prefetch, Q, QuerySet, Sum
+from django.db.models import (
+    Aggregate,
+    Count,
+    Exists,
+    F,
+    FloatField,
+    OuterRef,
+    Prefetch,
+    Q,
+    QuerySet,
+    Sum,
+    prefetch_related_objects,
+)
 from django.db.models.functions import Now
 
 from chatapp.accounts.models import User
@@ -17,6 +31,7 @@ from chatapp.inference.models import (
     LIVE_ROLLOUT,
     AnswerOutcome,
     Arm,
+    Download,
     Endpoint,
     ModelVersion,
     Provider,
@@ -27,7 +42,7 @@ from chatapp.inference.models import (
     VersionProblem,
     Worker,
 )
-from chatapp.inference.selectors import list_rollouts_for, list_versions_for, list_workers_for
+from chatapp.inference.selectors import get_version_for, list_rollouts_for, list_versions_for, list_workers_for
 from chatapp.privacy.selectors.retention import not_held_at_all
 
 DAY = timedelta(days=1)
@@ -64,16 +79,34 @@ class _Percentile(Aggregate):
     output_field = FloatField()
 
 
-def list_shown_versions_for(user: User) -> QuerySet[ModelVersion]:
-    """The serving version first, then the newest, at most MAX_VERSIONS."""
+def list_shown_versions_for(user: User, *, text: str = "", state: str = "") -> QuerySet[ModelVersion]:
+    """The serving version first, then the newest, at most MAX_VERSIONS, with the last download of each.
+
+    `text` is looked for in what names a version and its weights.
+    """
+    found = list_versions_for(user)
+    if text:
+        places = ("name", "description", "external_model", "licence", "quantization", "sha256")
+        found = found.filter(reduce(or_, (Q(**{f"{place}__icontains": text}) for place in places)))
+    if state:
+        found = found.filter(state=state)
     serving = Exists(Route.objects.filter(name=Route.DEFAULT, version=OuterRef("pk")))
-    return list_versions_for(user).order_by(serving.desc(), "-created_at", "-pk")[:MAX_VERSIONS]
+    shown = found.order_by(serving.desc(), "-created_at", "-pk")[:MAX_VERSIONS]
+    newest = Download.objects.order_by("version_id", "-created_at", "-pk").distinct("version_id")
+    return shown.prefetch_related(Prefetch("downloads", queryset=newest))
 
 
 def with_places(versions: QuerySet[ModelVersion]) -> QuerySet[ModelVersion]:
     """Adds the routes that answer with them and the addresses of external ones, without their keys."""
     addresses = Endpoint.objects.only("version_id", "url").order_by("url")
     return versions.prefetch_related("routes", Prefetch("endpoints", queryset=addresses))
+
+
+def get_shown_version_for(user: User, version_id: UUID) -> ModelVersion:
+    """As the list shows it. Raises ChatappError("not_found")."""
+    version = get_version_for(user, version_id)
+    prefetch_related_objects([version], "downloads", "endpoints", "routes")
+    return version
 
 
 def list_policy_reports_for(user: User) -> QuerySet[PolicyReport]:

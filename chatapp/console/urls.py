@@ -1,6 +1,6 @@
 from django.urls import include, path
 
-from chatapp.console.views import audit, home, readings, roles, routes, sign_in, usage, workers
+from chatapp.console.views import answers, audit, home, readings, roles, routes, sign_in, usage, workers
 from chatapp.console.views.alarms import acknowledge
 from chatapp.console.views.reports import list_reports
 
@@ -13,9 +13,12 @@ urlpatterns = [
     path("routes/edit/", routes.edit_route, name="console_route"),
     path("workers/", workers.list_workers, name="console_workers"),
     path("workers/order/", workers.give_order, name="console_worker_order"),
+    path("answers/<uuid:generation_id>/", answers.show_answer, name="console_answer"),
     path("usage/", usage.show_usage, name="console_usage"),
     path("usage/csv/", usage.download_usage, name="console_usage_csv"),
     path("budgets/", include("chatapp.console.budgets_urls")),
+    path("comparisons/", include("chatapp.console.comparisons_urls")),
+    path("alerts/", include("chatapp.console.alerts_urls")),
     path("flags/", include("chatapp.console.flags_urls")),
     path("feedback/", include("chatapp.console.feedback_urls")),
     path("audit/", audit.list_events, name="console_audit"),

@@ -3,9 +3,11 @@
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass
+from uuid import UUID
 
 from chatapp.accounts.models import User
 from chatapp.console.read_models.states import VersionState, version_states
+from chatapp.console.read_models.version_lives import VersionLife, life_of
 from chatapp.console.selectors import (
     DayFigures,
     day_figures_for,
@@ -32,6 +34,7 @@ class VersionRow:
     routes: list[str]
     today: DayFigures
     state: VersionState
+    life: VersionLife
 
     @property
     def serves(self) -> bool:
@@ -60,21 +63,41 @@ class VersionRow:
         return [(label, json.dumps(options)) for label, options in named if options]
 
 
-def version_rows(*, user: User, workers: Sequence[Worker]) -> list[VersionRow]:
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """What changes of a version from one moment to the next."""
+
+    state: VersionState
+    life: VersionLife
+
+
+def version_rows(*, user: User, workers: Sequence[Worker], text: str = "", state: str = "") -> list[VersionRow]:
     today = day_figures_for(user)
-    versions = with_places(list_shown_versions_for(user))
-    return [
-        VersionRow(
-            version=state.version,
-            routes=sorted(route.name for route in state.version.routes.all()),
-            today=today.get(state.version.id, DayFigures()),
-            state=state,
-        )
-        for state in version_states(versions, workers=workers, problems=list_problems_for(user))
-    ]
+    versions = with_places(list_shown_versions_for(user, text=text, state=state))
+    states = version_states(versions, workers=workers, problems=list_problems_for(user))
+    return [_row(Standing(one, life_of(one.version, user=user)), today) for one in states]
 
 
-def current_states(*, user: User, workers: Sequence[Worker]) -> list[VersionState]:
-    """Only what changes from one moment to the next."""
-    versions = [version for version in list_shown_versions_for(user) if version.writes]
-    return version_states(versions, workers=workers, problems=list_problems_for(user))
+def version_row(standing: Standing, *, user: User) -> VersionRow:
+    return _row(standing, day_figures_for(user))
+
+
+def _row(standing: Standing, today: dict[UUID, DayFigures]) -> VersionRow:
+    version = standing.state.version
+    return VersionRow(
+        version=version,
+        routes=sorted(route.name for route in version.routes.all()),
+        today=today.get(version.id, DayFigures()),
+        state=standing.state,
+        life=standing.life,
+    )
+
+
+def current_standings(*, user: User, workers: Sequence[Worker]) -> list[Standing]:
+    states = version_states(list_shown_versions_for(user), workers=workers, problems=list_problems_for(user))
+    return [Standing(state, life_of(state.version, user=user)) for state in states]
+
+
+def standing_of(version: ModelVersion, *, user: User, workers: Sequence[Worker]) -> Standing:
+    (state,) = version_states([version], workers=workers, problems=list_problems_for(user).filter(version=version))
+    return Standing(state, life_of(version, user=user))

@@ -119,10 +119,10 @@ def test_a_poll_brings_the_states_alone_and_reads_no_outcome(
         make_version(f"v{number}")
     make_worker("inference@gpu-1:1").serves.set(ModelVersion.objects.all())
     client = client_of("oscar")
-    with django_assert_num_queries(8):  # session, user, versions, workers, their three lists, problems
+    with django_assert_num_queries(9):  # session, user, versions, downloads, workers, their three lists, problems
         page = client.get("/console/models/states/", headers={"HX-Request": "true"}).content.decode()
     assert states(page) == ["ready"] * 12
-    assert page.count('hx-swap-oob="outerMorph"') == 12
+    assert page.count('hx-swap-oob="outerMorph"') == 24  # its life, and how it stands on the workers
     assert "<html" not in page
 
 

@@ -7,10 +7,11 @@ from django.views.decorators.debug import sensitive_post_parameters
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
 from chatapp.console.access import ConsoleRequest, console_page, tabs_for
-from chatapp.console.forms import KINDS
-from chatapp.console.read_models.versions import current_states, version_rows
-from chatapp.console.selectors import list_workers_with_versions_for
+from chatapp.console.read_models.versions import current_standings, version_rows
+from chatapp.console.selectors import MAX_VERSIONS, list_workers_with_versions_for
+from chatapp.console.source_forms import KINDS, LABELS
 from chatapp.errors import ChatappError
+from chatapp.inference.models import VersionState
 from chatapp.inference.selectors import get_version_for
 from chatapp.inference.services import register_version, retry_version, set_serving_version
 
@@ -18,14 +19,20 @@ from chatapp.inference.services import register_version, retry_version, set_serv
 @require_GET
 @console_page("inference.view_version")
 def list_models(request: ConsoleRequest) -> HttpResponse:
-    return render(request, "console/models.html", {"tabs": tabs_for(request), **_rows(request)})
+    search = {name: request.GET.get(name, "").strip()[:100] for name in ("text", "state")}
+    if any("\0" in value for value in search.values()):
+        raise ChatappError("invalid", detail="a condition is a text.")
+    workers = list_workers_with_versions_for(request.user)
+    rows = version_rows(user=request.user, workers=workers, **search)
+    context = {"versions": rows, "search": search, "states": VersionState.choices, "most": MAX_VERSIONS}
+    return render(request, "console/models.html", {"tabs": tabs_for(request), **context})
 
 
 @require_GET
 @console_page("inference.view_version")
 def show_states(request: ConsoleRequest) -> HttpResponse:
-    states = current_states(user=request.user, workers=list_workers_with_versions_for(request.user))
-    return render(request, "console/_version_states.html", {"states": states})
+    standings = current_standings(user=request.user, workers=list_workers_with_versions_for(request.user))
+    return render(request, "console/_version_states.html", {"standings": standings})
 
 
 @require_POST
@@ -34,11 +41,11 @@ def serve(request: ConsoleRequest, version_id: UUID) -> HttpResponse:
     version = get_version_for(request.user, version_id)
     said = f"{version.name} now answers new questions. Running answers finish on the version that they started with."
     try:
-        set_serving_version(user=request.user, version=version)
+        set_serving_version(user=request.user, version=version, override=request.POST.get("override", ""))
     except ChatappError as error:
-        if error.status != 400:
+        if error.status not in {400, 409}:
             raise
-        return _after(request, error.message, status=400)
+        return _after(request, error.message, status=error.status)
     return _after(request, said)
 
 
@@ -55,7 +62,7 @@ def _rows(request: ConsoleRequest) -> dict[str, object]:
     return {"versions": version_rows(user=request.user, workers=list_workers_with_versions_for(request.user))}
 
 
-@sensitive_post_parameters("key")
+@sensitive_post_parameters("key", "secret")
 @require_http_methods(["GET", "POST"])
 @console_page("inference.register_version")
 def register(request: ConsoleRequest) -> HttpResponse:
@@ -75,7 +82,7 @@ def register(request: ConsoleRequest) -> HttpResponse:
                 request, f"{version.name} is registered. It answers nobody until it is served or routed to."
             )
             return redirect("console_models")
-    context = {"tabs": tabs_for(request), "form": form, "kind": kind}
+    context = {"tabs": tabs_for(request), "form": form, "kind": kind, "kinds": LABELS}
     return render(request, "console/register.html", context, status=400 if form.errors else 200)
 
 

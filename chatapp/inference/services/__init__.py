@@ -1,7 +1,7 @@
 from chatapp.inference.services.clones import clone_version
 from chatapp.inference.services.downloads import cancel_download, request_download
 from chatapp.inference.services.judging import judge_rollouts
-from chatapp.inference.services.lives import reject_version, restore_version, retire_version
+from chatapp.inference.services.lives import describe_version, reject_version, restore_version, retire_version
 from chatapp.inference.services.outcomes import record_outcome, record_side_work, set_flags, set_thumb
 from chatapp.inference.services.problems import clear_problem, report_problem, retry_version
 from chatapp.inference.services.rollouts import (
@@ -29,6 +29,7 @@ __all__ = [
     "clone_version",
     "complete_rollout",
     "configure_route",
+    "describe_version",
     "end_rollout",
     "fail_orders",
     "finish_order",

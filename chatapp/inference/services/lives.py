@@ -4,6 +4,7 @@ from django.db import transaction
 
 from chatapp.accounts.models import User
 from chatapp.accounts.permissions import require
+from chatapp.accounts.services import record_event
 from chatapp.errors import ChatappError
 from chatapp.inference.models import (
     LIVE_ROLLOUT,
@@ -16,6 +17,7 @@ from chatapp.inference.models import (
 )
 from chatapp.inference.services.downloads import queue_download
 from chatapp.inference.services.states import change_state
+from chatapp.inference.services.versions import MAX_CARD
 
 _LONGEST_REASON = 500
 
@@ -47,6 +49,21 @@ def restore_version(*, user: User | None, version: ModelVersion, reason: str = "
     change_state(user=user, version=version, state=state, reason=_checked(reason))
     if not was_retired:
         queue_download(version, user=user)
+
+
+@transaction.atomic
+def describe_version(*, user: User | None, version: ModelVersion, card: str) -> None:
+    """What is said of it may be written anew, what it is not. Raises ChatappError: forbidden, invalid."""
+    if user is not None:
+        require(user, "inference.register_version", version)
+    text = card.replace("\r\n", "\n").strip()
+    if len(text) > MAX_CARD or "\0" in text:
+        raise ChatappError("invalid", detail=f"a card has at most {MAX_CARD:,} characters.")
+    if text == version.card:
+        return
+    ModelVersion.objects.filter(pk=version.pk).update(card=text)
+    record_event(actor=user, action="inference.card_changed", obj=version, detail={"name": version.name})
+    version.card = text
 
 
 @transaction.atomic

@@ -3,6 +3,7 @@
 import time
 from collections.abc import Collection
 from pathlib import Path
+from uuid import UUID
 
 import structlog
 from django.conf import settings
@@ -29,6 +30,12 @@ def remove_weights(*, user: User, hashes: Collection[str]) -> list[StoredWeights
     require(user, "inference.remove_weights")
     chosen = [weights for weights in list_stored_weights() if weights.sha256 in hashes and weights.may_go]
     return [weights for weights in chosen if _remove(user, weights)]
+
+
+def remove_weights_for(*, user_id: UUID, hashes: Collection[str]) -> list[StoredWeights]:
+    """The same by a worker, whose machine has the store. Nothing for an account that was closed meanwhile."""
+    user = User.objects.filter(pk=user_id, is_active=True).first()
+    return remove_weights(user=user, hashes=hashes) if user else []
 
 
 def _remove(user: User, weights: StoredWeights) -> bool:
