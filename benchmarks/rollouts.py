@@ -41,7 +41,10 @@ Matrix = npt.NDArray[np.float64]
 
 @dataclass(frozen=True, kw_only=True)
 class History:
-    """`shares` follow each other evenly over `answers` answers of both arms. `candidate` is in what it differs."""
+    """`shares` follow each other evenly over `answers` answers of both arms. `candidate` is in what it differs.
+
+    `trouble` multiplies what happens to both arms from one share to the next, as an hour does in which all is bad.
+    """
 
     people: int
     shares: Sequence[float]
@@ -50,6 +53,7 @@ class History:
     spread: float = 1.0
     rates: Mapping[str, float] = field(default_factory=dict)
     candidate: Mapping[str, float] = field(default_factory=dict)
+    trouble: float = 1.0
     guards: Sequence[str] = _NAMES
 
 
@@ -72,10 +76,14 @@ def play(history: History, rng: np.random.Generator, *, alpha: float = 0.05, is_
     differs = any(rates[name] != rate for name, rate in history.candidate.items())
     tendencies = np.stack([base, _tendencies({**rates, **history.candidate}, history, rng) if differs else base])
     y, n, counts = (np.zeros((2, len(_NAMES), history.people)) for _ in range(3))
+    stage = 0
     for start in range(0, history.answers, LOOK_EVERY):
-        share = history.shares[start * len(history.shares) // history.answers]
+        before, stage = stage, start * len(history.shares) // history.answers
+        if stage > before:
+            weight = _odds(history.shares[before]) / _odds(history.shares[stage])
+            y[0], n[0], tendencies = y[0] * weight, n[0] * weight, tendencies * history.trouble
         who = rng.choice(history.people, LOOK_EVERY, p=activity)
-        arm = (draws[who] < share).astype(int)
+        arm = (draws[who] < history.shares[stage]).astype(int)
         _answer(y, n, counts, who=who, arm=arm, tendency=tendencies[arm, :, who].T, rng=rng)
         if min(answered := counts[:, 0].sum(axis=1)) < LEAST_ANSWERS:
             continue
@@ -95,6 +103,11 @@ def random_history(rng: np.random.Generator, *, answers: int = 400) -> History:
         spread=rng.uniform(0.3, 1.5),
         rates={name: rate * rng.uniform(0.3, 2.0) for name, rate in RATES.items() if name != "support"},
     )
+
+
+def _odds(share: float) -> float:
+    """By which the answers of a baseline weigh, see rollouts/figures.py."""
+    return share / (1 - share)
 
 
 def _strict(guard: Guard) -> Guard:

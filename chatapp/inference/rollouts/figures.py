@@ -3,6 +3,10 @@
 So the judge reads a few rows, however many people there are. Whoever was erased counts as one person together.
 Answers out of the cache are left out, since a candidate's cache is empty at first, and so are trials and questions that
 no version was asked. An answer that a fallback gave is an error of its arm, and tells nothing else of it.
+
+While a share grows, most answers of the baseline are early and most of the candidate late, so that a bad hour would
+look like a bad candidate (Simpson's paradox; Crook et al., Seven Pitfalls to Avoid when Running Controlled Experiments,
+KDD 2009). So each of the baseline counts by the odds of the candidate's share when it was given, the latest as one.
 """
 
 from dataclasses import dataclass
@@ -29,14 +33,22 @@ _COUNTED = {
     "thumbs_down": ("(thumb < 0)::int", "1", "is_own"),
 }
 _SUMS = ",\n      ".join(
-    f"sum({y}) FILTER (WHERE {which})::float8 AS {name}_y, sum({n}) FILTER (WHERE {which})::float8 AS {name}_n, "
+    f"sum(weight * ({y})) FILTER (WHERE {which}) AS {name}_y, sum(weight * ({n})) FILTER (WHERE {which}) AS {name}_n, "
     f"count(*) FILTER (WHERE {which}) AS {name}_answers"
     for name, (y, n, which) in _COUNTED.items()
 )
 _ROWS = ", ".join(f"('{name}', {name}_y, {name}_n, {name}_answers)" for name in _COUNTED)
 # Statuses are those of conversations. The history is of the time before the rollout, in which nobody had an arm.
 _QUERY = f"""
-WITH drawn AS (
+WITH plan AS (
+    SELECT array_agg(at ORDER BY at, id) AS starts, array_agg(odds / top ORDER BY at, id) AS weights
+    FROM (
+        SELECT id, at, odds, max(odds) OVER () AS top
+        FROM inference_rolloutstep, LATERAL (SELECT share_after / (100 - share_after)) AS each (odds)
+        WHERE rollout_id = %(rollout)s AND share_after > 0 AND share_after < 100
+    ) AS step
+),
+drawn AS (
     SELECT *, arm AS side, created_at >= %(stage_start)s AS in_stage FROM inference_answeroutcome
     WHERE rollout_id = %(rollout)s AND arm <> ''
   UNION ALL
@@ -45,11 +57,13 @@ WITH drawn AS (
       AND (version_id = %(baseline)s OR is_fallback) AND created_at >= %(history_start)s AND created_at < %(start)s
 ),
 answers AS (
-    SELECT *, NOT is_fallback AS is_own, NOT is_fallback AND status = 'complete' AS is_whole,
+    SELECT drawn.*, CASE WHEN rollout_id IS NULL OR arm <> 'baseline' THEN 1.0::float8
+        ELSE COALESCE(weights[greatest(width_bucket(created_at, starts), 1)], 1.0) END AS weight,
+      NOT is_fallback AS is_own, NOT is_fallback AND status = 'complete' AS is_whole,
       NOT is_fallback AND completion_tokens > 0 AND first_token_seconds IS NOT NULL AS is_timed,
       is_fallback OR status IN ('failed', 'interrupted') AS is_error,
       duration_seconds > first_token_seconds AS writes_on
-    FROM drawn
+    FROM drawn, plan
     WHERE NOT is_trial AND NOT is_cached AND (status <> 'blocked' OR completion_tokens > 0)
 ),
 late AS MATERIALIZED (
