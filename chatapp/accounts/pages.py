@@ -47,6 +47,8 @@ CONSOLE_GROUPS = (
         "Quality",
         (
             Page("Evaluations", "console_evaluations", "evaluation.view_gate"),
+            Page("Comparisons", "console_comparisons", "evaluation.view_gate"),
+            Page("Alerts", "console_alerts", "evaluation.view_alert"),
             Page("Feedback", "console_feedback", "moderation.triage_feedback"),
         ),
     ),

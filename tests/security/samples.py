@@ -12,6 +12,7 @@ from chatapp.accounts.models import AuditEvent, IdentityProvider, Role, User
 from chatapp.accounts.services import create_api_key
 from chatapp.conversations import services as conversations
 from chatapp.conversations.models import Generation
+from chatapp.evaluation.models import Comparison
 from chatapp.inference.models import AnswerOutcome, ModelVersion, Provider, Route
 from chatapp.moderation.checks import Finding
 from chatapp.moderation.models import Action, Flag, Replay, Severity, Stage
@@ -81,6 +82,7 @@ class Samples:
         policy = create_policy_version(user=None, name="company", checks=[BLOCK], activate=False)
         now = timezone.now()
         self.ids = {
+            "comparison_id": _comparison(version).pk,
             "conversation_id": generation.message.conversation_id,
             "message_id": generation.message_id,
             "generation_id": generation.pk,
@@ -142,3 +144,10 @@ class Samples:
         self.chunk = Chunk.objects.create(version=version, collection=collection, ordinal=0, text="The plan.")
         Document.objects.filter(pk=document.pk).update(status=DocumentStatus.READY, current=version)
         return document
+
+
+def _comparison(version: ModelVersion) -> Comparison:
+    other = ModelVersion.objects.create(name="other", provider=Provider.SCRIPTED, context_tokens=100_000)
+    return Comparison.objects.create(
+        first=version, second=other, questions_from="list", audience="reviewers", votes_wanted=1, state="open"
+    )

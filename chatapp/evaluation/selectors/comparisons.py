@@ -61,6 +61,19 @@ def get_comparison_for(user: User, comparison_id: UUID) -> Comparison:
     return comparison
 
 
+def filter_comparisons(
+    comparisons: QuerySet[Comparison], *, state: str = "", version: str = ""
+) -> QuerySet[Comparison]:
+    """`version` is a part of the name of either."""
+    if "\0" in state + version:
+        return comparisons.none()
+    if state:
+        comparisons = comparisons.filter(state=state)
+    if version:
+        comparisons = comparisons.filter(Q(first__name__icontains=version) | Q(second__name__icontains=version))
+    return comparisons
+
+
 def results_of(comparisons: Iterable[Comparison]) -> list[ComparisonRow]:
     """In one query, however many comparisons."""
     rows = list(comparisons)
