@@ -6,6 +6,7 @@ answers for all of them; without it the web process answers for itself.
 
 import os
 from collections.abc import Iterator
+from itertools import product
 from pathlib import Path
 
 from prometheus_client import CONTENT_TYPE_LATEST, REGISTRY, CollectorRegistry, generate_latest
@@ -17,6 +18,8 @@ from chatapp import metrics as _faults  # noqa: F401 (an unused counter shows as
 from chatapp import selectors
 from chatapp.accounts import metrics as _accounts  # noqa: F401 (likewise)
 from chatapp.conversations import metrics as _conversations  # noqa: F401 (likewise)
+from chatapp.evaluation.models import AlertKind, AlertMetric
+from chatapp.evaluation.selectors import count_open_alerts
 from chatapp.inference import metrics as _inference  # noqa: F401 (likewise)
 from chatapp.inference.health import count_states
 from chatapp.inference.models import Arm, WorkerKind
@@ -49,6 +52,11 @@ class DatabaseCollector(Collector):
             for state, count in states.items():
                 versions.add_metric([name, state], count)
         yield versions
+        alerts = GaugeMetricFamily("chatapp_alerts_open", "Figures out of their band.", labels=["kind", "metric"])
+        counted = count_open_alerts()
+        for kind, metric in product(AlertKind.values, AlertMetric.values):
+            alerts.add_metric([kind, metric], counted.get((kind, metric), 0))
+        yield alerts
         overdue = GaugeMetricFamily("chatapp_flags_overdue", "Flags that should have been decided by now.")
         overdue.add_metric([], count_overdue())
         yield overdue

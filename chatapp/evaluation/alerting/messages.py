@@ -38,10 +38,14 @@ def describe(alert: Alert) -> str:
 
 
 def figure(alert: Alert, value: float) -> str:
+    return figure_of(alert.metric, alert.kind, value)
+
+
+def figure_of(metric: str, kind: str, value: float) -> str:
     """A share in percent, seconds, or tokens a second."""
-    if alert.kind == AlertKind.DRIFT and alert.metric in _SECONDS:
+    if kind == AlertKind.DRIFT and metric in _SECONDS:
         return f"{value:.2f} s"
-    if alert.metric in _RATE:
+    if metric in _RATE:
         return f"{value:.1f} tokens/s"
     return f"{100 * value:.1f} %"
 
