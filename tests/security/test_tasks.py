@@ -18,10 +18,13 @@ from chatapp.conversations.tests.conftest import worker as scripted_worker
 from chatapp.conversations.tests.test_side_work import answer, title_of, version, worker
 from chatapp.conversations.workers.inference import InferenceWorker
 from chatapp.evaluation.models import ComparisonState
-from chatapp.evaluation.tasks import prepare_comparisons
+from chatapp.evaluation.services import run_gate
+from chatapp.evaluation.tasks import measure_gate, prepare_comparisons, sweep_gates
 from chatapp.evaluation.tests.comparing import answer_trials
 from chatapp.evaluation.tests.comparing import start as start_comparison
+from chatapp.evaluation.tests.gating import make_handbook, run_to_end
 from chatapp.inference.models import Route, SideWork, Task
+from chatapp.inference.selectors import get_version_by_name
 from chatapp.inference.testing import ScriptedModel
 from chatapp.moderation.tasks import replay, try_policy
 from chatapp.moderation.tests.replaying import PATTERN, keep, make_policy, start
@@ -50,6 +53,8 @@ FOR_A_PERSON = {
     "chatapp.conversations.tasks.answer_queued": "test_b09_an_answer_rests_on_nothing_that_was_taken_away_meanwhile",
     "chatapp.conversations.tasks.do_side_work": "test_b09_no_title_is_written_for_a_closed_account",
     "chatapp.evaluation.tasks.prepare_comparisons": "test_b09_a_comparison_ends_with_the_right_to_manage_it",
+    "chatapp.evaluation.tasks.measure_gate": "test_b09_a_gate_ends_with_the_right_to_run_one",
+    "chatapp.evaluation.tasks.sweep_gates": "test_b09_a_gate_ends_with_the_right_to_run_one",
     "chatapp.moderation.tasks.replay": "test_b09_a_replay_ends_with_the_right_to_manage_policies",
     "chatapp.moderation.tasks.replay_with_models": "test_b09_a_replay_ends_with_the_right_to_manage_policies",
     "chatapp.moderation.tasks.try_policy": "test_b09_nobody_tries_a_policy_without_the_right_to_make_one",
@@ -238,6 +243,23 @@ def test_b09_nobody_tries_a_policy_without_the_right_to_make_one(ada: User, mona
 
 
 @pytest.mark.model
+def test_b09_a_gate_ends_with_the_right_to_run_one(
+    scripted_worker: InferenceWorker, ada: User, oscar: User, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Also between its questions and the load test, which another task runs."""
+    monkeypatch.setattr("chatapp.conversations.workers.inference.current_worker", lambda: scripted_worker)
+    oscar.groups.add(Group.objects.get_or_create(name="staff")[0])
+    make_handbook(ada)
+    run = run_gate(user=oscar, version=get_version_by_name("scripted"), suites=["golden", "load"])
+    run_to_end(run)
+    User.objects.filter(pk=oscar.pk).update(roles=["employee"], own_roles=["employee"])
+    measure_gate(str(run.pk))
+    sweep_gates()
+    run.refresh_from_db()
+    assert (run.state, run.passed, run.worker) == ("failed", None, "")
+    assert not Generation.objects.filter(status=Status.QUEUED).exists()
+
+
 def test_b09_an_evaluation_ends_with_the_right_to_read(plans: Collection, alice: User) -> None:
     plans.access.update(role="editor")
     index = get_serving_index()

@@ -12,6 +12,7 @@ from django.db import close_old_connections, transaction
 from django.db.models import F, Q, QuerySet
 from django.db.models.functions import Now
 
+from chatapp.accounts.permissions import can
 from chatapp.evaluation.gate.graders import Expected
 from chatapp.evaluation.gate.judging import judge_answer, reference_of
 from chatapp.evaluation.gate.load import LoadFigures, LoadTest, NotMeasuredError
@@ -78,10 +79,12 @@ def _claim(run_id: UUID, bench: Bench) -> "_Hands | None":
     lease = uuid4()
     free = Q(lease_until=None) | Q(lease_until__lt=Now())
     live = GateRun.objects.filter(free, pk=run_id, state__in=LIVE_GATE)
-    run = live.select_related("version").first()
+    run = live.select_related("version", "started_by").first()
     if run is None:
         return None
     wanted = run.setup["worker"]
+    if run.started_by is None or not can(run.started_by, "evaluation.run_gate"):
+        return None  # The next step of the sweep ends it.
     if (wanted and wanted != bench.worker) or not bench.serves(run.version):
         return None  # The next sweep sends it again, until a worker takes it that can.
     if not live.update(lease=lease, lease_until=Now() + LEASE, attempts=F("attempts") + 1, progressed_at=Now()):

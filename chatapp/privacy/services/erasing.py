@@ -19,7 +19,16 @@ from chatapp.conversations.models import (
     Source,
 )
 from chatapp.conversations.services import remove_conversation, remove_reruns_of
-from chatapp.evaluation.models import Alert, AlertChannel, ChannelKind, Comparison, Volunteer, Vote
+from chatapp.evaluation.models import (
+    Alert,
+    AlertChannel,
+    ChannelKind,
+    Comparison,
+    GateMarks,
+    GateRun,
+    Volunteer,
+    Vote,
+)
 from chatapp.inference.models import AnswerOutcome, Budget, BudgetNotice, ShadowOutcome, SideWork, WorkerOrder
 from chatapp.moderation.models import (
     Exchange,
@@ -144,6 +153,8 @@ def _detach(person: User) -> dict[str, int]:
         "documents_that_nobody_waits_for": Document.objects.filter(queued_for=person.pk).update(queued_for=None),
         "golden_questions_without_author": GoldenQuestion.objects.filter(created_by=person).update(created_by=None),
         "evaluations_without_starter": Evaluation.objects.filter(started_by=person).update(started_by=None),
+        "gates_without_starter": GateRun.objects.filter(started_by=person).update(started_by=None),
+        "gate_marks_without_person": GateMarks.objects.filter(set_by=person).update(set_by=None),
         "replays_without_starter": Replay.objects.filter(created_by=person).update(created_by=None),
         "policy_changes_without_actor": PolicyChange.objects.filter(actor=person).update(actor=None),
         "policies_without_maker": PolicyVersion.objects.filter(created_by=person).update(created_by=None),
