@@ -1,6 +1,7 @@
 from django.urls import include, path
 
 from chatapp.conversations import views
+from chatapp.conversations.explaining.views import why
 from chatapp.conversations.rating.views import rate
 from chatapp.conversations.readings.views import list_own_readings
 
@@ -21,6 +22,7 @@ urlpatterns = [
     path("conversations/", views.conversations, name="conversations"),
     path("generations/<uuid:generation_id>/rating/", rate, name="rate"),
     path("generations/<uuid:generation_id>/stop/", views.stop, name="stop_generation"),
+    path("generations/<uuid:generation_id>/why/", why, name="why"),
     path("generations/<uuid:generation_id>/switch/", views.switch_model, name="switch_model"),
     path("messages/", views.post_message, name="post_message"),
     path("", include("chatapp.conversations.reviews.urls")),

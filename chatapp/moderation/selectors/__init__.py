@@ -47,6 +47,7 @@ from chatapp.moderation.selectors.queue import (
     list_decisions,
     list_flag_choices,
     list_verdicts,
+    list_verdicts_of,
 )
 from chatapp.moderation.selectors.reports import (
     LISTED_NOTICES,
@@ -97,6 +98,7 @@ __all__ = [
     "list_policies_for",
     "list_unread_notices",
     "list_verdicts",
+    "list_verdicts_of",
     "list_versions_in_force",
     "may_undo",
     "thumb_of",

@@ -6,7 +6,8 @@ from uuid import UUID
 from django.db.models import Count, Q
 
 from chatapp.accounts.models import User
-from chatapp.moderation.models import Flag, FlagDecision, FlagStatus, Verdict
+from chatapp.accounts.permissions import can
+from chatapp.moderation.models import Action, Flag, FlagDecision, FlagStatus, Verdict
 from chatapp.moderation.selectors.flags import (
     EXPIRED,
     NO_FILTER,
@@ -70,4 +71,15 @@ def list_decisions(flag: Flag) -> list[FlagDecision]:
 def list_verdicts(flag: Flag) -> list[Verdict]:
     """All that was found in the exchange of a flag that the caller may see; of shadow policies too."""
     verdicts = Verdict.objects.filter(exchange=flag.exchange_id).select_related("policy")
+    return list(verdicts.order_by("is_shadow", "stage", "check_name", "id")[:MAX_CHOICES])
+
+
+def list_verdicts_of(user: User, generation_id: UUID) -> list[Verdict]:
+    """Of one answer: all for those who see policies, else what changed the text of a question or answer.
+
+    The caller has asked whether the user may see the answer itself.
+    """
+    verdicts = Verdict.objects.filter(exchange_id=generation_id).select_related("policy")
+    if not can(user, "moderation.view_policy"):
+        verdicts = verdicts.filter(is_shadow=False, failure="", action__in=[Action.MASK, Action.BLOCK])
     return list(verdicts.order_by("is_shadow", "stage", "check_name", "id")[:MAX_CHOICES])

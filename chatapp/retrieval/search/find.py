@@ -75,10 +75,15 @@ def explain_search(
     """The same search with all that it saw on the way. Raises EmbeddingError."""
     trace = _search(user=user, query=query, collections=collections, k=k, index=index, returned=2 * CANDIDATES)
     if can(user, "retrieval.debug_search"):
-        with connection.cursor() as cursor:
-            cursor.execute(WITHHELD, _Reader(user, None).parameters())
-            trace.withheld = cursor.fetchone()[0]
+        trace.withheld = count_withheld(user)
     return trace
+
+
+def count_withheld(user: User) -> int:
+    """Passages of all collections that the user may not read now. The caller has asked whether its reader may know."""
+    with connection.cursor() as cursor:
+        cursor.execute(WITHHELD, _Reader(user, None).parameters())
+        return int(cursor.fetchone()[0])
 
 
 def _search(
