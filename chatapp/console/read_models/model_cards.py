@@ -3,9 +3,11 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from django.utils.safestring import SafeString
+
 from chatapp.accounts.models import User
 from chatapp.accounts.permissions import can
-from chatapp.conversations.markdown import render_markdown
+from chatapp.console.rendering import render_card
 from chatapp.evaluation.models import GateRun
 from chatapp.evaluation.selectors import list_gates_for
 from chatapp.inference.live_figures import load_figures
@@ -29,7 +31,7 @@ class ModelCard:
     """`html` is the card as its author wrote it, safe to show."""
 
     version: ModelVersion
-    html: str
+    html: SafeString
     sources: list[str]
     facts: WeightFacts | None
     gates: Sequence[GateRun]
@@ -49,7 +51,7 @@ def model_card(version: ModelVersion, *, user: User) -> ModelCard:
     rollouts = list_rollouts_for(user)
     return ModelCard(
         version=version,
-        html=render_markdown(version.card, message_id=version.pk, sources=()) if version.card else "",
+        html=render_card(version.card, version_id=version.pk),
         sources=[describe_source(source) for source in version.sources],
         facts=facts_of(version),
         gates=list_gates_for(user).filter(version=version)[:SHOWN] if can(user, "evaluation.view_gate") else [],

@@ -252,7 +252,7 @@ class TestStore:
         client = client_of("oscar")
         page = client.get("/console/models/store/?" + "&".join(f"chosen={one}" for one in hashes)).content.decode()
         assert page.count('data-may-go="true"') == 1
-        assert "1 files would go" in text_of(page)
+        assert "1 file would go" in text_of(page)
         assert (store / f"{free.sha256}.gguf").exists()
         assert client.post("/console/models/store/remove/", {"chosen": hashes}).status_code == 302
         assert {path.stem for path in store.glob("*.gguf")} == set(hashes) - {free.sha256}

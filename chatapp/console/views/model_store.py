@@ -24,7 +24,7 @@ def show_store(request: ConsoleRequest) -> HttpResponse:
         "going": going,
         "total": _bytes(stored),
         "freed": _bytes(going),
-        "is_dry": bool(chosen),
+        "chosen": chosen,
     }
     return render(request, "console/model_store.html", {"tabs": tabs_for(request), **context})
 
@@ -36,7 +36,7 @@ def remove(request: ConsoleRequest) -> HttpResponse:
     hashes = [sha256[:64] for sha256 in request.POST.getlist("chosen")[:MAX_REMOVED]]
     gone = wait_for(lambda: remove_stored_weights.delay(str(request.user.pk), hashes), refusal="store_unavailable")
     stay = len(hashes) - len(gone)
-    said = f"{len(gone)} files were removed." + (f" {stay} are needed and stay." if stay else "")
+    said = f"Removed from the store: {len(gone)}." + (f" Needed, and so kept: {stay}." if stay else "")
     (messages.success if gone else messages.error)(request, said)
     return redirect("console_store")
 
