@@ -6,7 +6,7 @@ from django.shortcuts import redirect, render
 from django.views.decorators.http import require_GET, require_POST
 
 from chatapp.console.access import ConsoleRequest, console_page, tabs_for
-from chatapp.inference.registry.storage import StoredWeights, list_stored_weights
+from chatapp.inference.selectors.stored_weights import StoredWeights, list_stored_weights
 from chatapp.inference.tasks import remove_stored_weights
 from chatapp.retrieval.client import wait_for
 

@@ -14,7 +14,7 @@ from chatapp.accounts.permissions import require
 from chatapp.accounts.services import record_event
 from chatapp.inference.artifacts import ArtifactBusyError, remove_artifact
 from chatapp.inference.models import ModelVersion, VersionState
-from chatapp.inference.registry.storage import StoredWeights, list_stored_weights
+from chatapp.inference.selectors.stored_weights import StoredWeights, list_stored_weights
 from chatapp.inference.services.states import change_state
 
 PARTIAL_SECONDS = 24 * 3600.0
