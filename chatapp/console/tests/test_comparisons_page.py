@@ -70,7 +70,7 @@ class TestStarting:
             route=route, kind=RolloutKind.CANARY, baseline=first, candidate=second, stage_started_at=timezone.now()
         )
         client = client_of("oscar")
-        page = client.get(reverse("console_comparison_new"), {"rollout": rollout.pk}).content.decode()
+        page = client.get(reverse("console_comparison_new"), {"rollout": str(rollout.pk)}).content.decode()
         assert "comparison-rollout" in page
         client.post(reverse("console_comparison_start"), form(rollout=rollout.pk))
         comparison = Comparison.objects.get()

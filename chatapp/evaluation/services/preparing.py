@@ -22,8 +22,8 @@ MASKED_AT_ONCE = 10
 log = structlog.get_logger(__name__)
 
 
-def prepare_comparisons() -> int:
-    """One slice of each that is being prepared; returns how many there are. Several workers may do it at a time."""
+def prepare_comparisons() -> bool:
+    """One slice of each that is being prepared; whether there is any. Several workers may do it at a time."""
     waiting = list(
         Comparison.objects.filter(state=ComparisonState.PREPARING).order_by("created_at").values_list("pk", flat=True)
     )
@@ -37,7 +37,7 @@ def prepare_comparisons() -> int:
             )
             if comparison is not None:
                 _go_on(comparison)
-    return len(waiting)
+    return bool(waiting)
 
 
 def _go_on(comparison: Comparison) -> None:

@@ -136,9 +136,10 @@ class TestPreparing:
     def test_an_answer_that_fails_leaves_its_pair_out(self, oscar: User) -> None:
         comparison = start(oscar, "What?", "Why?")
         services.prepare_comparisons()
-        Generation.objects.filter(version=comparison.second, message__parent__isnull=False).filter(
-            pk=comparison.pairs.get(ordinal=0).second_generation
-        ).update(status=Status.FAILED, error_code="model_error", finished_at=timezone.now())
+        failing = str(comparison.pairs.get(ordinal=0).second_generation)
+        Generation.objects.filter(pk=failing).update(
+            status=Status.FAILED, error_code="model_error", finished_at=timezone.now()
+        )
         assert prepare(comparison).state == ComparisonState.OPEN
         assert list(comparison.pairs.values_list("state", "error")) == [("failed", "model_error"), ("ready", "")]
 
