@@ -70,7 +70,7 @@ FOR_NOBODY = {
     "chatapp.conversations.tasks.purge_cached_answers": "Follows the clock.",
     "chatapp.conversations.tasks.sweep_generations": "Ends or requeues what was left; claiming looks at the account.",
     "chatapp.inference.tasks.fetch_weights": "Brings weights that were registered; serving them asks for a right.",
-    "chatapp.inference.tasks.judge_rollouts": "Follows the plan of a rollout; each step is audited, and operators may stop it.",
+    "chatapp.inference.tasks.judge_rollouts": "Follows the plan of a rollout, audited; operators may stop it.",
     "chatapp.inference.tasks.tend_downloads": "Says which downloads wait, and removes what was left a day ago.",
     "chatapp.moderation.tasks.look_for_personal_data": "Says where it stands, so that it is masked; shows nothing.",
     "chatapp.moderation.tasks.sweep_replays": "Says which replays wait; each slice looks at who began it.",
