@@ -86,6 +86,10 @@ FOR_NOBODY = {
     "chatapp.retrieval.tasks.sweep_documents": "Says which documents wait.",
     "chatapp.retrieval.tasks.sweep_evaluations": "Says which runs wait; each slice looks at who began it.",
     "chatapp.retrieval.tasks.tend_index": "Embeds what is searchable by another model; each search asks rights.",
+    "chatapp.evaluation.tasks.deliver_alerts": "Sends what is due of alerts, which hold no text of anybody.",
+    "chatapp.evaluation.tasks.watch_answers": "Sums outcomes; opens and closes alerts.",
+    "chatapp.evaluation.tasks.watch_weeks": "Sums outcomes; opens and closes alerts.",
+    "chatapp.inference.tasks.sweep_orders": "Fails orders to workers that are gone.",
     "chatapp.retrieval.tasks.tend_indexes": "Says which indexes lack something, and follows the clock.",
 }
 
