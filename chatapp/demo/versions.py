@@ -58,3 +58,4 @@ def _as_json(source: Source) -> dict[str, Any]:
                 "kind": "packages",
                 "parts": [{"requirement": part.requirement, "member": part.member} for part in parts],
             }
+    raise TypeError(source)
