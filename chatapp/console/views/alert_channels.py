@@ -1,5 +1,6 @@
 """Where alerts are sent besides the console."""
 
+from collections.abc import Callable
 from typing import Any
 from uuid import UUID
 
@@ -17,7 +18,7 @@ from chatapp.evaluation.models import AlertChannel, ChannelKind
 from chatapp.evaluation.selectors import get_channel_for, list_channels_for
 from chatapp.forms import style_inputs
 
-_ACTIONS = {
+_ACTIONS: dict[str, tuple[Callable[..., object], str]] = {
     "test": (services.try_channel, "A test is on its way to {address}."),
     "enable": (lambda **given: services.set_channel_enabled(enabled=True, **given), "{address} gets alerts again."),
     "disable": (lambda **given: services.set_channel_enabled(enabled=False, **given), "{address} gets no alerts now."),

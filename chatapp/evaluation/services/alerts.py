@@ -83,7 +83,7 @@ def acknowledge_alert(*, user: User, alert: Alert, note: str = "") -> None:
         known.acknowledged_at, known.acknowledged_by = timezone.now(), user
     known.note = note or known.note
     known.save(update_fields=["acknowledged_at", "acknowledged_by", "note"])
-    detail = {"metric": known.metric, "route": known.route, "note": note}
+    detail: dict[str, object] = {"metric": known.metric, "route": known.route, "note": note}
     record_event(actor=user, action="evaluation.alert_acknowledged", obj=known, detail=detail)
 
 

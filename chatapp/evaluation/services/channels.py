@@ -101,5 +101,5 @@ def _check(kind: str, address: str) -> None:
 
 
 def _record(user: User, channel: AlertChannel, what: str) -> None:
-    detail = {"kind": channel.kind, "address": channel.address, "what": what}
+    detail: dict[str, object] = {"kind": channel.kind, "address": channel.address, "what": what}
     record_event(actor=user, action="evaluation.alert_channel_changed", obj=channel, detail=detail)
