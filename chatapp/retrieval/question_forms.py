@@ -14,6 +14,7 @@ from chatapp.retrieval.models import QUESTION_MAX_CHARACTERS, GoldenQuestion
 
 _SPARE_ROWS = 2
 _MAX_ROWS = 50
+_MAX_FACTS_CHARACTERS = 3_000
 _ANSWERED = [("yes", "Yes, by these documents"), ("no", "No, search should find nothing")]
 
 
@@ -24,6 +25,13 @@ class QuestionForm(forms.Form):
         max_length=QUESTION_MAX_CHARACTERS, widget=forms.Textarea(attrs={"rows": 2}), label="Question"
     )
     answered = forms.ChoiceField(choices=_ANSWERED, initial="yes", label="Does the collection answer it?")
+    facts = forms.CharField(
+        required=False,
+        max_length=_MAX_FACTS_CHARACTERS,
+        widget=forms.Textarea(attrs={"rows": 2}),
+        label="What an answer must say",
+        help_text="For release gates of models: a fact on each line, as 28 days. Ways of saying it are parted by |.",
+    )
     is_active = forms.BooleanField(required=False, initial=True, label="Ask it in evaluations")
 
     def __init__(self, data: QueryDict | None = None, *, question: GoldenQuestion | None = None) -> None:
@@ -47,6 +55,9 @@ class QuestionForm(forms.Form):
             raise forms.ValidationError("Name a document that answers the question, or say that none does.")
         return self.cleaned_data
 
+    def facts_given(self) -> list[str]:
+        return self.cleaned_data["facts"].splitlines() if self.cleaned_data["answered"] == "yes" else []
+
     def expected(self) -> list[Source]:
         return self.sources if self.cleaned_data["answered"] == "yes" else []
 
@@ -65,6 +76,7 @@ def read_upload(request: HttpRequest) -> bytes:
 def _initial(question: GoldenQuestion) -> dict[str, Any]:
     return {
         "text": question.text,
+        "facts": "\n".join(question.facts),
         "answered": "yes" if question.expects_answer else "no",
         "is_active": question.is_active,
     }

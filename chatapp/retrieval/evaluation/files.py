@@ -1,4 +1,4 @@
-"""Golden questions as CSV: `question`, `document` and `quote`; a question with several sources has several lines."""
+"""Golden questions as CSV: `question`, `document`, `quote`, `fact`; with several sources or facts, several lines."""
 
 import csv
 import io
@@ -15,17 +15,21 @@ if TYPE_CHECKING:
 
 MAX_FILE_BYTES = 1_000_000
 MAX_LINES = 5_000
-COLUMNS = ("question", "document", "quote")
+COLUMNS = ("question", "document", "quote", "fact")
 
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """`line` is where it ends in the file, from 1. Without a document: the collection does not answer the question."""
+    """`line` is where it ends in the file, from 1. Without a document: the collection does not answer the question.
+
+    `fact` is None where the file has no such column: then the facts of known questions stay.
+    """
 
     line: int
     question: str
     document: str
     quote: str
+    fact: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,8 +63,12 @@ def write_questions(questions: Iterable[GoldenQuestion]) -> Iterator[list[object
     """The lines of an export, which can be imported again."""
     yield list(COLUMNS)
     for question in questions:
-        for source in question.sources or [{"document": "", "quote": ""}]:
-            yield [neutralize(cell) for cell in (question.text, source["document"], source["quote"])]
+        sources = question.sources or [{"document": "", "quote": ""}]
+        # A fact stands beside a document; where there are more facts than sources, the last one is said again.
+        for number in range(max(len(sources), len(question.facts))):
+            source = sources[min(number, len(sources) - 1)]
+            fact = question.facts[number] if number < len(question.facts) else ""
+            yield [neutralize(cell) for cell in (question.text, source["document"], source["quote"], fact)]
 
 
 def _rows(reader: "Reader") -> Iterator[Row]:
@@ -72,5 +80,5 @@ def _rows(reader: "Reader") -> Iterator[Row]:
             raise ChatappError("invalid", detail=f"the file has more than {MAX_LINES:,} lines.")
         named = dict(zip(head, map(restore, cells), strict=False))
         if any(cell.strip() for cell in cells):
-            values = (named.get(column, "").strip() for column in COLUMNS)
-            yield Row(reader.line_num, *values)
+            question, document, quote, fact = (named.get(column, "").strip() for column in COLUMNS)
+            yield Row(reader.line_num, question, document, quote, fact if COLUMNS[-1] in head else None)

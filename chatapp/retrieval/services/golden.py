@@ -1,6 +1,7 @@
 """Golden questions: by hand, from a file, or from an answer that somebody was given."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass, field
 
 from django.db import IntegrityError, transaction
 
@@ -18,6 +19,8 @@ from chatapp.retrieval.selectors import missing_documents
 MAX_QUESTIONS = 1_000
 MAX_SOURCES = 20
 QUOTE_MAX_CHARACTERS = 500
+MAX_FACTS = 10
+FACT_MAX_CHARACTERS = 200
 
 
 def add_golden_question(
@@ -26,11 +29,12 @@ def add_golden_question(
     collection: Collection,
     text: str,
     sources: Sequence[Source],
+    facts: Sequence[str] = (),
     origin: QuestionOrigin = QuestionOrigin.BY_HAND,
 ) -> GoldenQuestion:
-    """Without sources it is a question that the collection does not answer.
+    """Without sources it is a question that the collection does not answer. `facts` are what an answer must say.
 
-    Raises ChatappError: forbidden, invalid (text, quote, an unknown document, too many), question_exists.
+    Raises ChatappError: forbidden, invalid (text, quote, fact, an unknown document, too many), question_exists.
     """
     require(user, "retrieval.evaluate_collection", collection)
     text, sources = _clean(collection, text, sources)
@@ -39,7 +43,12 @@ def add_golden_question(
     try:
         with transaction.atomic():
             question = GoldenQuestion.objects.create(
-                collection=collection, text=text, sources=_stored(sources), origin=origin, created_by=user
+                collection=collection,
+                text=text,
+                sources=_stored(sources),
+                facts=_clean_facts(facts, sources),
+                origin=origin,
+                created_by=user,
             )
             detail: dict[str, object] = {"collection": collection.slug, "origin": origin.value}
             record_event(actor=user, action="golden_question.added", obj=question, detail=detail)
@@ -49,15 +58,22 @@ def add_golden_question(
 
 
 def change_golden_question(
-    *, user: User, question: GoldenQuestion, text: str, sources: Sequence[Source], is_active: bool
+    *,
+    user: User,
+    question: GoldenQuestion,
+    text: str,
+    sources: Sequence[Source],
+    is_active: bool,
+    facts: Sequence[str] | None = None,
 ) -> None:
-    """Raises ChatappError as `add_golden_question`."""
+    """Without `facts` those that it has stay. Raises ChatappError as `add_golden_question`."""
     require(user, "retrieval.evaluate_collection", question.collection)
     question.text, sources = _clean(question.collection, text, sources, known=question)
+    question.facts = _clean_facts(question.facts if facts is None else facts, sources)
     question.sources, question.is_active = _stored(sources), is_active
     try:
         with transaction.atomic():
-            question.save(update_fields=["text", "sources", "is_active"])
+            question.save(update_fields=["text", "sources", "facts", "is_active"])
             detail: dict[str, object] = {"collection": question.collection.slug, "active": is_active}
             record_event(actor=user, action="golden_question.changed", obj=question, detail=detail)
     except IntegrityError:
@@ -76,7 +92,8 @@ def delete_golden_question(*, user: User, question: GoldenQuestion) -> None:
 
 
 def import_golden_questions(*, user: User, collection: Collection, rows: Sequence[Row]) -> tuple[int, list[LineError]]:
-    """All of them, or none and what is wrong with which line; a question that is there already gets these sources.
+    """All of them, or none and what is wrong with which line; a question that is there already gets these sources,
+    and these facts where the file has any.
 
     Returns how many questions were written. Raises ChatappError: forbidden.
     """
@@ -94,28 +111,36 @@ def import_golden_questions(*, user: User, collection: Collection, rows: Sequenc
                 GoldenQuestion(
                     collection=collection,
                     text=text,
-                    sources=_stored(sources),
+                    sources=_stored(list(dict.fromkeys(expected.sources))),
+                    facts=list(dict.fromkeys(expected.facts)),
                     origin=QuestionOrigin.CSV,
                     created_by=user,
                 )
-                for text, sources in questions.items()
+                for text, expected in questions.items()
             ),
             update_conflicts=True,
             unique_fields=["collection", "text"],
-            update_fields=["sources"],
+            update_fields=["sources", "facts"] if any(row.fact is not None for row in rows) else ["sources"],
         )
         detail: dict[str, object] = {"questions": len(questions)}
         record_event(actor=user, action="golden_question.imported", obj=collection, detail=detail)
     return len(questions), []
 
 
-def _read_rows(collection: Collection, rows: Sequence[Row]) -> tuple[list[LineError], dict[str, list[Source]]]:
+@dataclass(slots=True)
+class _Expected:
+    sources: list[Source] = field(default_factory=list)
+    facts: list[str] = field(default_factory=list)
+
+
+def _read_rows(collection: Collection, rows: Sequence[Row]) -> tuple[list[LineError], dict[str, _Expected]]:
     problems: list[LineError] = []
-    questions: dict[str, list[Source]] = {}
+    questions: dict[str, _Expected] = {}
     unknown = missing_documents(collection, {row.document for row in rows if row.document})
     for row in rows:
         try:
             text, quote = _clean_text(row.question), _clean_quote(row.quote)
+            facts = _clean_facts([row.fact or ""], [Source(row.document)] if row.document else [])
         except ChatappError as error:
             problems.append(LineError(row.line, str(error.params["detail"])))
             continue
@@ -123,11 +148,14 @@ def _read_rows(collection: Collection, rows: Sequence[Row]) -> tuple[list[LineEr
             problems.append(LineError(row.line, f"there is no document named {row.document[:100]}."))
         if quote and not row.document:
             problems.append(LineError(row.line, "a quote needs the document that it stands in."))
-        found = questions.setdefault(text, [])
+        expected = questions.setdefault(text, _Expected())
+        expected.facts += facts
         if row.document:
-            found.append(Source(row.document, quote))
-        if len(found) > MAX_SOURCES:
+            expected.sources.append(Source(row.document, quote))
+        if len(expected.sources) > MAX_SOURCES:
             problems.append(LineError(row.line, f"a question has at most {MAX_SOURCES} sources."))
+        if len(expected.facts) > MAX_FACTS:
+            problems.append(LineError(row.line, f"a question has at most {MAX_FACTS} facts."))
     return problems, questions
 
 
@@ -157,6 +185,18 @@ def _clean_quote(quote: str) -> str:
     if len(quote) > QUOTE_MAX_CHARACTERS:
         raise ChatappError("invalid", detail=f"a quote has at most {QUOTE_MAX_CHARACTERS} characters.")
     return quote
+
+
+def _clean_facts(facts: Sequence[str], sources: Sequence[Source]) -> list[str]:
+    """Empty ones are left out."""
+    cleaned = [" ".join(without_invisible(fact.replace("\0", "")).split()) for fact in facts]
+    kept = list(dict.fromkeys(fact for fact in cleaned if fact.strip("| ")))
+    if len(kept) > MAX_FACTS or any(len(fact) > FACT_MAX_CHARACTERS for fact in kept):
+        detail = f"a question has at most {MAX_FACTS} facts of {FACT_MAX_CHARACTERS} characters."
+        raise ChatappError("invalid", detail=detail)
+    if kept and not sources:
+        raise ChatappError("invalid", detail="a fact needs the document that it stands in.")
+    return kept
 
 
 def _stored(sources: Sequence[Source]) -> list[dict[str, str]]:

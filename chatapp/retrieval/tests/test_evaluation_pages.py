@@ -133,11 +133,37 @@ def test_a_file_is_imported_and_exported_again(people: People, notes: Collection
     add(people, notes, "=1+1", Source("leave.md", "@sum"))
     exported = alice.get(reverse("export_golden_questions", args=["notes"])).content
     rows = list(csv.reader(io.StringIO(exported.decode())))
-    assert rows[:2] == [["question", "document", "quote"], ["'=1+1", "leave.md", "'@sum"]]
+    assert rows[:2] == [["question", "document", "quote", "fact"], ["'=1+1", "leave.md", "'@sum", ""]]
     before = sorted(GoldenQuestion.objects.values_list("text", flat=True))
     GoldenQuestion.objects.all().delete()
     assert upload(alice, exported).status_code == 302
     assert sorted(GoldenQuestion.objects.values_list("text", flat=True)) == before
+
+
+def test_facts_are_written_in_the_form_and_survive_a_file_without_them(
+    people: People, notes: Collection, documents: None
+) -> None:
+    alice, question = signed_in(people.alice), add(people, notes, "How many?", Source("leave.md"))
+    fields = {"text": question.text, "answered": "yes", "document": "leave.md", "quote": "", "is_active": "on"}
+    page = reverse("golden_question", args=[question.pk])
+    assert alice.post(page, {**fields, "facts": " 28 days | four weeks \n\n|\npaid\n"}).status_code == 302
+    question.refresh_from_db()
+    assert question.facts == ["28 days | four weeks", "paid"]
+    assert "28 days | four weeks" in alice.get(page).content.decode()
+    file = alice.get(reverse("export_golden_questions", args=["notes"])).content
+    assert file.decode().count("leave.md") == 2  # One line for each fact.
+    assert upload(alice, b"question,document\nHow many?,leave.md\n").status_code == 302
+    question.refresh_from_db()
+    assert question.facts == ["28 days | four weeks", "paid"]
+    GoldenQuestion.objects.filter(pk=question.pk).update(facts=[])
+    assert upload(alice, file).status_code == 302
+    question.refresh_from_db()
+    assert (question.facts, len(question.sources)) == (["28 days | four weeks", "paid"], 1)
+    for facts in ("x" * 201, "\n".join(map(str, range(11)))):
+        assert alice.post(page, {**fields, "facts": facts}).status_code == 400
+    assert alice.post(page, {**fields, "answered": "no", "facts": "28 days"}).status_code == 302
+    question.refresh_from_db()
+    assert question.facts == []
 
 
 @pytest.mark.parametrize(

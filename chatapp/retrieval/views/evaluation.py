@@ -38,7 +38,11 @@ def add_golden_question(request: HttpRequest, slug: str) -> HttpResponse:
     if form.is_valid():
         try:
             services.add_golden_question(
-                user=user, collection=found, text=form.cleaned_data["text"], sources=form.expected()
+                user=user,
+                collection=found,
+                text=form.cleaned_data["text"],
+                sources=form.expected(),
+                facts=form.facts_given(),
             )
         except ChatappError as error:
             form.add_error(None, error.message)
@@ -85,7 +89,12 @@ def golden_question(request: HttpRequest, question_id: UUID) -> HttpResponse:
         data = form.cleaned_data
         try:
             services.change_golden_question(
-                user=user, question=question, text=data["text"], sources=form.expected(), is_active=data["is_active"]
+                user=user,
+                question=question,
+                text=data["text"],
+                sources=form.expected(),
+                facts=form.facts_given(),
+                is_active=data["is_active"],
             )
         except ChatappError as error:
             form.add_error(None, error.message)
