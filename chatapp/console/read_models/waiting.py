@@ -11,6 +11,7 @@ from chatapp.accounts.permissions import can
 from chatapp.console.selectors import count_version_states_for
 from chatapp.conversations.reading_models import ReadingState
 from chatapp.conversations.readings.selectors import list_reading_grants_for
+from chatapp.inference.budgets.selectors import count_used_up_for
 from chatapp.inference.models import VersionState
 from chatapp.moderation.feedback_search import FeedbackSearch
 from chatapp.moderation.models import FeedbackStatus
@@ -35,7 +36,7 @@ class Waiting:
 
 def list_waiting_for(user: User) -> list[Waiting]:
     """What is urgent first; nothing of which there is none."""
-    found = [*_flags(user), *_readings(user), *_versions(user), *_feedback(user)]
+    found = [*_flags(user), *_readings(user), *_versions(user), *_feedback(user), *_budgets(user)]
     return sorted((one for one in found if one.count), key=lambda one: not one.urgent)
 
 
@@ -68,3 +69,9 @@ def _feedback(user: User) -> Iterator[Waiting]:
         new = list_feedback_for(user, FeedbackSearch(status=FeedbackStatus.NEW)).order_by().count()
         url = f"{reverse('console_feedback')}?{urlencode({'status': FeedbackStatus.NEW})}"
         yield Waiting("feedback", new, "new rating of an answer", "new ratings of answers", url)
+
+
+def _budgets(user: User) -> Iterator[Waiting]:
+    """None for those who do not set them."""
+    url = reverse("console_budgets")
+    yield Waiting("budgets", count_used_up_for(user), "budget that is used up", "budgets that are used up", url)

@@ -16,6 +16,7 @@ from chatapp.inference.budgets.standings import Standing
 from chatapp.inference.models import (
     Budget,
     BudgetAudience,
+    BudgetLevel,
     BudgetNotice,
     BudgetPeriod,
     BudgetSubject,
@@ -86,6 +87,17 @@ def list_budget_notices_for(user: User) -> QuerySet[BudgetNotice]:
     recent = BudgetNotice.objects.filter(audience=BudgetAudience.MANAGERS, at__gt=timezone.now() - NOTICES_SHOWN)
     recent = recent.select_related("budget__user", "budget__group", "user").order_by("-at", "-pk")
     return recent[:MOST_NOTICES] if can(user, "inference.manage_budgets") else recent.none()
+
+
+def count_used_up_for(user: User) -> int:
+    """Budgets whose hard limit is reached in their current period, each person of everyone's; 0 for other users."""
+    if not can(user, "inference.manage_budgets"):
+        return 0
+    current = Q()
+    for kind in BudgetPeriod:
+        current |= Q(budget__period=kind, starts_on=period_of(kind).starts_on)
+    reached = BudgetNotice.objects.filter(current, audience=BudgetAudience.MANAGERS, level=BudgetLevel.HARD)
+    return reached.count()
 
 
 def _binding(user: User) -> list[Budget]:

@@ -19,7 +19,12 @@ from chatapp.errors import ChatappError
 from chatapp.inference.budgets import require_budget
 from chatapp.inference.budgets.meter import forget_standings
 from chatapp.inference.budgets.periods import period_of
-from chatapp.inference.budgets.selectors import list_budget_notices_for, list_lines_for, standings_of
+from chatapp.inference.budgets.selectors import (
+    count_used_up_for,
+    list_budget_notices_for,
+    list_lines_for,
+    standings_of,
+)
 from chatapp.inference.budgets.services import (
     MOST,
     BudgetPlace,
@@ -217,6 +222,7 @@ def test_those_who_set_budgets_are_told_once_of_each_level(ada: User, oscar: Use
     told = {(n.budget.subject_name, n.level, n.user and n.user.username) for n in note_reached()}
     assert told == {("staff", "hard", None), ("", "soft", "bob")}
     assert note_reached() == []
+    assert [count_used_up_for(person) for person in (ada, oscar)] == [1, 0]
     assert len(list_budget_notices_for(ada)) == 3
     assert len(list_budget_notices_for(oscar)) == 0
 

@@ -5,6 +5,7 @@ from dataclasses import dataclass, replace
 from datetime import date
 from typing import Any
 
+from django.contrib.postgres.fields import ArrayField
 from django.db.models import (
     Aggregate,
     BooleanField,
@@ -21,7 +22,7 @@ from django.db.models import (
     Value,
     When,
 )
-from django.db.models.functions import TruncDate
+from django.db.models.functions import Cast, TruncDate
 
 from chatapp.accounts.models import User
 from chatapp.accounts.permissions import can
@@ -31,6 +32,7 @@ from chatapp.inference.usage.scope import UsageScope
 
 _DAY = TruncDate("created_at")
 # Of answers: what rows are summed by, and what they are called by. Side work has no route.
+_SECONDS: Any = ArrayField(FloatField())
 _NOTHING = Value("", output_field=CharField())
 _COLUMNS: dict[UsageBy, dict[str, Any]] = {
     UsageBy.USER: {"key": F("user_id"), "name": F("user__username")},
@@ -42,10 +44,12 @@ _COLUMNS: dict[UsageBy, dict[str, Any]] = {
 _NO_ROUTE = {"key": _NOTHING, "name": _NOTHING}
 
 
-class _Percentile(Aggregate):
+class _Percentiles(Aggregate):
+    """The median and the 95th percentile, of one sort."""
+
     function = "percentile_cont"
-    template = "%(function)s(%(at)s) WITHIN GROUP (ORDER BY %(expressions)s)"
-    output_field = FloatField()
+    template = "%(function)s(ARRAY[0.5, 0.95]) WITHIN GROUP (ORDER BY %(expressions)s)"
+    output_field = _SECONDS
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,16 +126,15 @@ def _sums(
         hits=Count("pk", filter=Q(is_cached=True)),
         **totals,
         people=Count("user_id", distinct=True),
-        first_p50=_Percentile("first_token_seconds", at=0.5),
-        first_p95=_Percentile("first_token_seconds", at=0.95),
-        whole_p50=_Percentile("duration_seconds", at=0.5),
+        first=_Percentiles("first_token_seconds"),
+        whole=_Percentiles("duration_seconds"),
     )
     if scope.route:
         return counted
     none = Value(0, output_field=IntegerField())
-    unknown = Value(None, output_field=FloatField())
+    unknown = Cast(Value(None), output_field=_SECONDS)
     work = _by(_work(user, scope), of_work).annotate(
-        count=none, hits=none, **totals, people=none, first_p50=unknown, first_p95=unknown, whole_p50=unknown
+        count=none, hits=none, **totals, people=none, first=unknown, whole=unknown
     )
     rows: QuerySet[Any, tuple[Any, ...]] = counted.union(work, all=True)
     return rows
@@ -145,8 +148,9 @@ def _by(rows: "QuerySet[Any]", columns: dict[str, Any]) -> "QuerySet[Any, tuple[
 
 def _read(sums: Iterable[Any]) -> tuple[UsageTotal, Any]:
     """And when the last of it was used."""
-    answers, cached, prompt, completion, cost, last, users, *seconds = sums
-    return UsageTotal(Usage(answers, cached, prompt, completion, cost), users, Speed(*seconds)), last
+    answers, cached, prompt, completion, cost, last, users, first, whole = sums
+    speed = Speed(*(first or (None, None)), *(whole or (None,))[:1])
+    return UsageTotal(Usage(answers, cached, prompt, completion, cost), users, speed), last
 
 
 def _joined(one: UsageTotal, other: UsageTotal) -> UsageTotal:
