@@ -1,6 +1,7 @@
 """B09: what a task does for somebody it does with the rights that they have when it runs."""
 
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
@@ -17,6 +18,7 @@ from chatapp.conversations.tests.conftest import scripted
 from chatapp.conversations.tests.conftest import worker as scripted_worker
 from chatapp.conversations.tests.test_side_work import answer, title_of, version, worker
 from chatapp.conversations.workers.inference import InferenceWorker
+from chatapp.errors import ChatappError
 from chatapp.evaluation.models import ComparisonState
 from chatapp.evaluation.services import run_gate
 from chatapp.evaluation.tasks import measure_gate, prepare_comparisons, sweep_gates
@@ -25,6 +27,7 @@ from chatapp.evaluation.tests.comparing import start as start_comparison
 from chatapp.evaluation.tests.gating import make_handbook, run_to_end
 from chatapp.inference.models import Route, SideWork, Task
 from chatapp.inference.selectors import get_version_by_name
+from chatapp.inference.tasks import remove_stored_weights
 from chatapp.inference.testing import ScriptedModel
 from chatapp.moderation.tasks import replay, try_policy
 from chatapp.moderation.tests.replaying import PATTERN, keep, make_policy, start
@@ -55,6 +58,7 @@ FOR_A_PERSON = {
     "chatapp.evaluation.tasks.prepare_comparisons": "test_b09_a_comparison_ends_with_the_right_to_manage_it",
     "chatapp.evaluation.tasks.measure_gate": "test_b09_a_gate_ends_with_the_right_to_run_one",
     "chatapp.evaluation.tasks.sweep_gates": "test_b09_a_gate_ends_with_the_right_to_run_one",
+    "chatapp.inference.tasks.remove_stored_weights": "test_b09_weights_go_with_the_right_of_that_moment",
     "chatapp.moderation.tasks.replay": "test_b09_a_replay_ends_with_the_right_to_manage_policies",
     "chatapp.moderation.tasks.replay_with_models": "test_b09_a_replay_ends_with_the_right_to_manage_policies",
     "chatapp.moderation.tasks.try_policy": "test_b09_nobody_tries_a_policy_without_the_right_to_make_one",
@@ -279,3 +283,19 @@ def test_b09_an_evaluation_ends_with_the_right_to_read(plans: Collection, alice:
         ("failed", [0]),
         ("complete", [1]),
     ]
+
+
+def test_b09_weights_go_with_the_right_of_that_moment(oscar: User, settings: Any, tmp_path: Path) -> None:
+    settings.MODELS_DIR = tmp_path
+    weights = tmp_path / f"{'ab' * 32}.gguf"
+    weights.write_bytes(b"of nothing any more")
+    oscar.own_roles, roles = [], oscar.own_roles
+    User.objects.filter(pk=oscar.pk).update(roles=[], own_roles=[])
+    with pytest.raises(ChatappError, match="may not do that"):
+        remove_stored_weights(str(oscar.pk), [weights.stem])
+    User.objects.filter(pk=oscar.pk).update(roles=roles, own_roles=roles, is_active=False)
+    assert remove_stored_weights(str(oscar.pk), [weights.stem]) == []
+    assert weights.exists()
+    User.objects.filter(pk=oscar.pk).update(is_active=True)
+    assert remove_stored_weights(str(oscar.pk), [weights.stem]) == [weights.stem]
+    assert not weights.exists()
