@@ -140,7 +140,7 @@ def _ballots(which: Q) -> list[tuple[UUID, Ballot]]:
     votes = Vote.objects.filter(which).exclude(choice=Choice.SKIPPED)
     rows = votes.values_list("pair__comparison_id", "pair_id", "voter_id", "pk", "choice")
     return [
-        (comparison, Ballot(voter=voter or key, question=pair, choice=Choice(choice)))
+        (comparison, Ballot(voter=key if voter is None else voter, question=pair, choice=Choice(choice)))
         for comparison, pair, voter, key, choice in rows
     ]
 

@@ -61,7 +61,7 @@ def get_pair_for(user: User, pair_id: UUID) -> ComparisonPair:
 def ballots_of(user: User) -> Ballots:
     """The next pair is one with the fewest votes, so that all questions get some."""
     waiting = _waiting(user)
-    pair = waiting.order_by("votes_given", "pk").first()
+    pair = waiting.first()
     return Ballots(
         is_volunteer=is_volunteer(user),
         is_reviewer=can(user, "moderation.review_flag"),
@@ -75,7 +75,7 @@ def _waiting(user: User) -> QuerySet[ComparisonPair]:
     given = Count("votes", filter=~Q(votes__choice=Choice.SKIPPED))
     mine = Vote.objects.filter(pair=OuterRef("pk"), voter=user)
     waiting = _open_pairs(user).exclude(Exists(mine)).annotate(votes_given=given)
-    return waiting.filter(votes_given__lt=F("comparison__votes_wanted"))
+    return waiting.filter(votes_given__lt=F("comparison__votes_wanted")).order_by("votes_given", "pk")
 
 
 def _open_pairs(user: User) -> QuerySet[ComparisonPair]:
