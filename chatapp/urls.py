@@ -13,7 +13,7 @@ urlpatterns = [
     path("scim/v2/", include("chatapp.api.scim.urls")),
     path("knowledge/", include("chatapp.retrieval.urls")),
     path("settings/privacy/", include("chatapp.privacy.urls")),
-    path("settings/usage/", include("chatapp.inference.urls")),
+    path("settings/", include("chatapp.inference.urls")),
     path("settings/", include("chatapp.accounts.settings_urls")),
     path("compare/", include("chatapp.evaluation.urls")),
     path("console/", include("chatapp.console.urls")),

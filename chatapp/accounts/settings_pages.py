@@ -34,6 +34,7 @@ PAGES = (
     SettingsPage("Usage", "settings_usage"),
     SettingsPage("Sessions", "settings_sessions"),
     SettingsPage("Notices", "notices"),
+    SettingsPage("New models", "settings_models"),
     SettingsPage("Who read my chats", "settings_readings"),
     SettingsPage("Privacy", "settings_privacy"),
 )

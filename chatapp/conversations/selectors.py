@@ -13,6 +13,7 @@ from django.db.models.functions import Now
 
 from chatapp.accounts.models import User
 from chatapp.conversations.models import CachedAnswer, Conversation, Generation, Message, Origin, Source, Status
+from chatapp.conversations.pilots import pilots_of
 from chatapp.conversations.queue import QueuePlace, find_places
 from chatapp.errors import ChatappError
 from chatapp.inference.models import AnswerOutcome
@@ -42,6 +43,7 @@ class Turn:
     is_liked: bool | None = None
     report: Flag | None = None
     appeal: Flag | None = None
+    pilot: str = ""  # The candidate that answered, for a reader who asked to try new models first.
 
     @property
     def text(self) -> str:
@@ -203,6 +205,7 @@ def _turns(user: User, path: list[Message], children: dict[UUID | None, list[UUI
             source.is_readable, source.is_editable = source.readable, source.editable
             sources[source.message_id].append(source)
     ratings = _ratings(user, path, runs)
+    pilots = pilots_of(user, runs)
     asked = list_own_requests(user, {run.id: message_id for message_id, run in runs.items() if not run.is_live})
     return [
         Turn(
@@ -215,6 +218,7 @@ def _turns(user: User, path: list[Message], children: dict[UUID | None, list[UUI
             is_liked=ratings.get(message.id),
             report=asked.get((message.id, FlagSource.REPORT)),
             appeal=asked.get((message.id, FlagSource.APPEAL)),
+            pilot=pilots.get(message.id, ""),
         )
         for message in path
     ]

@@ -9,6 +9,8 @@ from chatapp.accounts.models import User
 from chatapp.conversations import services
 from chatapp.conversations.models import Generation, Status
 from chatapp.conversations.queue import claim_next
+from chatapp.conversations.rendering import render_turn
+from chatapp.conversations.selectors import get_turn_for
 from chatapp.inference import routing
 from chatapp.inference.models import ModelVersion, PilotMember, Rollout, Route
 from chatapp.inference.services import rollouts
@@ -128,3 +130,16 @@ def test_who_asked_to_try_new_models_meets_it_in_the_smallest_stage(alice: User,
     assert claimed_version() == "scripted"
     post(alice)
     assert claimed_version() == "candidate"
+
+
+def test_the_answer_says_so_to_who_asked_and_to_nobody_else(alice: User, bob: User, candidate: ModelVersion) -> None:
+    PilotMember.objects.create(user=alice)
+    start(candidate, 100)
+    told = {}
+    for user in (alice, bob):
+        asked = post(user)
+        assert claimed_version() == "candidate"
+        end(asked)
+        turn = get_turn_for(user, asked.message_id)
+        told[user.username] = (turn.pilot, "Pilot: candidate" in render_turn(turn, user=user))
+    assert told == {"alice": ("candidate", True), "bob": ("", False)}

@@ -4,6 +4,7 @@ from chatapp.inference.selectors.rollouts import (
     get_rollout_for,
     is_in_pilot,
     is_pilot_member,
+    list_candidates,
     list_live_rollouts,
     list_rollouts_for,
 )
@@ -58,6 +59,7 @@ __all__ = [
     "is_route_name",
     "is_version_name",
     "list_asked_versions_for",
+    "list_candidates",
     "list_chat_versions",
     "list_choices",
     "list_external_names",

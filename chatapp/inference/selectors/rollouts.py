@@ -1,5 +1,6 @@
 """Rollouts, as those who operate models see them."""
 
+from collections.abc import Collection
 from uuid import UUID
 
 from django.db.models import QuerySet
@@ -27,6 +28,12 @@ def get_rollout_for(user: User, rollout_id: UUID) -> Rollout:
 def list_live_rollouts() -> list[Rollout]:
     """For metrics; no user's rights count here."""
     return list(Rollout.objects.filter(state__in=LIVE_ROLLOUT).select_related("candidate"))
+
+
+def list_candidates(rollout_ids: Collection[UUID]) -> dict[UUID | None, UUID]:
+    """The candidate's id by the rollout's, whatever became of it since."""
+    found = Rollout.objects.filter(pk__in=rollout_ids)
+    return dict(found.values_list("pk", "candidate_id"))
 
 
 def is_in_pilot(rollout: Rollout, user: User) -> bool:

@@ -29,7 +29,17 @@ from chatapp.evaluation.models import (
     Volunteer,
     Vote,
 )
-from chatapp.inference.models import AnswerOutcome, Budget, BudgetNotice, ShadowOutcome, SideWork, WorkerOrder
+from chatapp.inference.models import (
+    AnswerOutcome,
+    Budget,
+    BudgetNotice,
+    PilotMember,
+    Rollout,
+    RolloutStep,
+    ShadowOutcome,
+    SideWork,
+    WorkerOrder,
+)
 from chatapp.moderation.models import (
     Exchange,
     Feedback,
@@ -153,6 +163,8 @@ def _detach(person: User) -> dict[str, int]:
         "documents_that_nobody_waits_for": Document.objects.filter(queued_for=person.pk).update(queued_for=None),
         "golden_questions_without_author": GoldenQuestion.objects.filter(created_by=person).update(created_by=None),
         "evaluations_without_starter": Evaluation.objects.filter(started_by=person).update(started_by=None),
+        "rollouts_without_starter": Rollout.objects.filter(started_by=person).update(started_by=None),
+        "steps_of_rollouts_without_person": RolloutStep.objects.filter(actor=person).update(actor=None),
         "gates_without_starter": GateRun.objects.filter(started_by=person).update(started_by=None),
         "gate_marks_without_person": GateMarks.objects.filter(set_by=person).update(set_by=None),
         "replays_without_starter": Replay.objects.filter(created_by=person).update(created_by=None),
@@ -182,6 +194,7 @@ def _erase_access(person: User) -> dict[str, int]:
         "identities": SocialAccount.objects.filter(user=person),
         "e_mail_addresses": EmailAddress.objects.filter(user=person),
         "offers_to_compare": Volunteer.objects.filter(user=person),
+        "trials_of_new_models": PilotMember.objects.filter(user=person),
         "budgets": Budget.objects.filter(user=person),
         "notices_of_budgets": BudgetNotice.objects.filter(user=person),
         "limits": RateLimit.objects.filter(user=person),
