@@ -12,8 +12,8 @@ from chatapp.accounts.models import AuditEvent, IdentityProvider, Role, User
 from chatapp.accounts.services import create_api_key
 from chatapp.conversations import services as conversations
 from chatapp.conversations.models import Generation
-from chatapp.evaluation.models import Comparison
-from chatapp.inference.models import AnswerOutcome, ModelVersion, Provider, Route
+from chatapp.evaluation.models import Alert, Comparison
+from chatapp.inference.models import AnswerOutcome, ModelVersion, Provider, Route, Worker, WorkerOrder
 from chatapp.moderation.checks import Finding
 from chatapp.moderation.models import Action, Flag, Replay, Severity, Stage
 from chatapp.moderation.services import create_policy_version, give_feedback, notify_employee, record_exchange
@@ -82,8 +82,11 @@ class Samples:
         policy = create_policy_version(user=None, name="company", checks=[BLOCK], activate=False)
         now = timezone.now()
         self.ids = {
+            "alert_id": _alert().pk,
             "comparison_id": _comparison(version).pk,
             "conversation_id": generation.message.conversation_id,
+            "worker_name": (worker := _worker()).pk,
+            "order_id": WorkerOrder.objects.create(worker=worker.pk, kind="drain", deadline=now).pk,
             "message_id": generation.message_id,
             "generation_id": generation.pk,
             "version_id": version.pk,
@@ -144,6 +147,16 @@ class Samples:
         self.chunk = Chunk.objects.create(version=version, collection=collection, ordinal=0, text="The plan.")
         Document.objects.filter(pk=document.pk).update(status=DocumentStatus.READY, current=version)
         return document
+
+
+def _alert() -> Alert:
+    figures = {"value": 0.5, "baseline": 0.01, "high": 0.1, "answers": 20, "users": 9}
+    return Alert.objects.create(kind="spike", metric="errors", route="default", seen_at=timezone.now(), **figures)
+
+
+def _worker() -> Worker:
+    now = timezone.now()
+    return Worker.objects.create(name="inference@sample:1", kind="inference", started_at=now, seen_at=now)
 
 
 def _comparison(version: ModelVersion) -> Comparison:

@@ -41,6 +41,7 @@ BODIES: dict[str, dict[str, Any]] = {
     "PUT /api/v1/routes/{name}": {"version": "scripted"},
     "POST /api/v1/policies": {"name": "p", "checks": []},
     "POST /api/v1/model-versions": {"name": "m"},
+    "POST /api/v1/workers/orders": {"worker": "worker_name", "kind": "drain"},
 }
 # Told apart by something else than who calls; others are tried by tests of their own.
 NOT_CALLED = {
@@ -50,6 +51,8 @@ NOT_CALLED = {
     "knowledge/connectors/<uuid:connector_id>/change/": "asks its owner for a permission, too; test_connector_pages",
     "knowledge/connectors/<uuid:connector_id>/delete/": "likewise",
     "GET /api/v1/rollouts": "there are none, so that everybody sees an empty list",
+    "GET /api/v1/workers": "likewise",
+    "GET /api/v1/alerts": "likewise; chatapp/api/tests/test_workers.py",
     "POST /api/v1/documents": "its body is a form that names the collection",
 }
 

@@ -3,6 +3,7 @@
 from ninja import Router
 
 from chatapp.api.resources import (
+    alerts,
     audit,
     budgets,
     collections,
@@ -22,6 +23,7 @@ from chatapp.api.resources import (
     search,
     usage,
     users,
+    workers,
 )
 
 ROUTERS: dict[str, Router] = {
@@ -40,6 +42,8 @@ ROUTERS: dict[str, Router] = {
     "/routes": routes.router,
     "/rollouts": rollouts.router,
     "/comparisons": comparisons.router,
+    "/workers": workers.router,
+    "/alerts": alerts.router,
     "/usage": usage.router,
     "/budgets": budgets.router,
     "/audit": audit.router,
