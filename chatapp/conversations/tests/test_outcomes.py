@@ -11,12 +11,17 @@ from chatapp.accounts.models import User
 from chatapp.conversations import services
 from chatapp.conversations.models import Generation, Origin, Source, Status
 from chatapp.conversations.pipeline.prompts import NOT_FOUND
+from chatapp.conversations.queue import claim_next
 from chatapp.conversations.services import FinishedAnswer, ask_trial, report_answer
 from chatapp.conversations.services.fallbacks import safe_ending
 from chatapp.conversations.services.generations import end_generation
 from chatapp.conversations.tests.conftest import Ask
-from chatapp.inference.models import AnswerOutcome, Arm, ModelVersion, Rollout, RolloutKind, Route, RouteRule
+from chatapp.conversations.workers.inference import InferenceWorker
+from chatapp.inference.models import AnswerOutcome, Arm, ModelVersion, Provider, Rollout, RolloutKind, Route, RouteRule
 from chatapp.inference.refusals import is_refusal
+from chatapp.inference.rollouts.figures import arm_figures
+from chatapp.inference.services import configure_route
+from chatapp.inference.services.rollouts import start_rollout
 from chatapp.moderation.models import FlagSource
 from chatapp.moderation.services import sample_exchange
 from tests.versions import make_version
@@ -164,3 +169,30 @@ def test_no_refusal_is_seen_in_plain_answers(text: str) -> None:
 def test_only_the_opening_is_looked_at() -> None:
     assert is_refusal("I don't know. " + "x" * 1000)
     assert not is_refusal("x" * 1000 + " I don't know.")
+
+
+@pytest.mark.django_db(transaction=True)
+def test_on_the_real_path_an_answer_of_a_fallback_is_the_candidates_error(
+    alice: User, ask: Ask, worker: InferenceWorker, scripted: ModelVersion, settings: Any
+) -> None:
+    """The candidate's weights are nowhere, so the worker that claims for it goes on with the fallback."""
+    broken = make_version("broken", provider=Provider.LLAMA_CPP, sha256="0" * 64, context_tokens=1024)
+    configure_route(user=None, name=Route.DEFAULT, version=scripted, fallbacks=[scripted])
+    rollout = start_rollout(
+        user=None,
+        route=Route.DEFAULT,
+        kind=RolloutKind.CANARY,
+        candidate=broken,
+        stages=[{"share": 50, "min_answers": 0, "min_minutes": 0}, {"share": 100, "min_answers": 0, "min_minutes": 0}],
+    )
+    for draw in (0, 5000):
+        generation = ask(alice, "rate=2000 say: Here I am.")
+        Generation.objects.filter(id=generation.id).update(draw=draw)
+        claimed = claim_next(worker="w", version_ids=[scripted.id, broken.id])
+        assert claimed is not None
+        worker.answer(claimed)
+    kept = AnswerOutcome.objects.order_by("created_at").values_list("arm", "is_fallback", "status", "version")
+    assert list(kept) == [(arm, arm == Arm.CANDIDATE, "complete", scripted.id) for arm in (Arm.CANDIDATE, Arm.BASELINE)]
+    figures = arm_figures(rollout)
+    assert [(figures.of(arm, "errors").y, figures.of(arm, "errors").n) for arm in Arm] == [(0, 1), (1, 1)]
+    assert figures.of(Arm.BASELINE, "speed").answers == 1
