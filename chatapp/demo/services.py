@@ -128,4 +128,5 @@ def _ask(shelf: Shelf, collection: Collection, owner: User) -> None:
     for golden in QUESTIONS:
         if golden.collection == shelf.slug:
             expected = [Expected(files[golden.source], golden.quote)] if golden.source else []
-            add_golden_question(user=owner, collection=collection, text=golden.question, sources=expected)
+            facts = [golden.fact] if golden.fact else []
+            add_golden_question(user=owner, collection=collection, text=golden.question, sources=expected, facts=facts)

@@ -39,7 +39,7 @@ def list_gates(request: ConsoleRequest) -> HttpResponse:
     context |= {
         "tabs": tabs_for(request),
         "searches": list_evaluations_for(request.user)[:SEARCHES_SHOWN],
-        "form": GateForm(request.GET, versions=_versions(request)),
+        "form": _form_for(request, search["version"]),
         "may_run": can(request.user, "evaluation.run_gate"),
     }
     return render(request, "console/gates.html", context)
@@ -123,6 +123,13 @@ def set_marks(request: ConsoleRequest) -> HttpResponse:
         return _refuse(request, error, go(request, "console_gate_marks"))
     messages.success(request, "The pass marks are saved. They count for gates that begin from now on.")
     return go(request, "console_gate_marks")
+
+
+def _form_for(request: ConsoleRequest, name: str) -> GateForm:
+    """With the version chosen whose runs are shown."""
+    versions = _versions(request)
+    chosen = next((key for key, label in versions if name and label.startswith(f"{name} (")), "")
+    return GateForm({"version": chosen}, versions=versions)
 
 
 def _versions(request: ConsoleRequest) -> list[tuple[str, str]]:
