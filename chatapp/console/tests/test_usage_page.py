@@ -51,7 +51,7 @@ def test_the_largest_use_comes_first_and_all_is_summed(client_of: ClientOf, alic
     use(bob, large, prompt_tokens=0, completion_tokens=0, cost=0, is_cached=True)
     page = client_of("oscar").get(PATH).content.decode()
     assert names(page) == ["large", "small"]
-    none = " ".join(3 * [NOTHING])
+    none = f"{NOTHING} 95 %: {NOTHING} {NOTHING}"
     rows = (
         f"large 2 1 50.0 % 5,000 20 0.50 {none} small 1 1 0.0 % 100 20 0.50 {none} All 3 2 33.3 % 5,100 40 1.00 {none}"
     )
