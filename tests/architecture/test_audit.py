@@ -8,9 +8,12 @@ from tests.architecture.sources import modules
 
 # Writes of people that leave no event, each with its reason.
 QUIET = {
+    "add_step": "part of each change of a rollout, which is an event itself",
     "forget_actor": "part of an erasure, which is an event itself",
     "give_feedback": "an employee's own opinion of an answer, as what they post",
+    "lock_rollout": "a lock and a check of rights: each change of a rollout that asks for it is an event",
     "notify_employee": "part of a decision or of triage, which is an event itself",
+    "queue_download": "part of registering, taking back and asking for it, which are events themselves",
     "read_all_notices": "what somebody has read of what they were told is their own affair",
     "read_notice": "what somebody has read of what they were told is their own affair",
     "record_exchange": "what review works on, made by the product and not by a person's act",

@@ -67,7 +67,7 @@ def test_a_pod_runs_as_nobody_in_particular_and_writes_nowhere_else(name: str) -
     assert container["resources"]["limits"]["memory"]
     assert container["resources"]["requests"].keys() == {"cpu", "memory"}
     writable = {mount["mountPath"] for mount in container["volumeMounts"] if not mount.get("readOnly")}
-    assert writable <= {"/tmp", "/data"}
+    assert writable <= {"/tmp", "/data", "/models"}
     mounted = {mount["name"] for mount in container["volumeMounts"]}
     assert mounted == {volume["name"] for volume in pod["volumes"]}
 
@@ -93,7 +93,7 @@ def test_a_service_of_compose_is_as_bounded(name: str) -> None:
     assert service["cap_drop"] == ["ALL"]
     assert service["security_opt"] == ["no-new-privileges:true"]
     assert service["environment"].keys() >= SECRETS
-    assert {mount.partition(":")[2] for mount in service.get("volumes", [])} <= {"/data", "/models:ro"}
+    assert {mount.partition(":")[2] for mount in service.get("volumes", [])} <= {"/data", "/models", "/models:ro"}
 
 
 def test_services_behind_the_product_are_reached_by_nobody_else() -> None:

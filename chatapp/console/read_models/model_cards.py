@@ -3,8 +3,6 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from django.utils.safestring import SafeString
-
 from chatapp.accounts.models import User
 from chatapp.accounts.permissions import can
 from chatapp.console.rendering import render_card
@@ -31,7 +29,7 @@ class ModelCard:
     """`html` is the card as its author wrote it, safe to show."""
 
     version: ModelVersion
-    html: SafeString
+    html: str
     sources: list[str]
     facts: WeightFacts | None
     gates: Sequence[GateRun]
