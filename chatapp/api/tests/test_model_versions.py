@@ -1,19 +1,17 @@
 """Model versions as operators handle them by the API."""
 
-from collections.abc import Callable
 from typing import Any
 
 import pytest
-from django.test import Client
 from pytest_django import DjangoAssertNumQueries
 
 from chatapp.accounts.models import User
-from chatapp.api.tests.test_resources import assert_problem, post
+from chatapp.api.tests.conftest import Api, assert_problem
+from chatapp.api.tests.test_resources import post
 from chatapp.inference.models import ModelVersion, Provider, Route, SourceSecret
 from chatapp.inference.services import register_version, set_serving_version
 
 pytestmark = pytest.mark.django_db
-Api = Callable[[User], Client]
 PATH = "/api/v1/model-versions"
 HUB = {"kind": "hugging_face", "repository": "maker/model", "file": "tiny.gguf"}
 NEW: dict[str, Any] = {"name": "new", "provider": "llama_cpp", "context_tokens": 4096, "sources": [HUB]}

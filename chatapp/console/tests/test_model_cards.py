@@ -11,7 +11,7 @@ from django.test import Client
 from pytest_django import DjangoAssertNumQueries
 
 from chatapp.accounts.models import AuditEvent, User
-from chatapp.inference.models import Download, ModelVersion, Rollout, VersionChange
+from chatapp.inference.models import Download, ModelVersion, Rollout, VersionChange, VersionState
 from chatapp.inference.selectors import serving_version
 from chatapp.inference.services import change_state, clone_version, register_version, set_serving_version
 from chatapp.inference.services.storage import remove_weights_for
@@ -49,7 +49,7 @@ def show(client: Client, version: ModelVersion) -> str:
 
 def test_a_version_is_told_with_its_card_its_life_and_where_it_comes_from(client_of: ClientOf) -> None:
     version = draft(card="# For _tests_\n\n<script>alert(1)</script>", licence="MIT", system_prompt="Be brief.")
-    change_state(user=operator(), version=version, state="verified", reason="It is sound.")
+    change_state(user=operator(), version=version, state=VersionState.VERIFIED, reason="It is sound.")
     page = show(client_of("oscar"), version)
     assert "<em>tests</em>" in page
     assert "<script>alert" not in page
@@ -135,7 +135,12 @@ def test_a_clone_starts_from_the_version_and_changes_what_is_typed(client_of: Cl
 
 
 def test_two_versions_are_compared_without_their_keys(client_of: ClientOf) -> None:
-    common = {"provider": "openai_compatible", "preset": "vllm", "context_tokens": 4096, "may_leave_company": False}
+    common: dict[str, Any] = {
+        "provider": "openai_compatible",
+        "preset": "vllm",
+        "context_tokens": 4096,
+        "may_leave_company": False,
+    }
     key, url = "sk-secret-of-the-company", "http://127.0.0.1:9000/v1"
     left = register_version(user=None, name="a", external_model="m1", endpoints=[{"url": url, "key": key}], **common)
     right = clone_version(user=None, version=left, name="b", changes={"prompt_price": "0.5"})
@@ -172,7 +177,8 @@ def test_the_page_takes_as_many_statements_for_a_long_life(
     version, oscar = scripted("busy"), operator()
     for number in range(5):
         clone_version(user=oscar, version=version, name=f"c{number}", changes={"system_prompt": str(number)})
-        change_state(user=oscar, version=version, state="verified" if number % 2 == 0 else "evaluated")
+        state = VersionState.VERIFIED if number % 2 == 0 else VersionState.EVALUATED
+        change_state(user=oscar, version=version, state=state)
     client = client_of("oscar")
     with django_assert_max_num_queries(24):
         show(client, version)
@@ -235,9 +241,9 @@ class TestStore:
         route = evaluated.routes.get()
         rolled = {"kind": "canary", "state": "rolled_back", "stage_started_at": "2026-01-01T00:00:00Z"}
         for version in (baseline,):
-            change_state(user=None, version=version, state="retired")
+            change_state(user=None, version=version, state=VersionState.RETIRED)
         adapter = self.version(store, "adapter", padding=64)
-        change_state(user=None, version=adapter, state="retired")
+        change_state(user=None, version=adapter, state=VersionState.RETIRED)
         register_version(
             user=None, name="with-adapter", provider="llama_cpp", context_tokens=4096, sha256="ab" * 32,
             engine_options={"adapters": [{"sha256": adapter.sha256}]},
@@ -247,7 +253,7 @@ class TestStore:
         waiting = self.version(store, "waiting", padding=96, user=oscar)
         free = self.version(store, "free", padding=128, user=oscar)
         free.downloads.update(state="complete")
-        change_state(user=oscar, version=free, state="verified")
+        change_state(user=oscar, version=free, state=VersionState.VERIFIED)
         hashes = [one.sha256 for one in (evaluated, baseline, adapter, waiting, free)]
         client = client_of("oscar")
         page = client.get("/console/models/store/?" + "&".join(f"chosen={one}" for one in hashes)).content.decode()
@@ -272,7 +278,7 @@ class TestStore:
 
     def test_strangers_remove_nothing(self, store: Path, client_of: ClientOf) -> None:
         version = self.version(store, "old", padding=0)
-        change_state(user=None, version=version, state="retired")
+        change_state(user=None, version=version, state=VersionState.RETIRED)
         for name, status in (("mallory", 404), ("mona", 403)):
             assert client_of(name).get("/console/models/store/").status_code == status
             answer = client_of(name).post("/console/models/store/remove/", {"chosen": [version.sha256]})

@@ -110,7 +110,7 @@ def clone(request: ConsoleRequest, version_id: UUID) -> HttpResponse:
 @console_page("inference.view_version")
 def compare(request: ConsoleRequest) -> HttpResponse:
     left, right = (_chosen(request, side) for side in ("left", "right"))
-    context = {"left": left, "right": right, "versions": list_shown_versions_for(request.user)}
+    context: dict[str, object] = {"left": left, "right": right, "versions": list_shown_versions_for(request.user)}
     if left and right:
         context |= {"fields": diff_fields(left, right), "texts": diff_texts(left, right)}
     return render(request, "console/model_diff.html", {"tabs": tabs_for(request), **context})

@@ -32,7 +32,7 @@ def store(settings: Any, tmp_path: Path) -> Path:
     settings.MODELS_DIR = tmp_path / "store"
     settings.MODEL_IMPORT_DIR = tmp_path / "import"
     (tmp_path / "import" / "models").mkdir(parents=True)
-    return settings.MODELS_DIR
+    return tmp_path / "store"
 
 
 def place(tmp_path: Path, content: bytes) -> str:

@@ -6,7 +6,8 @@ from typing import Any
 
 import pytest
 
-from chatapp.inference.models import ModelVersion
+from chatapp.inference.artifacts import ensure_artifact
+from chatapp.inference.models import ModelVersion, VersionState
 from chatapp.inference.pool import fetching
 from chatapp.inference.pool.fetching import WeightFetcher
 from chatapp.inference.services import change_state, register_version
@@ -25,7 +26,12 @@ def place(settings: Any, tmp_path: Path) -> Path:
 
 
 def make(content: bytes) -> ModelVersion:
-    given = {"name": "tiny", "provider": "llama_cpp", "context_tokens": 4096, "sha256": hash_of(content)}
+    given: dict[str, Any] = {
+        "name": "tiny",
+        "provider": "llama_cpp",
+        "context_tokens": 4096,
+        "sha256": hash_of(content),
+    }
     return register_version(user=make_person("oscar"), sources=[SOURCE], **given)
 
 
@@ -43,7 +49,7 @@ def test_only_what_is_verified_and_routed_is_fetched(place: Path, settings: Any)
     fetcher = WeightFetcher()
     fetcher.look([version], {version.id})
     assert not wait_for(path, seconds=0.3)  # a draft
-    change_state(user=None, version=version, state="verified")
+    change_state(user=None, version=version, state=VersionState.VERIFIED)
     fetcher.look([version], set())
     assert not wait_for(path, seconds=0.3)  # no route names it
     fetcher.look([version], {version.id})
@@ -56,10 +62,14 @@ def test_a_source_that_fails_is_left_for_a_while(place: Path, settings: Any, mon
     content, now = tiny_model(), [0.0]
     place.write_bytes(tiny_model(padding=32))  # another file
     version, path = make(content), settings.MODELS_DIR / f"{hash_of(content)}.gguf"
-    change_state(user=None, version=version, state="verified")
+    change_state(user=None, version=version, state=VersionState.VERIFIED)
     tries = []
-    ensure = fetching.ensure_artifact
-    monkeypatch.setattr(fetching, "ensure_artifact", lambda *given, **more: (tries.append(1), ensure(*given, **more)))
+
+    def ensure(*given: Any, **more: Any) -> Path:
+        tries.append(1)
+        return ensure_artifact(*given, **more)
+
+    monkeypatch.setattr(fetching, "ensure_artifact", ensure)
     fetcher = WeightFetcher(clock=lambda: now[0])
     fetcher.look([version], {version.id})
     deadline = time.monotonic() + 10
