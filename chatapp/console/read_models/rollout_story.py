@@ -11,6 +11,7 @@ from chatapp.inference.models import Arm, Rollout, RolloutAction, RolloutKind, R
 from chatapp.inference.rollouts.guards import GUARDS, Guard
 from chatapp.inference.rollouts.judge import Verdict
 from chatapp.inference.rollouts.verdicts import LEAST_ANSWERS, GuardVerdict
+from chatapp.inference.usage import ArmCost, arm_costs
 
 Place = Literal["done", "now", "ahead", "stopped"]
 
@@ -142,13 +143,14 @@ class StepRow:
 
 @dataclass(frozen=True, slots=True)
 class ArmRow:
-    """`name` is of the version."""
+    """`name` is of the version; `cost` is None where neither arm's answers cost anything."""
 
     arm: str
     name: str
     share: float
     answers: int
     users: int
+    cost: ArmCost | None
 
 
 def stage_bars(rollout: Rollout, verdict: Verdict | None) -> list[StageBar]:
@@ -184,7 +186,11 @@ def arm_rows(rollout: Rollout, verdict: Verdict | None) -> list[ArmRow]:
         (Arm.BASELINE, rollout.baseline.name, 100 - rollout.share),
         (Arm.CANDIDATE, rollout.candidate.name, rollout.share),
     )
-    return [ArmRow(arm, name, share, answers.get(arm, 0), users.get(arm, 0)) for arm, name, share in arms]
+    costs = arm_costs(rollout)
+    paid = costs if any(cost.cost for cost in costs.values()) else {}
+    return [
+        ArmRow(arm, name, share, answers.get(arm, 0), users.get(arm, 0), paid.get(arm)) for arm, name, share in arms
+    ]
 
 
 def guard_rows(rollout: Rollout, verdict: Verdict | None) -> list[GuardRow]:
@@ -199,7 +205,8 @@ def paired_rows(found: Sequence[GuardVerdict]) -> list[GuardRow]:
 
 
 def _worst_first(found: Sequence[GuardVerdict]) -> list[GuardVerdict]:
-    return sorted(found, key=lambda one: list(GUARD_STATES).index(one.state))
+    states, names = list(GUARD_STATES), list(GUARDS)
+    return sorted(found, key=lambda one: (states.index(one.state), names.index(one.name)))
 
 
 def _unseen(name: str) -> GuardVerdict:
@@ -225,6 +232,12 @@ def _interval(found: GuardVerdict, tolerance: float | None) -> Interval | None:
         return round(50 + 50 * min(1.0, max(-1.0, figure / half)), 1)
 
     return Interval(across(found.low), across(found.high), across(value), across(limit))
+
+
+def last_figures(steps: Sequence[RolloutStep]) -> Verdict | None:
+    """Of the last step that was done on any."""
+    figures = next((step.figures for step in reversed(steps) if step.figures), None)
+    return Verdict.from_dict(figures) if figures else None
 
 
 def step_rows(rollout: Rollout, steps: Sequence[RolloutStep]) -> list[StepRow]:

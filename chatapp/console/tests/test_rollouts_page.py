@@ -4,6 +4,7 @@ import json
 import re
 from collections.abc import Callable
 from datetime import timedelta
+from decimal import Decimal
 from typing import Any
 from uuid import uuid4
 
@@ -16,6 +17,7 @@ from chatapp.accounts.models import AuditEvent, User
 from chatapp.inference.models import AnswerOutcome, Arm, ModelVersion, Rollout, Route, Worker
 from chatapp.inference.rollouts.judge import judge_rollout
 from chatapp.inference.services.rollouts import advance_rollout, roll_back_rollout, start_rollout
+from chatapp.inference.usage import ArmCost, arm_costs
 from tests.people import make_person
 
 pytestmark = pytest.mark.django_db
@@ -73,7 +75,7 @@ def page_of(client: Client, rollout: Rollout) -> str:
 
 
 def press(
-    client: Client, rollout: Rollout, move: str, *, stage: int = 0, target: str = "rollout", **fields: str
+    client: Client, rollout: Rollout, move: str, *, stage: int = 0, target: str = "section#rollout", **fields: str
 ) -> Any:
     headers = {"HX-Request": "true", "HX-Target": target}
     return client.post(f"{LIST}{rollout.id}/{move}/", {"stage": str(stage), **fields}, headers=headers)
@@ -189,10 +191,10 @@ def test_what_moved_meanwhile_is_not_moved_again(client_of: ClientOf, rollout: R
 
 
 def test_a_button_of_the_list_answers_with_its_row(client_of: ClientOf, rollout: Rollout) -> None:
-    done = press(client_of("oscar"), rollout, "roll_back", target=f"rollout-{rollout.id}")
+    done = press(client_of("oscar"), rollout, "roll_back", target=f"article#rollout-{rollout.id}")
     assert rows(done.content.decode()) == ["rolled_back"]
     assert "<html" not in done.content.decode()
-    again = press(client_of("oscar"), rollout, "hold", target=f"rollout-{rollout.id}")
+    again = press(client_of("oscar"), rollout, "hold", target=f"article#rollout-{rollout.id}")
     assert again.status_code == 409
     assert 'data-testid="error"' in again.content.decode()
 
@@ -244,7 +246,7 @@ def test_the_page_takes_the_same_number_of_queries_however_long_the_story_is(
     answer(rollout, Arm.CANDIDATE, 50, failed=30)
     judged(rollout)
     client = client_of("oscar")
-    with django_assert_num_queries(6):  # session, user, the rollout, its steps, what failed, comparisons
+    with django_assert_num_queries(7):  # session, user, the rollout, its steps, what failed, comparisons, costs
         client.get(f"{LIST}{rollout.id}/", headers={"HX-Request": "true"})
 
 
@@ -386,3 +388,19 @@ def test_a_second_rollout_on_a_route_is_refused(client_of: ClientOf, rollout: Ro
     assert "a rollout of new runs" in page
     refused = client.post(NEW, {**form_of(page), "candidate": "third", "action": "save"})
     assert "A rollout of new runs on the route default." in refused.content.decode()
+
+
+def test_what_an_answer_of_each_arm_costs_is_told_where_it_costs(client_of: ClientOf, rollout: Rollout) -> None:
+    client = client_of("oscar")
+    answer(rollout, Arm.BASELINE, 4)
+    answer(rollout, Arm.CANDIDATE, 3)
+    assert "of cost an answer" not in page_of(client, rollout)
+    AnswerOutcome.objects.filter(arm=Arm.CANDIDATE).update(cost="0.02", prompt_tokens=100)
+    AnswerOutcome.objects.filter(pk=AnswerOutcome.objects.filter(arm=Arm.CANDIDATE)[:1]).update(cost="0.03")
+    for excluded in ({"is_trial": True}, {"is_cached": True}, {"is_fallback": True}):
+        fields = {"rollout": rollout, "arm": Arm.CANDIDATE, "status": "complete", "cost": 9, **excluded}
+        AnswerOutcome.objects.create(generation_id=uuid4(), **fields)
+    assert arm_costs(rollout)[Arm.CANDIDATE] == ArmCost(3, 450, Decimal("0.07"))
+    page = text_of(page_of(client, rollout))
+    assert "0.00 of cost an answer" in page
+    assert "0.023333 of cost an answer" in page

@@ -68,6 +68,19 @@ class DayUsage:
 
 
 @dataclass(frozen=True, slots=True)
+class ArmCost:
+    """Of the answers that an arm's version wrote itself, without those out of the cache."""
+
+    answers: int
+    tokens: int
+    cost: Decimal
+
+    @property
+    def per_answer(self) -> Decimal:
+        return round(self.cost / self.answers, 6) if self.answers else Decimal(0)
+
+
+@dataclass(frozen=True, slots=True)
 class UsageTotal:
     usage: Usage = Usage()
     users: int = 0

@@ -26,8 +26,8 @@ from django.db.models.functions import Cast, TruncDate
 
 from chatapp.accounts.models import User
 from chatapp.accounts.permissions import can
-from chatapp.inference.models import AnswerOutcome, SideWork
-from chatapp.inference.usage.figures import DayUsage, Speed, Usage, UsageBy, UsageRow, UsageTotal
+from chatapp.inference.models import AnswerOutcome, Arm, Rollout, SideWork
+from chatapp.inference.usage.figures import ArmCost, DayUsage, Speed, Usage, UsageBy, UsageRow, UsageTotal
 from chatapp.inference.usage.scope import UsageScope
 
 _DAY = TruncDate("created_at")
@@ -103,6 +103,17 @@ def usage_totals(user: User, *, scope: UsageScope) -> UsageTotals:
     return UsageTotals(
         now=found.get((True, False), none), before=found.get((False, False), none), trials=found.get((True, True), none)
     )
+
+
+def arm_costs(rollout: Rollout) -> dict[Arm, ArmCost]:
+    """What the answers of each arm used; an arm without one is not there. One query.
+
+    Answers that a fallback gave are left out: another version's prices say nothing of the arm.
+    """
+    own = AnswerOutcome.objects.filter(rollout=rollout, is_trial=False, is_cached=False, is_fallback=False)
+    summed = own.exclude(arm="").order_by().values_list("arm")
+    tokens = Sum(F("prompt_tokens") + F("completion_tokens"))
+    return {Arm(arm): ArmCost(*sums) for arm, *sums in summed.annotate(n=Count("pk"), used=tokens, paid=Sum("cost"))}
 
 
 def _sums(
