@@ -64,7 +64,9 @@ class Samples:
     chunk: Chunk = field(init=False)
 
     def __post_init__(self) -> None:
-        version = ModelVersion.objects.create(name="scripted", provider=Provider.SCRIPTED, context_tokens=100_000)
+        version = ModelVersion.objects.create(
+            name="scripted", provider=Provider.SCRIPTED, context_tokens=100_000, state="evaluated"
+        )
         Route.objects.create(name=Route.DEFAULT, version=version)
         generation = conversations.post_message(
             user=self.owner, text="rate=2000 tokens=5", message_id=uuid4(), conversation_id=None
@@ -160,7 +162,9 @@ def _worker() -> Worker:
 
 
 def _comparison(version: ModelVersion) -> Comparison:
-    other = ModelVersion.objects.create(name="other", provider=Provider.SCRIPTED, context_tokens=100_000)
+    other = ModelVersion.objects.create(
+        name="other", provider=Provider.SCRIPTED, context_tokens=100_000, state="evaluated"
+    )
     return Comparison.objects.create(
         first=version, second=other, questions_from="list", audience="reviewers", votes_wanted=1, state="open"
     )

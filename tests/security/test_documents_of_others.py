@@ -107,7 +107,9 @@ def api() -> ApiOf:
 @pytest.fixture
 def scripted(settings: Any) -> ModelVersion:
     settings.SCRIPTED_MODEL = True
-    version = ModelVersion.objects.create(name="scripted", provider=Provider.SCRIPTED, context_tokens=4096)
+    version = ModelVersion.objects.create(
+        name="scripted", provider=Provider.SCRIPTED, context_tokens=4096, state="evaluated"
+    )
     Route.objects.create(name=Route.DEFAULT, version=version)
     return version
 

@@ -41,7 +41,9 @@ SURROGATES = ["\ud800 lone", "high \udfff end"]
 def answerer(settings: Any) -> Iterator[Answerer]:
     settings.SCRIPTED_MODEL = True
     settings.USER_MAX_QUEUED = 1_000
-    version = ModelVersion.objects.create(name="scripted", provider=Provider.SCRIPTED, context_tokens=200_000)
+    version = ModelVersion.objects.create(
+        name="scripted", provider=Provider.SCRIPTED, context_tokens=200_000, state="evaluated"
+    )
     Route.objects.create(name=Route.DEFAULT, version=version)
     model = ScriptedModel(tokens=["Fine."], rate=5_000)
     answerer = Answerer(Flusher(), model)

@@ -144,7 +144,9 @@ def told(monkeypatch: pytest.MonkeyPatch) -> list[str]:
 @pytest.fixture
 def answer(settings: Any) -> Iterator[Answerer]:
     settings.SCRIPTED_MODEL = True
-    version = ModelVersion.objects.create(name="scripted", provider=Provider.SCRIPTED, context_tokens=100_000)
+    version = ModelVersion.objects.create(
+        name="scripted", provider=Provider.SCRIPTED, context_tokens=100_000, state="evaluated"
+    )
     Route.objects.create(name=Route.DEFAULT, version=version)
     model = ScriptedModel(tokens=["Fine."], rate=5_000)
     answerer = Answerer(Flusher(), model)

@@ -26,7 +26,9 @@ POWERFUL = (Role.ADMINISTRATOR, Role.AUDITOR, Role.REVIEWER, Role.MODEL_OPERATOR
 
 @pytest.fixture
 def answered(alice: User) -> Generation:
-    version = ModelVersion.objects.create(name="scripted", provider=Provider.SCRIPTED, context_tokens=4096)
+    version = ModelVersion.objects.create(
+        name="scripted", provider=Provider.SCRIPTED, context_tokens=4096, state="evaluated"
+    )
     route = Route.objects.create(name=Route.DEFAULT, version=version)
     talk = Conversation.objects.create(owner=alice, title=f"Title {CANARY}")
     question = Message.objects.create(conversation=talk, role="user", text=f"Question {CANARY}")

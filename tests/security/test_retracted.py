@@ -27,7 +27,9 @@ SECRET = "Moonshot starts in May"
 @pytest.fixture
 def retracted(alice: User, mona: User, settings: Any, django_capture_on_commit_callbacks: Any) -> Generation:
     settings.SCRIPTED_MODEL = True
-    version = ModelVersion.objects.create(name="scripted", provider=Provider.SCRIPTED, context_tokens=100_000)
+    version = ModelVersion.objects.create(
+        name="scripted", provider=Provider.SCRIPTED, context_tokens=100_000, state="evaluated"
+    )
     Route.objects.create(name=Route.DEFAULT, version=version)
     queued = services.post_message(user=alice, text="When?", message_id=uuid4(), conversation_id=None)
     Generation.objects.filter(id=queued.id).update(status=Status.COMPLETE, finish_reason="stop")

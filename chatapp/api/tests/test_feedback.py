@@ -21,7 +21,9 @@ URL = "/api/v1/feedback"
 @pytest.fixture
 def answer(alice: User, settings: Any) -> UUID:
     settings.SCRIPTED_MODEL = True
-    version = ModelVersion.objects.create(name="scripted", provider=Provider.SCRIPTED, context_tokens=4096)
+    version = ModelVersion.objects.create(
+        name="scripted", provider=Provider.SCRIPTED, context_tokens=4096, state="evaluated"
+    )
     Route.objects.create(name=Route.DEFAULT, version=version)
     generation = services.post_message(user=alice, text="Why?", message_id=uuid4(), conversation_id=None)
     Generation.objects.filter(id=generation.id).update(status=Status.ANSWERING, attempt=1, claimed_at=timezone.now())

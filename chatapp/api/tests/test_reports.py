@@ -24,7 +24,9 @@ SECRET = "Project Moonshot starts in May."
 @pytest.fixture(autouse=True)
 def _route(settings: Any) -> None:
     settings.SCRIPTED_MODEL = True
-    version = ModelVersion.objects.create(name="scripted", provider=Provider.SCRIPTED, context_tokens=100_000)
+    version = ModelVersion.objects.create(
+        name="scripted", provider=Provider.SCRIPTED, context_tokens=100_000, state="evaluated"
+    )
     Route.objects.create(name=Route.DEFAULT, version=version)
 
 

@@ -5,6 +5,7 @@ from typing import Any
 
 from chatapp.accounts.models import User
 from chatapp.accounts.permissions import can
+from chatapp.conversations.explaining.selectors import may_explain
 from chatapp.conversations.models import Generation
 from chatapp.conversations.selectors import find_rated_turn, list_generations_for
 from chatapp.conversations.services.reruns import MAX_SHOWN
@@ -55,6 +56,7 @@ class FeedbackDetail:
     masked_question: str
     unmasked: bool
     may_unmask: bool
+    may_explain: bool
     is_there: bool
     may_keep: bool
     may_reply: bool
@@ -91,6 +93,7 @@ def feedback_detail(feedback: Feedback, *, user: User, unmasked: bool = False) -
         masked_question=masked.question,
         unmasked=unmasked,
         may_unmask=can(user, "moderation.unmask"),
+        may_explain=may_explain(user, feedback.exchange_id),
         is_there=turn is not None,
         may_keep=turn is not None and any(source.cited and source.is_editable for source in turn.sources),
         may_reply=feedback.user.is_active and feedback.status != FeedbackStatus.WITHDRAWN,

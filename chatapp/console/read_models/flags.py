@@ -9,6 +9,7 @@ from django.utils import timezone
 from chatapp.accounts.models import User
 from chatapp.accounts.permissions import can
 from chatapp.console.review import Button, buttons_for
+from chatapp.conversations.explaining.selectors import may_explain
 from chatapp.moderation import selectors
 from chatapp.moderation.effects import NOTIFY, possible_effects
 from chatapp.moderation.marking import Segment, mark_excerpt, mark_field, segments_of
@@ -63,6 +64,7 @@ class FlagDetail:
     alike: int
     may_undo: bool
     may_unmask: bool
+    may_explain: bool
     unmasked: bool
     hides_something: bool = field(init=False)
 
@@ -98,6 +100,7 @@ def flag_detail(flag: Flag, *, user: User, unmasked: bool = False) -> FlagDetail
         alike=selectors.count_alike(user, flag),
         may_undo=selectors.may_undo(user, selectors.last_decision(flag)),
         may_unmask=can(user, "moderation.unmask"),
+        may_explain=may_explain(user, flag.exchange_id),
         unmasked=unmasked,
     )
 

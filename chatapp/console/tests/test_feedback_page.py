@@ -32,7 +32,9 @@ LIST = "/console/feedback/"
 @pytest.fixture
 def scripted(db: None, settings: Any) -> ModelVersion:
     settings.SCRIPTED_MODEL = True
-    version = ModelVersion.objects.create(name="scripted", provider=Provider.SCRIPTED, context_tokens=4096)
+    version = ModelVersion.objects.create(
+        name="scripted", provider=Provider.SCRIPTED, context_tokens=4096, state="evaluated"
+    )
     Route.objects.create(name=Route.DEFAULT, version=version)
     return version
 

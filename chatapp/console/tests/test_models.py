@@ -22,7 +22,9 @@ ClientOf = Callable[[str], Client]
 
 
 def make_version(name: str, **fields: Any) -> ModelVersion:
-    return ModelVersion.objects.create(name=name, **{"provider": "scripted", "context_tokens": 4096, **fields})
+    return ModelVersion.objects.create(
+        name=name, **{"provider": "scripted", "context_tokens": 4096, "state": "evaluated", **fields}
+    )
 
 
 def make_worker(name: str, *, seen_ago: float = 0, **fields: Any) -> Worker:

@@ -301,7 +301,8 @@ def test_a_version_without_a_gate_is_asked_a_reason_which_is_kept(
     client = client_of("oscar")
     refused = post(client, "save", version="draft")
     page = refused.content.decode()
-    assert (refused.status_code, errors(page).keys()) == (400, {"override"})
+    assert refused.status_code == 400
+    assert errors(page).keys() == {"override"}
     assert 'data-testid="route-override"' in page
     assert load_route("default").version == large
     post(client, "save", version="draft", override="Only the prompt differs.")

@@ -5,6 +5,8 @@ from dataclasses import dataclass, field
 from typing import Any
 from uuid import UUID
 
+from django.db.models import QuerySet
+
 from chatapp.accounts.models import User
 from chatapp.accounts.permissions import can
 from chatapp.conversations.models import Generation, MessageRole
@@ -48,17 +50,25 @@ def explain_own_answer(user: User, generation_id: UUID) -> Why:
     return _why(generation, user, is_own=True)
 
 
+def may_explain(user: User, generation_id: UUID) -> bool:
+    """Whether `explain_answer_for` would."""
+    return can(user, "inference.view_version") and _kept().filter(pk=generation_id).exists()
+
+
 def explain_answer_for(user: User, generation_id: UUID) -> Why:
     """Anybody's answer, for those who operate models. Of temporary chats nothing is told.
 
     Raises ChatappError("not_found").
     """
-    answers = Generation.objects.select_related(*_PARTS, "user").filter(message__conversation__deleted_at=None)
-    kept = answers.filter(pk=generation_id, message__conversation__expires_at=None)
-    generation = kept.first() if can(user, "inference.view_version") else None
+    answers = _kept().select_related(*_PARTS, "user").filter(pk=generation_id)
+    generation = answers.first() if can(user, "inference.view_version") else None
     if generation is None:
         raise ChatappError("not_found")
     return _why(generation, user, withheld=count_withheld(generation.user))
+
+
+def _kept() -> QuerySet[Generation]:
+    return Generation.objects.filter(message__conversation__deleted_at=None, message__conversation__expires_at=None)
 
 
 def _why(generation: Generation, reader: User, *, is_own: bool = False, withheld: int | None = None) -> Why:

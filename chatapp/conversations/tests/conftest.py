@@ -19,7 +19,9 @@ Start = Callable[[], threading.Thread]
 def scripted(db: None, settings: Any) -> ModelVersion:
     """The scripted model serves the default route."""
     settings.SCRIPTED_MODEL = True
-    version = ModelVersion.objects.create(name="scripted", provider=Provider.SCRIPTED, context_tokens=100_000)
+    version = ModelVersion.objects.create(
+        name="scripted", provider=Provider.SCRIPTED, context_tokens=100_000, state="evaluated"
+    )
     Route.objects.create(name=Route.DEFAULT, version=version)
     return version
 

@@ -33,7 +33,7 @@ HERE = worker_name(WorkerKind.INFERENCE)
 
 
 def make_version(name: str) -> ModelVersion:
-    return ModelVersion.objects.create(name=name, provider=Provider.SCRIPTED, context_tokens=1000)
+    return ModelVersion.objects.create(name=name, provider=Provider.SCRIPTED, context_tokens=1000, state="evaluated")
 
 
 @pytest.fixture
