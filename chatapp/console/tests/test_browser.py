@@ -10,7 +10,7 @@ from django.utils import timezone
 from playwright.sync_api import Browser, Page, sync_playwright
 from pytest_django.live_server_helper import LiveServer
 
-from chatapp.inference.models import Worker
+from chatapp.inference.models import Budget, Worker
 from chatapp.inference.services import (
     RuleSpec,
     configure_route,
@@ -30,7 +30,8 @@ pytestmark = [pytest.mark.e2e, pytest.mark.django_db(transaction=True)]
 PAGES = (
     "models/", "models/new/?kind=own", "models/new/?kind=external",
     "routes/", "routes/edit/", "routes/edit/?name=default", "workers/",
-    "usage/", "usage/?days=30&by=user", "flags/", "policies/",
+    "alerts/", "alerts/weeks/", "alerts/channels/",
+    "usage/", "usage/?days=30&by=user", "budgets/", "flags/", "policies/",
 )  # fmt: skip
 CHECK = {"kind": "pattern", "name": "project names", "stage": "output", "action": "block", "patterns": ["Moonshot"]}
 
@@ -57,6 +58,7 @@ def company() -> None:
             prompt_tokens=900, completion_tokens=100, first_token_seconds=0.4, duration_seconds=2.0, sources=0, cited=0,
             flags=0,
         )  # fmt: skip
+    Budget.objects.create(subject="everyone", unit="tokens", period="month", soft=500, hard=900, note="for all")
     create_policy_version(user=None, name="company", checks=[CHECK], activate=True)
     finding = Finding("", "project names", Stage.OUTPUT, Action.BLOCK, Severity.HIGH, ((12, 20),))
     for _ in range(3):

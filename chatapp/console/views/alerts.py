@@ -72,5 +72,5 @@ def acknowledge(request: ConsoleRequest, alert_id: UUID) -> HttpResponse:
 def show_weeks(request: ConsoleRequest) -> HttpResponse:
     weeks = read_weeks()
     versions = list_versions_for(request.user).in_bulk([week.version_id for week in weeks])
-    context = {"rows": week_rows(weeks, {**versions})}
+    context = {"rows": week_rows(weeks, {**versions}), "may_manage": can(request.user, "evaluation.manage_alert")}
     return render(request, "console/alert_weeks.html", {"tabs": tabs_for(request), **context})

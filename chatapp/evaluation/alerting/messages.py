@@ -44,10 +44,10 @@ def figure(alert: Alert, value: float) -> str:
 def figure_of(metric: str, kind: str, value: float) -> str:
     """A share in percent, seconds, or tokens a second."""
     if kind == AlertKind.DRIFT and metric in _SECONDS:
-        return f"{value:.2f} s"
+        return f"{value:z.2f} s"
     if metric in _RATE:
-        return f"{value:.1f} tokens/s"
-    return f"{100 * value:.1f} %"
+        return f"{value:z.1f} tokens/s"
+    return f"{100 * value:z.1f} %"
 
 
 def subject_of(delivery: AlertDelivery) -> str:
