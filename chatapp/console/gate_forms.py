@@ -31,8 +31,10 @@ class GateForm(forms.Form):
         label="Ask", choices=Suite.choices, required=False, widget=forms.CheckboxSelectMultiple
     )
 
-    def __init__(self, data: Mapping[str, Any], *, versions: Sequence[tuple[str, str]]) -> None:
-        super().__init__(data, auto_id="gate-%s")
+    def __init__(
+        self, data: Mapping[str, Any] | None = None, *, versions: Sequence[tuple[str, str]], chosen: str = ""
+    ) -> None:
+        super().__init__(data, auto_id="gate-%s", initial={"version": chosen})
         self.fields["version"].choices = versions  # type: ignore[attr-defined]
         style_inputs(self, leave=["suite"])
 

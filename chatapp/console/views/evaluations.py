@@ -129,7 +129,7 @@ def _form_for(request: ConsoleRequest, name: str) -> GateForm:
     """With the version chosen whose runs are shown."""
     versions = _versions(request)
     chosen = next((key for key, label in versions if name and label.startswith(f"{name} (")), "")
-    return GateForm({"version": chosen}, versions=versions)
+    return GateForm(versions=versions, chosen=chosen)
 
 
 def _versions(request: ConsoleRequest) -> list[tuple[str, str]]:

@@ -72,9 +72,11 @@ class Command(BaseCommand):
         )
         try:
             self._wait(run, until=time.monotonic() + 60 * options["timeout"])
-        except BaseException:
+        except KeyboardInterrupt:
+            message = "The gate was cancelled."
+            raise CommandError(message, returncode=NOT_RUN) from None
+        finally:
             _cancel(user, run)
-            raise
         return run
 
     def _wait(self, run: GateRun, *, until: float) -> None:
