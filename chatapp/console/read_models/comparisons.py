@@ -63,15 +63,20 @@ def sentence_of(first: str, second: str, wins: WinRate) -> str:
     counts = f"{_several(wins.votes, 'vote')} of {_several(wins.voters, 'person', 'people')}"
     counts = f"{counts} on {_several(wins.questions, 'question')}"
     if wins.low is None or wins.high is None:
-        return f"{first} {wins.rate:.0%}, {second} {1 - wins.rate:.0%}: {counts}, too few to tell from chance."
+        shares = f"{first} {_percent(wins.rate)}, {second} {_percent(1 - wins.rate)}"
+        return f"{shares}: {counts}, too few to tell from chance."
     if not wins.is_clear:
         return f"No difference that is certain: {first} {_range(wins)} of the votes, {counts}."
     preferred, rate = (first, wins) if wins.rate > 1 / 2 else (second, wins.reversed)
-    return f"{preferred} is preferred: {rate.rate:.0%} of the votes ({_range(rate)}), {counts}."
+    return f"{preferred} is preferred: {_percent(rate.rate or 0)} of the votes ({_range(rate)}), {counts}."
 
 
 def _range(wins: WinRate) -> str:
-    return f"{wins.low or 0:.0%} to {wins.high or 0:.0%}"
+    return f"{100 * (wins.low or 0):.0f} to {_percent(wins.high or 0)}"
+
+
+def _percent(share: float) -> str:
+    return f"{100 * share:.0f} %"
 
 
 def _several(number: int, one: str, many: str = "") -> str:
