@@ -47,6 +47,8 @@ class OrderTaker:
                 self.look()
             except AWAY as error:
                 log.warning("orders_not_read", reason=type(error).__name__)
+            except Exception:
+                log.exception("orders_failed")  # It must outlive whatever one order does to it.
             finally:
                 close_old_connections()
 

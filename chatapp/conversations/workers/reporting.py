@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 from uuid import UUID
 
+import structlog
 from django.conf import settings
 
 from chatapp.inference.gpus import measure_gpus
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
     from chatapp.conversations.workers.inference import InferenceWorker
 
 RATE_SECONDS = 60.0
+log = structlog.get_logger(__name__)
 
 
 class TokenRate:
@@ -64,8 +66,11 @@ class Reporter:
                 serves=[version.id for version in worker.served()],
             )
         )
-        measure_gpus()
-        self._tell_figures(worker.pool.uses())
+        try:
+            measure_gpus()
+            self._tell_figures(worker.pool.uses())
+        except Exception:
+            log.exception("figures_not_told")  # A model that is being freed, a driver: the heartbeat must outlive it.
 
     def _tell_figures(self, uses: Sequence[ModelUse]) -> None:
         stats = {use.version_id: use.model.stats() for use in uses}
