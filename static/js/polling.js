@@ -11,8 +11,9 @@ document.addEventListener("htmx:before:request", (event) => {
 });
 
 // What somebody opened or closed stays so when it is drawn anew.
-document.addEventListener("htmx:before:morph:attr", (event) => {
-  if (event.detail.attrName === "open" && event.target.matches("details")) event.preventDefault();
+window.htmx.registerExtension("keep-open", {
+  htmx_before_morph_attr: (/** @type {Element} */ element, /** @type {any} */ detail) =>
+    !(detail.attrName === "open" && element.matches("details")),
 });
 
 document.addEventListener("visibilitychange", () => {

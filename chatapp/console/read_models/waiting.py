@@ -11,6 +11,7 @@ from chatapp.accounts.permissions import can
 from chatapp.console.selectors import count_version_states_for
 from chatapp.conversations.reading_models import ReadingState
 from chatapp.conversations.readings.selectors import list_reading_grants_for
+from chatapp.evaluation.selectors import list_open_alerts
 from chatapp.inference.budgets.selectors import count_used_up_for
 from chatapp.inference.models import VersionState
 from chatapp.moderation.feedback_search import FeedbackSearch
@@ -36,8 +37,15 @@ class Waiting:
 
 def list_waiting_for(user: User) -> list[Waiting]:
     """What is urgent first; nothing of which there is none."""
-    found = [*_flags(user), *_readings(user), *_versions(user), *_feedback(user), *_budgets(user)]
+    found = [*_alerts(user), *_flags(user), *_readings(user), *_versions(user), *_feedback(user), *_budgets(user)]
     return sorted((one for one in found if one.count), key=lambda one: not one.urgent)
+
+
+def _alerts(user: User) -> Iterator[Waiting]:
+    """Of figures out of their band now, that nobody has acknowledged."""
+    if can(user, "evaluation.view_alert"):
+        count = list_open_alerts(user).filter(acknowledged_at=None).order_by().count()
+        yield Waiting("alerts", count, "alert", "alerts", reverse("console_alerts"), "nobody has looked")
 
 
 def _flags(user: User) -> Iterator[Waiting]:

@@ -13,6 +13,7 @@ from pytest_django import DjangoAssertNumQueries
 
 from chatapp.console.read_models import overview
 from chatapp.conversations.models import Conversation, Generation, Message
+from chatapp.evaluation.models import Alert
 from chatapp.inference.models import AnswerOutcome, ModelVersion, Route, Worker
 from chatapp.moderation.models import Exchange, Flag
 from tests.people import make_person
@@ -149,6 +150,17 @@ def test_everybody_reads_what_waits_for_them_and_nothing_else(client_of: ClientO
     assert "large" not in mona["up"]
 
 
+def test_an_alert_that_nobody_has_looked_at_is_in_the_headline(client_of: ClientOf, served: ModelVersion) -> None:
+    alert = Alert.objects.create(
+        kind="spike", metric="errors", route="default", version=served, value=0.2, baseline=0.01, high=0.05,
+        answers=100, users=20, seen_at=timezone.now(),
+    )  # fmt: skip
+    assert shown(client_of("oscar"))["headline"] == "warn: 1 alert (nobody has looked)."
+    assert "alert" not in shown(client_of("mona"))["waiting"]
+    Alert.objects.filter(pk=alert.pk).update(acknowledged_at=timezone.now())
+    assert shown(client_of("oscar"))["headline"] == "ok: All is well."
+
+
 def test_a_poll_brings_what_changes_alone(client_of: ClientOf, served: ModelVersion) -> None:
     page = client_of("ada").get(PATH, headers=HTMX).content.decode()
     assert page.strip().startswith('<section id="overview"')
@@ -167,5 +179,5 @@ def test_the_number_of_queries_is_constant(
             name=f"inference@gpu:{number + 2}", kind="inference", ready=True, started_at=now, seen_at=now
         ).loaded.set([version])
     make_outcomes(served, 50, minutes_ago=2)
-    with django_assert_num_queries(15):
+    with django_assert_num_queries(17):
         client.get(PATH, headers=HTMX)

@@ -16,6 +16,7 @@ from chatapp.console.read_models.rollout_story import (
     arm_rows,
     ending_of,
     guard_rows,
+    last_figures,
     paired_rows,
     stage_bars,
     step_rows,
@@ -71,7 +72,8 @@ def show_rollout(request: ConsoleRequest, rollout_id: UUID) -> HttpResponse:
 
 
 def _story(request: ConsoleRequest, rollout: Rollout) -> dict[str, object]:
-    steps, verdict = list(rollout.steps.select_related("actor")), verdict_of(rollout)
+    steps = list(rollout.steps.select_related("actor"))
+    verdict = verdict_of(rollout) or last_figures(steps)
     may_manage = can(request.user, "inference.manage_rollout")
     ending = steps[-1] if steps and not rollout.is_live else None
     return {
@@ -132,7 +134,8 @@ def _after(request: ConsoleRequest, rollout_id: UUID, said: str, *, status: int 
         return redirect("console_rollout", rollout_id=rollout_id)
     rollout = get_rollout_for(request.user, rollout_id)
     context: dict[str, object] = {"said": said, "refused": status != 200}
-    if request.htmx.target == f"rollout-{rollout_id}":
+    # htmx names what it swaps as `article#rollout-…`.
+    if (request.htmx.target or "").endswith(f"#rollout-{rollout_id}"):
         rows = _rows(request, [rollout] if rollout.is_live else [], [] if rollout.is_live else [rollout])["rows"]
         return _say(render(request, "console/_rollout_row.html", {**context, "row": rows[0]}, status=status), said)
     return _say(render(request, "console/_rollout.html", {**context, **_story(request, rollout)}, status=status), said)
