@@ -226,7 +226,7 @@ def configure() -> None:
             "tend-downloads": {
                 "task": "chatapp.inference.tasks.tend_downloads",
                 "schedule": 10.0,
-                "options": {"expires": 9},
+                "options": {"expires": 60},
             },
             "tend-indexes": {
                 "task": "chatapp.retrieval.tasks.tend_indexes",

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 from chatapp.accounts.models import User
 from chatapp.accounts.permissions import can
-from chatapp.inference.models import PAST_GATE, WITHDRAWN, Download, DownloadState, ModelVersion, VersionState
+from chatapp.inference.models import PAST_GATE, WITHDRAWN, Download, DownloadState, ModelVersion, Provider, VersionState
 
 LABELS: dict[str, str] = dict(VersionState.choices)
 _TONES: dict[str, str] = {
@@ -43,6 +43,12 @@ class VersionLife:
     @property
     def is_withdrawn(self) -> bool:
         return self.version.state in WITHDRAWN
+
+    @property
+    def can_serve(self) -> bool:
+        """Once it is past its gate or somebody says why; weights that are not here serve nobody."""
+        lacks_weights = self.version.provider == Provider.LLAMA_CPP and self.version.state == VersionState.DRAFT
+        return self.may_serve and self.version.writes and not self.is_withdrawn and not lacks_weights
 
     @property
     def is_past_gate(self) -> bool:

@@ -164,7 +164,10 @@ class EnginePool:
             model.close()
 
     def _entry(self, version: ModelVersion) -> Entry:
-        return self._entries.setdefault(version.id, Entry(version))
+        entry = self._entries.setdefault(version.id, Entry(version))
+        if entry.version.sha256 != version.sha256:  # the hash of a draft's weights, which is written once
+            entry.renew(version)
+        return entry
 
     def _look_at(self, entry: Entry) -> None:
         now = self._clock()

@@ -84,6 +84,11 @@ class Entry:
         self.is_pinned, self.is_barred = False, True
         self.error, self.retry_at = error, math.inf
 
+    def renew(self, version: ModelVersion) -> None:
+        """Its weights are known now: what was found without them says nothing of it."""
+        self.version, self.inspected, self.inspect_at = version, False, -math.inf
+        self.recover()
+
     def forgive(self) -> None:
         self.is_barred = False
         self.recover()

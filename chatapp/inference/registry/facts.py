@@ -60,16 +60,18 @@ def estimate_for(version: ModelVersion) -> MemoryNeed | None:
 
 
 def read_facts(version: ModelVersion, path: Path) -> WeightFacts:
+    """Raises ArtifactError when the file is no model that writes."""
+    return _facts(version, read_header(path), path)
+
+
+def check_facts(version: ModelVersion, path: Path, facts: WeightFacts) -> None:
     """Raises ArtifactError with a sentence that says why the version cannot answer by that file, and what to do."""
-    header = read_header(path)
-    facts = _facts(version, header, path)
     if facts.trained_context and version.context_tokens > facts.trained_context:
         raise ArtifactError(
             f"The version asks for {version.context_tokens:,} tokens of context and the model knows "
             f"{facts.trained_context:,}. Clone it with fewer."
         )
-    _check_template(version, header)
-    return facts
+    _check_template(version, read_header(path))
 
 
 def _facts(version: ModelVersion, header: Header, path: Path) -> WeightFacts:

@@ -10,6 +10,7 @@ from django.conf import settings
 from django.db.models import Max, Q
 from django.utils import timezone
 
+from chatapp.inference.catalog import ARTIFACTS
 from chatapp.inference.health import list_routed_versions
 from chatapp.inference.models import (
     LIVE_ROLLOUT,
@@ -37,6 +38,11 @@ class StoredWeights:
     versions: tuple[ModelVersion, ...]
     last_used: datetime | None
     needed_by: str
+
+    @property
+    def known_as(self) -> str:
+        """What the product itself calls that file."""
+        return next((known.name for known in ARTIFACTS.values() if known.sha256 == self.sha256), "")
 
     @property
     def may_go(self) -> bool:

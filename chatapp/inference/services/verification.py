@@ -11,7 +11,7 @@ from chatapp.inference.artifacts import ArtifactBusyError, ArtifactError, ensure
 from chatapp.inference.catalog import Artifact
 from chatapp.inference.engine import EngineError
 from chatapp.inference.models import DownloadState, ModelVersion, Provider, VersionState
-from chatapp.inference.registry.facts import WeightFacts, read_facts
+from chatapp.inference.registry.facts import check_facts, read_facts
 from chatapp.inference.registry.sources import sources_of
 from chatapp.inference.registry.trial_calls import ask_once
 from chatapp.inference.services.download_runs import LeaseLostError, Run, SliceOverError, claim_download
@@ -68,17 +68,14 @@ def _look_at(run: Run) -> str:
         artifact, directory=settings.MODELS_DIR, report=run.report, stem=f"incoming-{run.row.pk}", is_patient=False
     )
     run.renew(stage="checking", source=path.name)
+    # The only columns of a version's content that are written after its registration, each once.
+    ModelVersion.objects.filter(pk=version.pk, sha256="", state=VersionState.DRAFT).update(sha256=path.stem)
     facts = read_facts(version, path)
-    _write_facts(version, sha256=path.stem, facts=facts)
+    check_facts(version, path, facts)
+    ModelVersion.objects.filter(pk=version.pk, sha256=path.stem, facts__isnull=True).update(facts=facts.as_dict())
     return (
         f"{facts.size_bytes / _GIGABYTE:.2f} GB of {facts.architecture}, sha256 {path.stem[:12]}…, are here and sound."
     )
-
-
-def _write_facts(version: ModelVersion, *, sha256: str, facts: WeightFacts) -> None:
-    """The only columns of a version's content that are written after its registration, each once."""
-    ModelVersion.objects.filter(pk=version.pk, sha256="", state=VersionState.DRAFT).update(sha256=sha256)
-    ModelVersion.objects.filter(pk=version.pk, sha256=sha256, facts__isnull=True).update(facts=facts.as_dict())
 
 
 @transaction.atomic

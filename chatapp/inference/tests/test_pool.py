@@ -21,6 +21,7 @@ from chatapp.inference.pool import EnginePool
 from chatapp.inference.pool.loading import MakeRoom, load_model
 from chatapp.inference.pool.needs import NotNowError
 from chatapp.inference.testing import ScriptedModel
+from chatapp.inference.tests.tiny_model import hash_of, tiny_model
 
 HELLO: Any = [{"role": "user", "content": "rate=5000 say: Hello."}]
 
@@ -121,6 +122,21 @@ def eventually(holds: Callable[[], bool]) -> None:
     while not holds():
         assert time.monotonic() < deadline
         time.sleep(0.01)
+
+
+def test_a_draft_whose_weights_came_is_looked_at_anew(pool: EnginePool, settings: Any, tmp_path: Path) -> None:
+    settings.MODELS_DIR = tmp_path
+    content = tiny_model()
+    draft = own_weights("new")
+    sha256, draft.sha256 = hash_of(content), ""
+    assert not pool.serves(draft)
+    tend(pool, draft)
+    eventually(lambda: bool(pool.problems()))
+    (tmp_path / f"{sha256}.gguf").write_bytes(content)
+    known = own_weights("new", id=draft.id)
+    known.sha256 = sha256
+    assert pool.serves(known)
+    assert not pool.problems()
 
 
 @pytest.mark.model
