@@ -28,18 +28,23 @@ def compare_pairs(differences: Sums, *, alpha: float, scale: float, is_share: bo
 
 
 def judge_pairs(guard: Guard, *, baseline: float, candidate: float, differences: Sums, alpha: float) -> GuardVerdict:
-    """`baseline` and `candidate` are the means over the pairs; `alpha` is of this guard alone."""
+    """`baseline` and `candidate` are the means over the pairs; `alpha` is of this guard alone.
+
+    No bounds of too few: they would be wider than anything that can be.
+    """
     scale = guard.scale * (abs(baseline) or 1.0) if guard.is_relative else guard.scale
     found = compare_pairs(differences, alpha=alpha, scale=scale, is_share=guard.is_share)
+    state = _state(guard, found, baseline, differences)
+    bounds = (found.low, found.high) if found and state != "too_few" else (None, None)
     return GuardVerdict(
         name=guard.name,
         baseline=baseline,
         candidate=candidate,
-        low=found.low if found else None,
-        high=found.high if found else None,
+        low=bounds[0],
+        high=bounds[1],
         answers=differences.answers,
         users=differences.users,
-        state=_state(guard, found, baseline, differences),
+        state=state,
         confidence=1 - alpha,
     )
 
