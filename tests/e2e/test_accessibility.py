@@ -17,6 +17,7 @@ PAGES = {
         "/console/routes/",
         "/console/workers/",
         "/console/usage/",
+        "/console/budgets/",
         "/console/flags/",
         "/console/audit/",
         "/console/readings/",
