@@ -14,6 +14,5 @@ ELSEWHERE: dict[str, tuple[str, ...]] = {
     "F33": ("chatapp/retrieval/tests/test_processing.py",),
     "F34": ("chatapp/conversations/tests/test_clocks.py",),
     "F35": ("chatapp/accounts/tests/test_oidc.py",),
-    "F37": ("chatapp/conversations/tests/test_rollouts.py",),
     "F39": ("chatapp/tests/test_logs.py",),
 }
