@@ -18,6 +18,7 @@ from chatapp.evaluation.models import (
     Volunteer,
     Vote,
 )
+from chatapp.moderation.models import Exchange
 from chatapp.retrieval.selectors import list_collections_for
 
 
@@ -82,7 +83,9 @@ def _open_pairs(user: User) -> QuerySet[ComparisonPair]:
     audiences = [Audience.VOLUNTEERS] if is_volunteer(user) else []
     audiences += [Audience.REVIEWERS] if can(user, "moderation.review_flag") else []
     readable = Q(comparison__collection=None) | Q(comparison__collection__in=list_collections_for(user).order_by())
-    pairs = ComparisonPair.objects.filter(readable, state=PairState.READY)
+    # A reviewer may have taken the answer away since the pair was made of it.
+    taken_back = Exchange.objects.filter(pk=OuterRef("shadow__generation_id")).exclude(original="")
+    pairs = ComparisonPair.objects.filter(readable, ~Exists(taken_back), state=PairState.READY)
     return pairs.filter(comparison__state=ComparisonState.OPEN, comparison__audience__in=audiences)
 
 

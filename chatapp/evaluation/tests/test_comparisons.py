@@ -242,6 +242,18 @@ class TestShadowPairs:
         delete_conversation(user=alice, conversation_id=generation.message.conversation_id)
         assert (ComparisonPair.objects.count(), Vote.objects.count()) == (0, 0)
 
+    def test_what_a_reviewer_takes_back_later_is_asked_of_nobody_more(
+        self, alice: User, oscar: User, mona: User, rollout: Rollout
+    ) -> None:
+        self.shadow(alice, rollout)
+        self.start(oscar, rollout)
+        services.prepare_comparisons()
+        assert selectors.ballots_of(mona).pair is not None
+        exchange = Exchange.objects.get()
+        exchange.answer, exchange.original = "It was taken back.", "Old"
+        exchange.save()
+        assert selectors.ballots_of(mona).pair is None
+
     def test_what_was_taken_back_is_shown_to_nobody(self, alice: User, oscar: User, rollout: Rollout) -> None:
         self.shadow(alice, rollout, original="Something bad")
         comparison = self.start(oscar, rollout)
