@@ -172,14 +172,16 @@ def _mark_row(one: Judged) -> MarkRow:
 
 
 def _value(key: str, value: float | None) -> str:
+    """A unit stays on the line of its number."""
     if value is None:
         return NOTHING
     unit = MEASURES[key].unit
     if unit == "share":
-        return f"{100 * value:.0f} %" if float(100 * value).is_integer() else f"{100 * value:.1f} %"
+        return f"{100 * value:.1f}\N{NO-BREAK SPACE}%".replace(".0", "")
     if unit == "seconds":
-        return seconds(value)
-    return {"ratio": f"{value:.2f} \N{MULTIPLICATION SIGN}", "speed": f"{value:.1f}/s"}.get(unit, f"{value:g}")
+        return seconds(value).replace(" ", "\N{NO-BREAK SPACE}")
+    ratio = f"{value:.2f}\N{NO-BREAK SPACE}\N{MULTIPLICATION SIGN}"
+    return {"ratio": ratio, "speed": f"{value:.1f}/s"}.get(unit, f"{value:g}")
 
 
 def _rate(value: float | None) -> str:

@@ -33,7 +33,12 @@ SHOWN = [("", "All"), ("failed", "Not passed"), *((suite.value, suite.label) for
 def list_gates(request: ConsoleRequest) -> HttpResponse:
     search = {name: request.GET.get(name, "").strip()[:100] for name in ("version", "state")}
     page = Paginator(list_gates_for(request.user, **search), PAGE_SIZE).get_page(parse_number(request.GET.get("page")))
-    context = {"page": page, "rows": gate_rows(page.object_list), "search": search, "states": GateState.choices}
+    context: dict[str, object] = {
+        "page": page,
+        "rows": gate_rows(page.object_list),
+        "search": search,
+        "states": GateState.choices,
+    }
     if request.htmx:
         return render(request, "console/_gates.html", context)
     context |= {

@@ -99,6 +99,7 @@ class LoadTest:
                 else:
                     paused += now - last
                 last = now
+            self._count_waiting()
         finally:
             for one in self._running:
                 one.stream.cancel()
@@ -145,6 +146,12 @@ class LoadTest:
         self._answers += 1
         if one.first is not None and one.counted >= _LEAST_TOKENS and (taken := self.clock() - one.first) > 0:
             self._speeds.append((one.counted - 1) / taken)
+
+    def _count_waiting(self) -> None:
+        """Streams that have waited longest of all for their first token count by what they have waited so far."""
+        longest = max(self._first, default=0.0)
+        waited = (self.clock() - one.began for one in self._running if one.first is None)
+        self._first += [seconds for seconds in waited if seconds > longest]
 
     def _figures(self, measured: float, paused: float) -> LoadFigures:
         return LoadFigures(

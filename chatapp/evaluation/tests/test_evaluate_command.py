@@ -12,7 +12,6 @@ from django.core.management import CommandError, call_command
 from django.utils import timezone
 
 from chatapp.accounts.models import User
-from chatapp.evaluation.management.commands import evaluate
 from chatapp.evaluation.models import GateResult, GateRun, GateState
 from chatapp.evaluation.tests.gating import answer_queued, make_handbook, perfect
 from chatapp.inference.models import Route, Worker, WorkerKind
@@ -42,7 +41,7 @@ def run(ada: User, oscar: User, monkeypatch: pytest.MonkeyPatch, says: dict[str,
         for live in GateRun.objects.filter(state__in=["queued", "running"]):
             answer_queued(live, says["answer"])
 
-    monkeypatch.setattr(evaluate.time, "sleep", work)
+    monkeypatch.setattr("time.sleep", work)
 
     def call(*arguments: str) -> tuple[int, str, str]:
         out, err = StringIO(), StringIO()
@@ -106,7 +105,7 @@ def test_what_cannot_be_run_is_2(run: Run, alice: User, tmp_path: Path) -> None:
 
 
 def test_one_that_takes_too_long_is_cancelled(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(evaluate.time, "sleep", lambda _: None)
+    monkeypatch.setattr("time.sleep", lambda _: None)
     code, _, err = run(*ARGUMENTS, "--timeout", "0")
     assert (code, "took too long" in err) == (2, True)
     assert GateRun.objects.get().state == GateState.CANCELLED

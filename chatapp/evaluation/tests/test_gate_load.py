@@ -32,12 +32,13 @@ def load(
     room: Callable[[], int] = lambda: 3,
     goes_on: Callable[[], bool] = lambda: True,
     system_prompt: str = "rate=200 tokens=20",
+    seconds: float = SECONDS,
 ) -> LoadFigures:
     return LoadTest(
         model=model,
         system_prompt=system_prompt,
         streams=3,
-        seconds=SECONDS,
+        seconds=seconds,
         scope="test",
         room=room,
         goes_on=goes_on,
@@ -63,7 +64,7 @@ def test_it_measures_streams_beside_each_other(model: ScriptedModel) -> None:
     assert found.first_token_p50 is not None
     assert found.first_token_p95 is not None
     assert 0 < found.first_token_p50 <= found.first_token_p95 < SECONDS
-    assert model.stats().slots_busy == 0 or time.sleep(0.2) is None
+    time.sleep(0.1)  # The engine looks for ended streams twenty times a second.
     assert model.stats().slots_busy == 0
 
 
@@ -75,10 +76,17 @@ def test_a_slower_version_is_seen(model: ScriptedModel) -> None:
     assert slow.first_token_p50 >= 0.1
 
 
+def test_who_says_nothing_in_time_is_slow(model: ScriptedModel) -> None:
+    found = load(model, system_prompt="rate=200 tokens=20 prefill=30")
+    assert (found.tokens, found.answers) == (0, 0)
+    assert found.first_token_p95 is not None
+    assert found.first_token_p95 >= 0.9 * SECONDS
+
+
 def test_errors_are_counted_and_end_it(model: ScriptedModel) -> None:
-    found = load(model, system_prompt="rate=5000 tokens=4 fail_every=1")
+    found = load(model, system_prompt="rate=5000 tokens=4 fail_every=1", seconds=60)
     assert found.errors >= 20
-    assert found.seconds < SECONDS or found.answers == 0
+    assert (found.answers, found.seconds < 60) == (0, True)
 
 
 def test_people_take_their_places_and_the_clock_stands(model: ScriptedModel) -> None:
@@ -190,7 +198,8 @@ def test_a_judge_grades_beside_and_its_tokens_count(
     measure_on(worker, gate.pk)
     graded = GateResult.objects.get(run=gate, suite=Suite.GOLDEN)
     assert graded.grades == {"facts": True, "citations": True, "judge": True}
-    assert SideWork.objects.get(task=Task.JUDGE, version=judge, completion_tokens=2, user=gate.started_by)
+    works = SideWork.objects.filter(task=Task.JUDGE, version=judge)
+    assert {(work.completion_tokens, work.user) for work in works} == {(2, gate.started_by)}
     continue_gate(run_id=gate.pk)
     gate.refresh_from_db()
     assert (gate.state, gate.figures["judged"]) == (GateState.COMPLETE, 1.0)
