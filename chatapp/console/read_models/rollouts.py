@@ -119,7 +119,8 @@ def _complete(rollout: Rollout) -> Action:
         f"{rollout.baseline.name} then answers nobody there, and no guard looks on any more."
     )
     said = f"{rollout.candidate.name} is the version of {rollout.route_id} now."
-    return Action("complete", "Complete", question, said, is_primary=rollout.stage + 1 == len(rollout.stages))
+    is_next = rollout.kind != RolloutKind.AB and rollout.stage + 1 == len(rollout.stages)
+    return Action("complete", "Complete", question, said, is_primary=is_next)
 
 
 def _hold(rollout: Rollout) -> Action:
