@@ -22,6 +22,7 @@ OF_NOBODY = {
     "auth_permission",
     "axes_accessattemptexpiration",
     "django_content_type",
+    "inference_download",
     "inference_modelversion",
     "inference_rollout",
     "inference_rolloutstep",
