@@ -89,8 +89,8 @@ def give_order(request: ApiRequest, body: OrderIn) -> Status[OrderOut]:
     if kind == OrderKind.EJECT:
         return Status(202, _order(eject_worker(user=user, worker=worker, confirmed=body.confirmed)))
     version = _version(body.version)
-    given = {"worker": worker, "kind": kind, "version": version, "confirmed": body.confirmed}
-    return Status(202, _order(order_worker(user=user, **given)))
+    order = order_worker(user=user, worker=worker, kind=kind, version=version, confirmed=body.confirmed)
+    return Status(202, _order(order))
 
 
 @router.get("/orders/{uuid:order_id}", response=OrderOut)
