@@ -31,6 +31,9 @@ class Origin(models.TextChoices):
     TRIAL = "trial"
 
 
+TRIALS = (Origin.TRIAGE, Origin.TRIAL)  # Asked by nobody who needs the answer.
+
+
 class TitledBy(models.TextChoices):
     QUESTION = "question"
     MODEL = "model"

@@ -17,7 +17,7 @@ from django.db.models.functions import Now
 from chatapp.accounts import limits
 from chatapp.accounts.models import ApiKey, User
 from chatapp.accounts.services import add_key_usage
-from chatapp.conversations.models import LIVE, Conversation, Generation, Origin, Status
+from chatapp.conversations.models import LIVE, TRIALS, Conversation, Generation, Status
 from chatapp.inference.budgets import require_budget
 from chatapp.inference.budgets.services import tell_once
 
@@ -25,8 +25,6 @@ CHARACTERS_PER_TOKEN = 4
 SETTLED_AT_ONCE = 500
 # Its own process settles an answer at once; the sweeper leaves it that time.
 GRACE = timedelta(seconds=10)
-# Asked by nobody who needs the answer: budgets neither refuse nor count it.
-_UNCOUNTED = (Origin.TRIAL, Origin.TRIAGE)
 
 
 def reserve_answer(generation: Generation, *, user: User, key: ApiKey | None, question: str) -> None:
@@ -34,7 +32,7 @@ def reserve_answer(generation: Generation, *, user: User, key: ApiKey | None, qu
 
     Raises ChatappError: rate_limited, tokens_used_up, budget_used_up.
     """
-    if generation.status != Status.BLOCKED and generation.message.conversation.origin not in _UNCOUNTED:
+    if generation.status != Status.BLOCKED and generation.message.conversation.origin not in TRIALS:
         reached = require_budget(user=user)
         generation.budget_reached = reached if reached and tell_once(user=user, reached=reached) else None
     tokens = 0 if generation.status == Status.BLOCKED else _most_tokens(generation, question)

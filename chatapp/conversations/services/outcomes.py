@@ -4,13 +4,11 @@ from typing import Any
 
 from django.db.models import Count, Q
 
-from chatapp.conversations.models import Generation, Origin, Source, Status
+from chatapp.conversations.models import TRIALS, Generation, Source, Status
 from chatapp.conversations.selectors import weak_sources
 from chatapp.inference import routing
 from chatapp.inference.models import Arm
 from chatapp.inference.refusals import is_refusal
-
-_TRIALS = (Origin.TRIAGE, Origin.TRIAL)
 
 
 def describe_outcome(generation: Generation) -> dict[str, Any]:
@@ -30,7 +28,7 @@ def describe_outcome(generation: Generation) -> dict[str, Any]:
         "error_code": generation.error_code,
         "is_refusal": is_complete and is_refusal(message.text),
         "is_cut": _is_cut(generation),
-        "is_trial": message.conversation.origin in _TRIALS,
+        "is_trial": message.conversation.origin in TRIALS,
         "is_fallback": generation.fallback_from_id is not None,
         "is_cached": generation.is_cached,
     }
