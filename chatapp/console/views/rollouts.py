@@ -99,6 +99,7 @@ def _beside(request: ConsoleRequest, rollout: Rollout) -> dict[str, object]:
         found |= {"shadow": shadow, "paired": paired_rows(shadow.guards)}
     if can(request.user, "evaluation.view_gate"):
         found["comparisons"] = comparisons_of(rollout)
+        found["may_compare"] = can(request.user, "evaluation.manage_comparison")
     return found
 
 

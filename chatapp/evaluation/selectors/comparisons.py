@@ -138,6 +138,7 @@ def _with_counts(comparisons: QuerySet[Comparison]) -> QuerySet[Comparison]:
 def _ballots(which: Q) -> list[tuple[UUID, Ballot]]:
     """By comparison. Who left the company votes on as somebody of their own: each such vote is a voter."""
     votes = Vote.objects.filter(which).exclude(choice=Choice.SKIPPED)
+    rows: Iterable[tuple[UUID, UUID, UUID | None, int, str]]
     rows = votes.values_list("pair__comparison_id", "pair_id", "voter_id", "pk", "choice")
     return [
         (comparison, Ballot(voter=key if voter is None else voter, question=pair, choice=Choice(choice)))
