@@ -1,4 +1,4 @@
-"""The people of a fault: alice asks, bob works beside her, mallory listens where she may not."""
+"""The people of a fault: alice asks, bob works beside her, mallory listens where she may not, guests come for some."""
 
 import re
 from collections.abc import Callable
@@ -24,6 +24,7 @@ class Scene:
     def __init__(self, stack: FaultStack) -> None:
         self.stack = stack
         self.alice, self.bob, self.mallory = (Person(name, stack.base_url) for name in ("alice", "bob", "mallory"))
+        self.guests: list[Person] = []
         self.allowed_loss = 0
         self.counted: dict[str, float] = {}
 
@@ -34,7 +35,7 @@ class Scene:
 
     @property
     def people(self) -> list[Person]:
-        return [self.alice, self.bob, self.mallory]
+        return [self.alice, self.bob, self.mallory, *self.guests]
 
     def begin(self) -> None:
         self.stack.wait_ready(120)
@@ -52,6 +53,9 @@ class Scene:
                 with suppress(httpx.HTTPError, AssertionError):
                     person.stop(sent)
             person.leave()
+        for guest in self.guests:
+            guest.http.close()
+        self.guests = []
 
     def close(self) -> None:
         for person in self.people:
