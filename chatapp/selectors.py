@@ -34,8 +34,8 @@ def measure_queue() -> QueueLength:
     age = Extract(Now() - F("created_at"), "epoch")
     is_due = Q(priority__lt=Priority.BATCH) & (Q(follows=None) | ~Q(follows__status__in=LIVE))
     queued = Generation.objects.filter(status=Status.QUEUED)
-    queued = queued.aggregate(waiting=Count("id"), oldest=Max(age, filter=is_due))
-    return QueueLength(queued["waiting"], queued["oldest"])
+    found = queued.aggregate(waiting=Count("id"), oldest=Max(age, filter=is_due))
+    return QueueLength(found["waiting"], found["oldest"])
 
 
 def has_unsettled_documents() -> bool:

@@ -70,18 +70,19 @@ class RolloutDraft:
     @classmethod
     def posted(cls, form: QueryDict) -> Self:
         """The usual stages of its kind where the person has just chosen another one."""
-        texts = ("route", "candidate", "kind", "alpha", "pilot_group", "reason", "override")
-        draft = cls(**{name: form.get(name, "").strip()[:1000] for name in texts}, has_pilot="has_pilot" in form)
+        draft = cls(has_pilot="has_pilot" in form)
+        for name in ("route", "candidate", "kind", "pilot_group", "reason", "override"):
+            setattr(draft, name, form.get(name, "").strip()[:1000])
+        draft.alpha = form.get("alpha", draft.alpha).strip()[:20]
         columns = (form.getlist(f"stage_{name}")[: MAX_STAGES + 1] for name in ("share", "min_answers", "min_minutes"))
         draft.stages = [StageRow(*(value.strip() for value in row)) for row in zip(*columns, strict=False)]
         on = set(form.getlist("guard"))
         draft.guards = [
-            GuardRow(guard, name in on, form[f"tolerance_{name}"].strip()[:20])
+            GuardRow(guard, name in on, form.get(f"tolerance_{name}", "").strip()[:20])
             if f"tolerance_{name}" in form
             else GuardRow.usual(guard)
             for name, guard in GUARDS.items()
         ]
-        draft.alpha = draft.alpha if "alpha" in form else f"{100 * ALPHA:g}"
         if form.get("kind_before", draft.kind) != draft.kind:
             draft.reset_stages()
         return draft

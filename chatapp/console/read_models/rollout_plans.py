@@ -6,12 +6,10 @@ from dataclasses import dataclass
 from chatapp.accounts.models import User
 from chatapp.console.rollout_drafts import RolloutDraft
 from chatapp.console.selectors import list_shown_versions_for
-from chatapp.inference.models import ModelVersion, RolloutKind, VersionState
+from chatapp.inference.models import PAST_GATE, WITHDRAWN, ModelVersion, RolloutKind
 from chatapp.inference.selectors import list_routes_for
-from chatapp.inference.services.states import PAST_GATE
 
 MAX_ROUTES = 200
-_GONE = (VersionState.REJECTED, VersionState.RETIRED)
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,7 +32,7 @@ def routes_for(user: User) -> list[RouteChoice]:
 
 
 def candidates_for(user: User) -> list[ModelVersion]:
-    return [version for version in list_shown_versions_for(user) if version.writes and version.state not in _GONE]
+    return [version for version in list_shown_versions_for(user) if version.writes and version.state not in WITHDRAWN]
 
 
 def lacks_gate(draft: RolloutDraft, candidates: Sequence[ModelVersion]) -> bool:

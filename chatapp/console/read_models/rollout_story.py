@@ -1,4 +1,4 @@
-"""One rollout as its page tells it: the stages, what the guards see, what was done, when, by whom and why."""
+"""One rollout as its page tells it: the stages, the arms, what was done, when, by whom and why."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -6,22 +6,15 @@ from typing import Literal
 
 from django.utils import timezone
 
+from chatapp.console.read_models.guards import GuardRow, guard_rows
 from chatapp.console.templatetags.figures import percent
 from chatapp.inference.models import Arm, Rollout, RolloutAction, RolloutKind, RolloutState, RolloutStep
-from chatapp.inference.rollouts.guards import GUARDS, Guard
 from chatapp.inference.rollouts.judge import Verdict
-from chatapp.inference.rollouts.verdicts import LEAST_ANSWERS, GuardVerdict
+from chatapp.inference.rollouts.verdicts import LEAST_ANSWERS
 from chatapp.inference.usage import ArmCost, arm_costs
 
 Place = Literal["done", "now", "ahead", "stopped"]
 
-# In the order in which a page shows them.
-GUARD_STATES = {
-    "worse": ("danger", "Worse"),
-    "unclear": ("warn", "Unclear"),
-    "ok": ("ok", "Not worse"),
-    "too_few": ("plain", "Too few answers"),
-}
 STEPS: dict[str, str] = {
     RolloutAction.STARTED: "Started",
     RolloutAction.ADVANCED: "Advanced",
@@ -54,70 +47,6 @@ class StageBar:
             if needs
         ]
         return int(100 * min(parts, default=1.0))
-
-
-@dataclass(frozen=True, slots=True)
-class Interval:
-    """The drawing of a difference, 0 to 100 across, 50 where the arms are equal; `limit` is where it gets too bad."""
-
-    low: float
-    high: float
-    value: float
-    limit: float
-
-
-@dataclass(frozen=True, slots=True)
-class GuardRow:
-    found: GuardVerdict
-    tolerance: float | None
-    interval: Interval | None
-
-    @property
-    def guard(self) -> Guard:
-        return GUARDS[self.found.name]
-
-    @property
-    def level(self) -> str:
-        return GUARD_STATES[self.found.state][0]
-
-    @property
-    def state(self) -> str:
-        return GUARD_STATES[self.found.state][1]
-
-    @property
-    def baseline(self) -> str:
-        return "" if self.found.baseline is None else self.guard.show(self.found.baseline)
-
-    @property
-    def candidate(self) -> str:
-        return "" if self.found.candidate is None else self.guard.show(self.found.candidate)
-
-    @property
-    def difference(self) -> str:
-        """`+1.2 points (+0.5 to +2.9)`: the candidate's figure less the baseline's; empty where there is none yet."""
-        found = self.found
-        if found.baseline is None or found.candidate is None:
-            return ""
-        value = self._signed(found.candidate - found.baseline)
-        if found.low is None or found.high is None:
-            return value
-        low, high = (self._signed(bound).rpartition(" ")[0] for bound in (found.low, found.high))
-        return f"{value} ({low} to {high})"
-
-    @property
-    def allowed(self) -> str:
-        """How much worse than the baseline is let pass."""
-        if self.tolerance is None or self.found.baseline is None:
-            return ""
-        return self._signed(self._margin * (1 if self.guard.worse == "higher" else -1))
-
-    @property
-    def _margin(self) -> float:
-        return self.guard.margin(self.found.baseline or 0.0, self.tolerance or 0.0)
-
-    def _signed(self, figure: float) -> str:
-        sign = "\N{MINUS SIGN}" if figure < 0 else "+"
-        return f"{sign}{self.guard.show_difference(figure)}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -191,47 +120,6 @@ def arm_rows(rollout: Rollout, verdict: Verdict | None) -> list[ArmRow]:
     return [
         ArmRow(arm, name, share, answers.get(arm, 0), users.get(arm, 0), paid.get(arm)) for arm, name, share in arms
     ]
-
-
-def guard_rows(rollout: Rollout, verdict: Verdict | None) -> list[GuardRow]:
-    """What is worse first, then what may be; before the judge's first look the guards without figures."""
-    found = verdict.guards if verdict is not None else [_unseen(name) for name in rollout.guards]
-    return [_guard_row(one, rollout.guards.get(one.name, {}).get("tolerance")) for one in _worst_first(found)]
-
-
-def paired_rows(found: Sequence[GuardVerdict]) -> list[GuardRow]:
-    """Of questions that both versions answered; each guard with its usual tolerance."""
-    return [_guard_row(one, one.guard.tolerance) for one in _worst_first(found)]
-
-
-def _worst_first(found: Sequence[GuardVerdict]) -> list[GuardVerdict]:
-    states, names = list(GUARD_STATES), list(GUARDS)
-    return sorted(found, key=lambda one: (states.index(one.state), names.index(one.name)))
-
-
-def _unseen(name: str) -> GuardVerdict:
-    return GuardVerdict(
-        name=name, baseline=None, candidate=None, low=None, high=None, answers=0, users=0, state="too_few"
-    )
-
-
-def _guard_row(found: GuardVerdict, tolerance: float | None) -> GuardRow:
-    return GuardRow(found, tolerance, _interval(found, tolerance))
-
-
-def _interval(found: GuardVerdict, tolerance: float | None) -> Interval | None:
-    """What lies beyond the drawing is cut off: an interval begins as wide as can be."""
-    if None in {found.baseline, found.candidate, found.low, found.high} or tolerance is None:
-        return None
-    value = found.candidate - found.baseline
-    guard = GUARDS[found.name]
-    limit = guard.margin(found.baseline, tolerance) * (1 if guard.worse == "higher" else -1)
-    half = max(2.5 * abs(limit), 1.4 * abs(value), 1e-9)
-
-    def across(figure: float) -> float:
-        return round(50 + 50 * min(1.0, max(-1.0, figure / half)), 1)
-
-    return Interval(across(found.low), across(found.high), across(value), across(limit))
 
 
 def last_figures(steps: Sequence[RolloutStep]) -> Verdict | None:

@@ -12,16 +12,9 @@ from django_htmx.http import trigger_client_event
 from chatapp.accounts.permissions import can
 from chatapp.api.lists import ListQuery, page_of
 from chatapp.console.access import ConsoleRequest, console_page, tabs_for
-from chatapp.console.read_models.rollout_story import (
-    arm_rows,
-    ending_of,
-    guard_rows,
-    last_figures,
-    paired_rows,
-    stage_bars,
-    step_rows,
-)
-from chatapp.console.read_models.rollouts import actions_for, rollout_row, verdict_of
+from chatapp.console.read_models.guards import guard_rows, paired_rows
+from chatapp.console.read_models.rollout_story import arm_rows, ending_of, last_figures, stage_bars, step_rows
+from chatapp.console.read_models.rollouts import RolloutRow, actions_for, rollout_row, verdict_of
 from chatapp.console.selectors import find_endings, list_failed_answers, search_rollouts_for
 from chatapp.errors import ChatappError
 from chatapp.evaluation.selectors import comparisons_of, shadow_figures
@@ -52,15 +45,20 @@ def list_rollouts(request: ConsoleRequest) -> HttpResponse:
     found = search_rollouts_for(request.user, **search)
     over = page_of(found.exclude(state__in=LIVE_ROLLOUT), query, lambda rollout: rollout)
     live = [] if query.cursor else list(found.filter(state__in=LIVE_ROLLOUT)[:MAX_LIVE])
-    context = {**_rows(request, live, over.items), "next": over.next, "search": search, "states": STATES}
+    context = {
+        "rows": _rows(request, live, over.items),
+        "may_manage": can(request.user, "inference.manage_rollout"),
+        "next": over.next,
+        "search": search,
+        "states": STATES,
+    }
     template = "console/_rollouts.html" if request.htmx else "console/rollouts.html"
     return render(request, template, {"tabs": tabs_for(request), **context})
 
 
-def _rows(request: ConsoleRequest, live: list[Rollout], over: list[Rollout]) -> dict[str, object]:
+def _rows(request: ConsoleRequest, live: list[Rollout], over: list[Rollout]) -> list[RolloutRow]:
     may_manage, endings = can(request.user, "inference.manage_rollout"), find_endings(over)
-    rows = [rollout_row(rollout, may_manage=may_manage, ending=endings.get(rollout.pk)) for rollout in (*live, *over)]
-    return {"rows": rows, "may_manage": may_manage}
+    return [rollout_row(rollout, may_manage=may_manage, ending=endings.get(rollout.pk)) for rollout in (*live, *over)]
 
 
 @require_GET
@@ -137,8 +135,8 @@ def _after(request: ConsoleRequest, rollout_id: UUID, said: str, *, status: int 
     context: dict[str, object] = {"said": said, "refused": status != 200}
     # htmx names what it swaps as `article#rollout-…`.
     if (request.htmx.target or "").endswith(f"#rollout-{rollout_id}"):
-        rows = _rows(request, [rollout] if rollout.is_live else [], [] if rollout.is_live else [rollout])["rows"]
-        return _say(render(request, "console/_rollout_row.html", {**context, "row": rows[0]}, status=status), said)
+        context["row"] = _rows(request, [], [rollout])[0]
+        return _say(render(request, "console/_rollout_row.html", context, status=status), said)
     return _say(render(request, "console/_rollout.html", {**context, **_story(request, rollout)}, status=status), said)
 
 
