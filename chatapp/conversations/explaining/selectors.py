@@ -35,6 +35,7 @@ class Why:
     facts: dict[str, Any]
     names: dict[str, str]
     verdicts: list[Verdict]
+    is_own: bool = False
     query: str = ""
     withheld: int | None = None
     search: dict[str, Any] = field(init=False)
@@ -77,9 +78,15 @@ def _why(generation: Generation, reader: User, *, is_own: bool = False, withheld
     ids = {row["document"] for row in (facts.get("search") or {}).get("passages", ())}
     readable = list_documents_for(reader).filter(pk__in=ids).values_list("pk", "name") if ids else ()
     names = {str(document_id): name for document_id, name in readable}
-    verdicts = list_verdicts_of(reader, generation.pk)
-    query = _query(generation, tried=facts.get("queries", 0)) if is_own else ""
-    return Why(generation=generation, facts=facts, names=names, verdicts=verdicts, query=query, withheld=withheld)
+    return Why(
+        generation=generation,
+        facts=facts,
+        names=names,
+        verdicts=list_verdicts_of(reader, generation.pk),
+        is_own=is_own,
+        query=_query(generation, tried=facts.get("queries", 0)) if is_own else "",
+        withheld=withheld,
+    )
 
 
 def _query(generation: Generation, *, tried: int) -> str:

@@ -12,6 +12,7 @@ from chatapp.inference.routing import FIRST_DRAW
 from chatapp.moderation.models import Action, Verdict
 from chatapp.retrieval.search.trace import Fate
 
+LEAST_SHOWN = 1.0  # Milliseconds.
 _STAGES = {
     "question": "Checks of the question",
     "search": "Search",
@@ -22,7 +23,12 @@ _STAGES = {
     "checks": "Last checks of the answer",
     "citations": "Checks of citations",
 }
-_PARTS = {"system": "Instructions", "documents": "Documents", "history": "Earlier messages", "question": "Question"}
+_PARTS = {
+    "system": "Instructions",
+    "documents": "Documents",
+    "history": "Earlier messages and frame",
+    "question": "Question",
+}
 _FATES = {
     Fate.GIVEN: "Given to the model",
     Fate.SURPLUS: "Relevant, but others were more so",
@@ -73,7 +79,7 @@ def prompt(why: Why) -> list[Part]:
 def times(why: Why) -> list[Part]:
     """In the order in which things happen."""
     generation, spent = why.generation, why.facts.get("milliseconds", {})
-    parts = [Part(label, _time(spent[key])) for key, label in _STAGES.items() if spent.get(key)]
+    parts = [Part(label, _time(spent[key])) for key, label in _STAGES.items() if spent.get(key, 0) >= LEAST_SHOWN]
     if generation.claimed_at is None:
         return parts
     waited = 1_000 * (generation.claimed_at - generation.created_at).total_seconds()
@@ -141,7 +147,8 @@ def _searching(why: Why) -> Iterator[str]:
     if why.facts["queries"] > 1:
         yield "The first way to ask found nothing, so the question was asked in another way."
     readable, fates = why.search["readable"], why.search["fates"]
-    yield f"{readable:,} passages were searched: those that the employee may read. All others are never looked at."
+    who = "you" if why.is_own else "the employee"
+    yield f"{readable:,} passages were searched: those that {who} may read. All others are never looked at."
     yield f"{fates[Fate.GIVEN]} of the best were given to the model."
     yield from (
         f"{fates[fate]} left out: {words[0].lower()}{words[1:]}."
