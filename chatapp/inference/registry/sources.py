@@ -94,8 +94,12 @@ def _check_packages(given: Mapping[str, object]) -> Stored:
 def _check_part(part: object) -> Stored:
     if not isinstance(part, Mapping):
         raise _invalid("each of parts is an object with requirement and member.")
-    requirement = _take(part, "requirement", _REQUIREMENT, "is written name==version", required=True)
-    return {"requirement": requirement, "member": _take_path(part, "member")}
+    requirement, member = part.get("requirement"), part.get("member")
+    if not isinstance(requirement, str) or not _REQUIREMENT.fullmatch(requirement):
+        raise _invalid("parts: a requirement is written name==version.")
+    if not isinstance(member, str) or not _is_path(member):
+        raise _invalid(f"parts: {requirement} needs the path of the file in it.")
+    return {"requirement": requirement, "member": member}
 
 
 def _check_bucket(given: Mapping[str, object]) -> Stored:
@@ -140,11 +144,15 @@ def _take_path(given: Mapping[str, object], name: str) -> str:
     """Relative, and nowhere up: names come from people, files are opened and addresses made of them."""
     value = given.get(name)
     text = value.strip() if isinstance(value, str) else ""
-    path = PurePosixPath(text)
-    is_path = 0 < len(text) <= 300 and text.isprintable() and not path.is_absolute() and "\\" not in text
-    if not is_path or ".." in path.parts or str(path) != text:
+    if not _is_path(text):
         raise _invalid(f"{name} of a source is the path of one file, such as models/model.gguf.")
     return text
+
+
+def _is_path(text: str) -> bool:
+    path = PurePosixPath(text)
+    is_plain = 0 < len(text) <= 300 and text.isprintable() and "\\" not in text
+    return is_plain and not path.is_absolute() and ".." not in path.parts and str(path) == text
 
 
 def _invalid(detail: str) -> ChatappError:
