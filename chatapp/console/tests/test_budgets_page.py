@@ -41,8 +41,11 @@ def use(user: User, tokens: int) -> None:
 def test_a_budget_is_set_changed_and_removed(client_of: ClientOf, ada: User, alice: User) -> None:
     client = client_of("ada")
     assert "budgets-empty" in client.get(URL).content.decode()
-    assert client.post(URL, FORM)["Location"] == URL
+    saved = client.post(URL, FORM)["Location"]
     made = Budget.objects.get()
+    assert saved == f"{URL}?set={made.pk}"
+    assert "for alice is set. It refuses nobody now." in client.get(saved).content.decode()
+    assert "budget-saved" not in client.get(f"{URL}?set=<script>").content.decode()
     assert (made.user, made.soft, made.hard) == (alice, Decimal(800), Decimal(1_000))
     assert made.contact == "Grace"
     assert 'value="800"' in client.get(f"{URL}{made.pk}/").content.decode()
@@ -72,6 +75,16 @@ def test_the_page_says_who_has_used_up_what(client_of: ClientOf, alice: User, bo
     assert '900 tokens, 22 % <span class="badge badge-warn">' in page  # sales, of bob
     assert "alice reached the hard limit of 1,000 tokens a month" in page
     assert "sales reached the soft limit of 800 tokens a month" in page
+
+
+def test_a_budget_that_is_used_up_already_says_whom_it_refuses(client_of: ClientOf, alice: User, bob: User) -> None:
+    use(alice, 1_200)
+    use(bob, 900)
+    client = client_of("ada")
+    saved = client.post(URL, {**FORM, "subject": "everyone", "name": ""})["Location"]
+    assert "for everyone is set. It refuses 1 person from now on" in client.get(saved).content.decode()
+    saved = client.post(URL, FORM)["Location"]
+    assert "for alice is set. It refuses from now on" in client.get(saved).content.decode()
 
 
 @pytest.mark.parametrize(

@@ -2,6 +2,7 @@ from uuid import UUID
 
 from django.http import HttpResponse
 from django.shortcuts import redirect, render
+from django.urls import reverse
 from django.views.decorators.http import require_http_methods, require_POST
 
 from chatapp.console.access import ConsoleRequest, console_page, tabs_for
@@ -17,14 +18,14 @@ def list_budgets(request: ConsoleRequest) -> HttpResponse:
     form = BudgetForm(request.POST or None)
     if request.method == "POST" and form.is_valid():
         try:
-            set_budget(actor=request.user, **form.arguments())
+            budget = set_budget(actor=request.user, **form.arguments())
         except ChatappError as error:
             if error.status != 400:
                 raise
             form.add_error(None, error.message)
         else:
-            return redirect("console_budgets")
-    return _page(request, form=form, status=400 if form.errors else 200)
+            return redirect(f"{reverse('console_budgets')}?set={budget.pk}")
+    return _page(request, form=form, saved=request.GET.get("set", ""), status=400 if form.errors else 200)
 
 
 @require_http_methods(["GET"])

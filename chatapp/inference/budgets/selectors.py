@@ -41,6 +41,11 @@ class BudgetLine:
         return self.standings[:FIRST_SPENDERS]
 
     @property
+    def refused(self) -> int:
+        """How many people, or whether the group, may ask nothing until the period is over."""
+        return sum(standing.level is BudgetLevel.HARD for standing in self.standings)
+
+    @property
     def more(self) -> int:
         return max(0, len(self.standings) - FIRST_SPENDERS)
 
