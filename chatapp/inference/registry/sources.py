@@ -53,9 +53,9 @@ def check_sources(given: Sequence[object]) -> tuple[list[Stored], dict[int, str]
 def sources_of(version: ModelVersion) -> tuple[Source, ...]:
     """Those of its record, then those that the product itself knows for its hash."""
     secrets = {one.position: one.secret for one in version.source_secrets.all()}
-    own = (_source(stored, secrets.get(position, "")) for position, stored in enumerate(version.sources))
-    known = (artifact.sources for artifact in ARTIFACTS.values() if artifact.sha256 == version.sha256)
-    return tuple(dict.fromkeys([*filter(None, own), *(source for sources in known for source in sources)]))
+    own = [_source(stored, secrets.get(position, "")) for position, stored in enumerate(version.sources)]
+    known = [one for artifact in ARTIFACTS.values() if artifact.sha256 == version.sha256 for one in artifact.sources]
+    return tuple(dict.fromkeys([*(source for source in own if source is not None), *known]))
 
 
 def _source(stored: Mapping[str, Any], secret: str) -> Source | None:

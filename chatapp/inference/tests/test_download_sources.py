@@ -15,6 +15,7 @@ from chatapp.inference.artifacts import Progress, ensure_artifact
 from chatapp.inference.catalog import Artifact, BucketObject
 from chatapp.inference.models import Download, ModelVersion, VersionState
 from chatapp.inference.services.verification import run_download
+from chatapp.inference.tests.fake_provider import KEY, hello, provider
 from chatapp.inference.tests.tiny_model import hash_of, tiny_model
 
 pytestmark = pytest.mark.django_db
@@ -84,3 +85,35 @@ def test_an_object_is_gone_on_with_where_it_stopped(server: str, tmp_path: Path)
     path = ensure_artifact(artifact, directory=tmp_path, report=seen.append)
     assert path.read_bytes() == CONTENT
     assert min(one.done_bytes for one in seen if one.stage == "downloading" and one.done_bytes) > 2_000_000
+
+
+def external(oscar: User, url: str) -> ModelVersion:
+    return services.register_version(
+        user=oscar,
+        name="far",
+        provider="openai_compatible",
+        preset="vllm",
+        external_model="m",
+        context_tokens=4096,
+        endpoints=[{"url": url, "key": KEY}],
+        may_leave_company=False,
+    )
+
+
+def test_an_external_version_is_verified_by_an_answer(oscar: User) -> None:
+    with provider(hello("Yes", ".")) as server:
+        version = external(oscar, server.url)
+        assert work(version).error == ""
+    assert version.state == VersionState.VERIFIED
+    assert "It answered a test question" in version.changes.get().reason
+    (asked,) = [one for one in server.asked if one.method == "POST"]
+    assert "yes" in str(asked.body["messages"])
+
+
+def test_one_that_refuses_stays_a_draft_and_its_words_are_not_repeated(oscar: User) -> None:
+    with provider(lambda exchange: exchange.send(401, b"bad key " + KEY.encode())) as server:
+        version = external(oscar, server.url)
+        error = work(version).error
+    assert version.state == VersionState.DRAFT
+    assert error
+    assert KEY not in error
