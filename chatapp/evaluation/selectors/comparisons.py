@@ -136,14 +136,18 @@ def _with_counts(comparisons: QuerySet[Comparison]) -> QuerySet[Comparison]:
 
 
 def _ballots(which: Q) -> list[tuple[UUID, Ballot]]:
-    """By comparison. Who left the company votes on as somebody of their own: each such vote is a voter."""
+    """By comparison."""
     votes = Vote.objects.filter(which).exclude(choice=Choice.SKIPPED)
-    rows: Iterable[tuple[UUID, UUID, UUID | None, int, str]]
     rows = votes.values_list("pair__comparison_id", "pair_id", "voter_id", "pk", "choice")
     return [
-        (comparison, Ballot(voter=key if voter is None else voter, question=pair, choice=Choice(choice)))
+        (comparison, Ballot(voter=_voter_of(voter, key), question=pair, choice=Choice(choice)))
         for comparison, pair, voter, key, choice in rows
     ]
+
+
+def _voter_of(voter_id: UUID | None, vote_id: int) -> UUID | int:
+    """Whose vote it was is not known any more after an erasure: each such vote is a voter then."""
+    return vote_id if voter_id is None else voter_id
 
 
 def _turned(ballot: Ballot) -> Ballot:
@@ -153,6 +157,6 @@ def _turned(ballot: Ballot) -> Ballot:
 
 def _question_row(pair: ComparisonPair, votes: list[Vote], *, may_read: bool) -> QuestionRow:
     counted = [vote for vote in votes if vote.choice != Choice.SKIPPED]
-    ballots = [Ballot(vote.voter_id or vote.pk, pair.pk, Choice(vote.choice)) for vote in counted]
+    ballots = [Ballot(_voter_of(vote.voter_id, vote.pk), pair.pk, Choice(vote.choice)) for vote in counted]
     reasons = [vote.reason for vote in votes if vote.reason] if may_read else []
     return QuestionRow(pair, pair.question if may_read else None, win_rate(ballots), reasons)
