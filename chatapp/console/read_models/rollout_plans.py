@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from chatapp.accounts.models import User
 from chatapp.console.rollout_drafts import RolloutDraft
 from chatapp.console.selectors import list_shown_versions_for
-from chatapp.inference.models import PAST_GATE, WITHDRAWN, ModelVersion, RolloutKind
+from chatapp.inference.models import PAST_GATE, WITHDRAWN, ModelVersion, RolloutKind, Route
 from chatapp.inference.selectors import list_routes_for
 
 MAX_ROUTES = 200
@@ -29,6 +29,12 @@ def routes_for(user: User) -> list[RouteChoice]:
     names = ("name", "version__name", "rollout__candidate__name")
     rows = list_routes_for(user).prefetch_related(None).order_by("name").values_list(*names)[:MAX_ROUTES]
     return [RouteChoice(name, version, candidate or "") for name, version, candidate in rows]
+
+
+def first_free(routes: Sequence[RouteChoice]) -> str:
+    """The default route unless a rollout runs there, else the first without one; empty when there is none."""
+    free = sorted((route.name for route in routes if route.is_free), key=lambda name: (name != Route.DEFAULT, name))
+    return free[0] if free else ""
 
 
 def candidates_for(user: User) -> list[ModelVersion]:

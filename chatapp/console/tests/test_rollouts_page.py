@@ -14,7 +14,10 @@ from django.utils import timezone
 from pytest_django import DjangoAssertNumQueries
 
 from chatapp.accounts.models import AuditEvent, User
-from chatapp.inference.models import AnswerOutcome, Arm, ModelVersion, Rollout, Route, Worker
+from chatapp.evaluation.models import Choice, Vote
+from chatapp.evaluation.selectors import comparisons_of, shadow_figures
+from chatapp.evaluation.tests.comparing import opened
+from chatapp.inference.models import AnswerOutcome, Arm, ModelVersion, Rollout, Route, ShadowOutcome, Worker
 from chatapp.inference.rollouts.judge import judge_rollout
 from chatapp.inference.services.rollouts import advance_rollout, roll_back_rollout, start_rollout
 from chatapp.inference.usage import ArmCost, arm_costs
@@ -259,6 +262,40 @@ def test_hostile_names_and_reasons_are_text(client_of: ClientOf, candidate: Mode
         assert PAYLOAD not in client.get(path).content.decode()
 
 
+def test_a_shadow_shows_its_unseen_answers_and_no_share(client_of: ClientOf, candidate: ModelVersion) -> None:
+    shadow = start_rollout(user=None, route="default", kind="shadow", candidate=candidate)
+    usual = {"completion_tokens": 40, "first_token_seconds": 1.0, "duration_seconds": 3.0}
+    for number in range(30):
+        key, person = uuid4(), make_person(f"person-{number % 6}") if number < 6 else None
+        AnswerOutcome.objects.create(generation_id=key, user=person, rollout=shadow, status="complete", **usual)
+        state = "complete" if number % 3 else "failed"
+        ShadowOutcome.objects.create(generation_id=key, user=person, rollout=shadow, state=state, **usual)
+    page = page_of(client_of("oscar"), shadow)
+    assert "Both answered 20 Candidate failed 10" in text_of(page)
+    found = next(one for one in shadow_figures(shadow).guards if one.name == "errors")
+    assert f'data-guard="errors" data-state="{found.state}"' in page
+    assert found.guard.show(found.candidate or 0) == "33.3 %"
+    assert "33.3 %" in page
+    assert 'data-testid="arm"' not in page
+    assert 'data-testid="rollout-end"' in page
+    assert 'data-testid="rollout-complete"' not in page
+
+
+def test_votes_of_a_blind_comparison_are_the_candidates(client_of: ClientOf, rollout: Rollout) -> None:
+    ada = make_person("ada")
+    comparison = opened(ada, "One?", "Two?", "Three?", first=rollout.baseline, second=rollout.candidate)
+    for voter in ("alice", "bob", "carol"):
+        for pair in comparison.pairs.all():
+            Vote.objects.create(
+                pair=pair, voter=make_person(f"{voter}-{pair.ordinal}"), choice=Choice.SECOND, first_was_left=True
+            )
+    wins = comparisons_of(rollout)[0].wins
+    text = text_of(page_of(client_of("oscar"), rollout))
+    assert wins.rate == 1.0
+    assert f"The candidate wins 100 % {100 * (wins.low or 0):.0f} % to 100 %" in text
+    assert "9 votes of 9 people on 3 questions, open" in text
+
+
 # The form.
 
 
@@ -381,10 +418,18 @@ def test_what_makes_no_sense_is_said_and_stays_in_the_form(
     assert Rollout.objects.count() == 0
 
 
+def test_the_form_begins_with_a_route_that_is_free(client_of: ClientOf, rollout: Rollout) -> None:
+    Route.objects.create(name="quiet", version=rollout.baseline)
+    page = client_of("oscar").get(NEW).content.decode()
+    assert re.findall(r'<option value="(\w+)" selected>[^<]*, answered by', page) == ["quiet"]
+    named = client_of("oscar").get(f"{NEW}?route=default").content.decode()
+    assert re.findall(r'<option value="(\w+)" selected>[^<]*, answered by', named) == ["default"]
+
+
 def test_a_second_rollout_on_a_route_is_refused(client_of: ClientOf, rollout: Rollout) -> None:
     make_version("third")
     client = client_of("oscar")
-    page = client.get(NEW).content.decode()
+    page = client.get(f"{NEW}?route=default").content.decode()
     assert "a rollout of new runs" in page
     refused = client.post(NEW, {**form_of(page), "candidate": "third", "action": "save"})
     assert "A rollout of new runs on the route default." in refused.content.decode()

@@ -7,7 +7,7 @@ from django_htmx.http import HttpResponseClientRedirect
 
 from chatapp.accounts.permissions import can
 from chatapp.console.access import ConsoleRequest, console_page, tabs_for
-from chatapp.console.read_models.rollout_plans import candidates_for, describe, lacks_gate, routes_for
+from chatapp.console.read_models.rollout_plans import candidates_for, describe, first_free, lacks_gate, routes_for
 from chatapp.console.read_models.rollouts import KINDS
 from chatapp.console.rollout_drafts import RolloutDraft
 from chatapp.errors import ChatappError
@@ -21,6 +21,7 @@ def start_rollout(request: ConsoleRequest) -> HttpResponse:
     """Each button posts the whole form with its own `action`; a change of a field asks for what follows from it."""
     if request.method == "GET":
         given = {name: request.GET.get(name, "")[:100] for name in ("route", "candidate")}
+        given["route"] = given["route"] or first_free(routes_for(request.user))
         return _form(request, RolloutDraft.fresh(**given))
     draft, action = RolloutDraft.posted(request.POST), request.POST.get("action", "save")
     if action == "save":
