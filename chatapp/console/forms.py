@@ -91,7 +91,7 @@ class OwnVersionForm(VersionForm):
     weights = forms.ChoiceField(
         required=False,
         choices=[("", "Another file, by its sha256"), *((one.sha256, one.name) for one in ARTIFACTS.values())],
-        help_text="Known files are fetched by make run.",
+        help_text="They are fetched in the background, if they are not here.",
     )
     sha256 = forms.CharField(
         required=False, label="sha256", help_text="Of another GGUF, which lies as SHA256.gguf in CHATAPP_MODELS."
