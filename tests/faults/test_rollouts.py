@@ -71,12 +71,8 @@ class Api:
         run = self("POST", "evaluations", kind="gate", version=version, **body)["id"]
         return wait(180, lambda: (g := self("GET", f"evaluations/{run}"))["status"] in {"complete", "failed"} and g)
 
-    def wait_rollout(self, rollout: str, **wanted: Any) -> dict[str, Any]:
-        def probe() -> dict[str, Any] | None:
-            found: dict[str, Any] = self("GET", f"rollouts/{rollout}")
-            return found if found["finished_at"] or wanted.items() <= found.items() else None
-
-        return wait(600, probe)
+    def wait_over(self, rollout: str) -> dict[str, Any]:
+        return wait(600, lambda: (found := self("GET", f"rollouts/{rollout}"))["finished_at"] and found)
 
 
 @pytest.fixture
@@ -115,7 +111,7 @@ def test_f37_the_judge_rolls_a_bad_candidate_back_while_people_chat(
     expect(now).to_contain_text("25", timeout=20_000)  # By itself: nobody loads the page again.
     picture(operator.page, "at-25-percent")
     running = crowd.guests[0].person.send("rate=20 tokens=600 fail_every=0")  # Of the pilot: the candidate answers.
-    ended = oscar.wait_rollout(rollout)
+    ended = oscar.wait_over(rollout)
     crowd.rest()
 
     assert (ended["state"], ended["share"]) == ("rolled_back", 0)
@@ -152,7 +148,7 @@ def test_f37_a_good_candidate_comes_to_everybody(scene: Scene, oscar: Api, opera
     rollout = oscar("POST", "rollouts", **plan)["id"]
     operator.open(f"/console/rollouts/{rollout}/")
     crowd.begin()
-    ended = oscar.wait_rollout(rollout)
+    ended = oscar.wait_over(rollout)
     crowd.rest()
     assert (ended["state"], ended["share"]) == ("completed", 100)
     assert [(step["action"], step["by"]) for step in ended["steps"]] == [
