@@ -87,8 +87,8 @@ def test_so_does_the_whole_request_of_a_page(
     """Session, user, the question, the thread that is shown, the list beside it."""
     client.force_login(alice)
     conversation = str(uuid4())
-    # The first one of a process also reads the limits, which are then known for some seconds.
-    for statements in (19, 18):
+    # The first one of a process also reads limits and budgets, which are then known for some seconds.
+    for statements in (20, 18):
         posted = {"text": "Hello?", "message": str(uuid4()), "conversation": conversation}
         with django_assert_max_num_queries(statements):
             response = client.post("/messages/", posted, headers={"HX-Request": "true"})
