@@ -63,9 +63,8 @@ def report_presence(kind: WorkerKind, report: Report) -> None:
             defaults=_columns(report),
             create_defaults={**first, **_columns(report), "started_at": Now()},
         )
-        relations = (worker.loaded, worker.loading, worker.serves)
-        for relation, ids in zip(relations, report.versions, strict=True):
-            relation.set(ModelVersion.objects.filter(id__in=ids))
+        for name, ids in zip(("loaded", "loading", "serves"), report.versions, strict=True):
+            getattr(worker, name).set(ModelVersion.objects.filter(id__in=ids))
         if created:
             _forget_the_gone()
 

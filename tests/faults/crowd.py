@@ -59,13 +59,16 @@ class Guest(threading.Thread):
         chat, leaf = (before.conversation, before.answer) if before else ("", "")
         sent = self.person.send(_QUESTION, conversation=chat, leaf=leaf)
         for _ in range(_TRIES):
-            shown = sent.shown
-            wait(_ANSWER_SECONDS, lambda shown=shown: shown.ended)
-            if shown.states[-1] not in _BROKEN:
+            _wait_ended(sent)
+            if sent.shown.states[-1] not in _BROKEN:
                 return sent
             self.broken += 1
             sent = self.person.retry(sent)
         raise AssertionError(f"{_TRIES} tries broke off")
+
+
+def _wait_ended(sent: Sent) -> None:
+    wait(_ANSWER_SECONDS, lambda: sent.shown.ended)
 
 
 class Crowd:

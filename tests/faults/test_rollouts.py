@@ -1,6 +1,6 @@
 """F37 and E13: twenty people chat while the judge takes a bad candidate back, and brings a good one to everybody."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from itertools import groupby
 from pathlib import Path
 from typing import Any
@@ -65,14 +65,22 @@ class Api:
             "POST", f"model-versions/{scripted['id']}/clone", name=name, changes={"system_prompt": system_prompt}
         )
         path = f"model-versions/{made['id']}"
-        return wait(MINUTES, lambda: (v := self("GET", path))["state"] == "verified" and v)
+        return self._wait(MINUTES, path, lambda version: version["state"] == "verified")
 
     def run_gate(self, version: str, **body: Any) -> dict[str, Any]:
         run = self("POST", "evaluations", kind="gate", version=version, **body)["id"]
-        return wait(180, lambda: (g := self("GET", f"evaluations/{run}"))["status"] in {"complete", "failed"} and g)
+        return self._wait(300, f"evaluations/{run}", lambda gate: gate["status"] in {"complete", "failed"})
 
     def wait_over(self, rollout: str) -> dict[str, Any]:
-        return wait(600, lambda: (found := self("GET", f"rollouts/{rollout}"))["finished_at"] and found)
+        return self._wait(600, f"rollouts/{rollout}", lambda found: found["finished_at"])
+
+    def _wait(self, seconds: float, path: str, is_met: Callable[[dict[str, Any]], object]) -> dict[str, Any]:
+        def probe() -> dict[str, Any] | None:
+            found: dict[str, Any] = self("GET", path)
+            return found if is_met(found) else None
+
+        found: dict[str, Any] = wait(seconds, probe)
+        return found
 
 
 @pytest.fixture

@@ -7,91 +7,147 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-
     dependencies = [
-        ('auth', '0012_alter_user_first_name_max_length'),
-        ('inference', '0007_downloads_of_weights'),
+        ("auth", "0012_alter_user_first_name_max_length"),
+        ("inference", "0007_downloads_of_weights"),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
 
     operations = [
         migrations.CreateModel(
-            name='Budget',
+            name="Budget",
             fields=[
-                ('id', models.UUIDField(default=uuid.uuid4, editable=False, primary_key=True, serialize=False)),
-                ('subject', models.CharField(choices=[('everyone', 'Everyone, each'), ('group', 'Group, together'), ('user', 'One person')], max_length=8)),
-                ('unit', models.CharField(choices=[('tokens', 'Tokens'), ('cost', 'Cost')], max_length=8)),
-                ('period', models.CharField(choices=[('day', 'Day'), ('week', 'Week'), ('month', 'Month')], max_length=8)),
-                ('soft', models.DecimalField(decimal_places=6, max_digits=20, null=True)),
-                ('hard', models.DecimalField(decimal_places=6, max_digits=20, null=True)),
-                ('contact', models.CharField(blank=True, help_text='Whom people are told to ask for more.', max_length=100)),
-                ('note', models.CharField(blank=True, help_text='Why it is so; for those who set budgets.', max_length=300)),
-                ('created_at', models.DateTimeField(auto_now_add=True)),
-                ('updated_at', models.DateTimeField(auto_now=True)),
+                ("id", models.UUIDField(default=uuid.uuid4, editable=False, primary_key=True, serialize=False)),
+                (
+                    "subject",
+                    models.CharField(
+                        choices=[("everyone", "Everyone, each"), ("group", "Group, together"), ("user", "One person")],
+                        max_length=8,
+                    ),
+                ),
+                ("unit", models.CharField(choices=[("tokens", "Tokens"), ("cost", "Cost")], max_length=8)),
+                (
+                    "period",
+                    models.CharField(choices=[("day", "Day"), ("week", "Week"), ("month", "Month")], max_length=8),
+                ),
+                ("soft", models.DecimalField(decimal_places=6, max_digits=20, null=True)),
+                ("hard", models.DecimalField(decimal_places=6, max_digits=20, null=True)),
+                (
+                    "contact",
+                    models.CharField(blank=True, help_text="Whom people are told to ask for more.", max_length=100),
+                ),
+                (
+                    "note",
+                    models.CharField(blank=True, help_text="Why it is so; for those who set budgets.", max_length=300),
+                ),
+                ("created_at", models.DateTimeField(auto_now_add=True)),
+                ("updated_at", models.DateTimeField(auto_now=True)),
             ],
         ),
         migrations.CreateModel(
-            name='BudgetNotice',
+            name="BudgetNotice",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('audience', models.CharField(choices=[('person', 'Person'), ('managers', 'Managers')], max_length=8)),
-                ('level', models.CharField(choices=[('soft', 'Soft'), ('hard', 'Hard')], max_length=8)),
-                ('starts_on', models.DateField()),
-                ('spent', models.DecimalField(decimal_places=6, max_digits=20)),
-                ('at', models.DateTimeField(auto_now_add=True, db_index=True)),
+                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                ("audience", models.CharField(choices=[("person", "Person"), ("managers", "Managers")], max_length=8)),
+                ("level", models.CharField(choices=[("soft", "Soft"), ("hard", "Hard")], max_length=8)),
+                ("starts_on", models.DateField()),
+                ("spent", models.DecimalField(decimal_places=6, max_digits=20)),
+                ("at", models.DateTimeField(auto_now_add=True, db_index=True)),
             ],
         ),
         migrations.RemoveIndex(
-            model_name='answeroutcome',
-            name='outcome_of_user',
+            model_name="answeroutcome",
+            name="outcome_of_user",
         ),
         migrations.AddIndex(
-            model_name='answeroutcome',
-            index=models.Index(fields=['user', 'created_at'], include=('prompt_tokens', 'completion_tokens', 'cost', 'is_trial'), name='outcome_spent_by'),
+            model_name="answeroutcome",
+            index=models.Index(
+                fields=["user", "created_at"],
+                include=("prompt_tokens", "completion_tokens", "cost", "is_trial"),
+                name="outcome_spent_by",
+            ),
         ),
         migrations.AddIndex(
-            model_name='sidework',
-            index=models.Index(fields=['user', 'created_at'], include=('prompt_tokens', 'completion_tokens', 'cost'), name='side_work_spent_by'),
+            model_name="sidework",
+            index=models.Index(
+                fields=["user", "created_at"],
+                include=("prompt_tokens", "completion_tokens", "cost"),
+                name="side_work_spent_by",
+            ),
         ),
         migrations.AddField(
-            model_name='budget',
-            name='group',
-            field=models.ForeignKey(null=True, on_delete=django.db.models.deletion.CASCADE, related_name='+', to='auth.group'),
+            model_name="budget",
+            name="group",
+            field=models.ForeignKey(
+                null=True, on_delete=django.db.models.deletion.CASCADE, related_name="+", to="auth.group"
+            ),
         ),
         migrations.AddField(
-            model_name='budget',
-            name='updated_by',
-            field=models.ForeignKey(null=True, on_delete=django.db.models.deletion.SET_NULL, related_name='+', to=settings.AUTH_USER_MODEL),
+            model_name="budget",
+            name="updated_by",
+            field=models.ForeignKey(
+                null=True, on_delete=django.db.models.deletion.SET_NULL, related_name="+", to=settings.AUTH_USER_MODEL
+            ),
         ),
         migrations.AddField(
-            model_name='budget',
-            name='user',
-            field=models.ForeignKey(null=True, on_delete=django.db.models.deletion.CASCADE, related_name='+', to=settings.AUTH_USER_MODEL),
+            model_name="budget",
+            name="user",
+            field=models.ForeignKey(
+                null=True, on_delete=django.db.models.deletion.CASCADE, related_name="+", to=settings.AUTH_USER_MODEL
+            ),
         ),
         migrations.AddField(
-            model_name='budgetnotice',
-            name='budget',
-            field=models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='notices', to='inference.budget'),
+            model_name="budgetnotice",
+            name="budget",
+            field=models.ForeignKey(
+                on_delete=django.db.models.deletion.CASCADE, related_name="notices", to="inference.budget"
+            ),
         ),
         migrations.AddField(
-            model_name='budgetnotice',
-            name='user',
-            field=models.ForeignKey(null=True, on_delete=django.db.models.deletion.CASCADE, related_name='+', to=settings.AUTH_USER_MODEL),
+            model_name="budgetnotice",
+            name="user",
+            field=models.ForeignKey(
+                null=True, on_delete=django.db.models.deletion.CASCADE, related_name="+", to=settings.AUTH_USER_MODEL
+            ),
         ),
         migrations.AddConstraint(
-            model_name='budget',
-            constraint=models.UniqueConstraint(fields=('subject', 'user', 'group', 'unit', 'period'), name='one_budget_per_subject', nulls_distinct=False),
+            model_name="budget",
+            constraint=models.UniqueConstraint(
+                fields=("subject", "user", "group", "unit", "period"),
+                name="one_budget_per_subject",
+                nulls_distinct=False,
+            ),
         ),
         migrations.AddConstraint(
-            model_name='budget',
-            constraint=models.CheckConstraint(condition=models.Q(models.Q(('group', None), ('subject', 'everyone'), ('user', None)), models.Q(('group', None), ('subject', 'user'), ('user__isnull', False)), models.Q(('group__isnull', False), ('subject', 'group'), ('user', None)), _connector='OR'), name='budget_names_its_subject'),
+            model_name="budget",
+            constraint=models.CheckConstraint(
+                condition=models.Q(
+                    models.Q(("group", None), ("subject", "everyone"), ("user", None)),
+                    models.Q(("group", None), ("subject", "user"), ("user__isnull", False)),
+                    models.Q(("group__isnull", False), ("subject", "group"), ("user", None)),
+                    _connector="OR",
+                ),
+                name="budget_names_its_subject",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='budget',
-            constraint=models.CheckConstraint(condition=models.Q(models.Q(('hard', None), ('soft__gt', 0)), models.Q(('hard__gt', 0), ('soft', None)), models.Q(('hard__gte', models.F('soft')), ('soft__gt', 0)), _connector='OR'), name='budget_limits_something'),
+            model_name="budget",
+            constraint=models.CheckConstraint(
+                condition=models.Q(
+                    models.Q(("hard", None), ("soft__gt", 0)),
+                    models.Q(("hard__gt", 0), ("soft", None)),
+                    models.Q(("hard__gte", models.F("soft")), ("soft__gt", 0)),
+                    _connector="OR",
+                ),
+                name="budget_limits_something",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='budgetnotice',
-            constraint=models.UniqueConstraint(fields=('budget', 'audience', 'user', 'level', 'starts_on'), name='one_budget_notice', nulls_distinct=False),
+            model_name="budgetnotice",
+            constraint=models.UniqueConstraint(
+                fields=("budget", "audience", "user", "level", "starts_on"),
+                name="one_budget_notice",
+                nulls_distinct=False,
+            ),
         ),
     ]

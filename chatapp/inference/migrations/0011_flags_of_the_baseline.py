@@ -4,20 +4,21 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-
     dependencies = [
-        ('inference', '0010_pilot_members'),
+        ("inference", "0010_pilot_members"),
     ]
 
     operations = [
         migrations.AddField(
-            model_name='shadowoutcome',
-            name='baseline_flags',
-            field=models.PositiveSmallIntegerField(default=0, help_text="Likewise, of the answer that was shown; people's reports are none."),
+            model_name="shadowoutcome",
+            name="baseline_flags",
+            field=models.PositiveSmallIntegerField(
+                default=0, help_text="Likewise, of the answer that was shown; people's reports are none."
+            ),
         ),
         migrations.AlterField(
-            model_name='shadowoutcome',
-            name='flags',
+            model_name="shadowoutcome",
+            name="flags",
             field=models.PositiveSmallIntegerField(default=0, help_text="Of checks on the answer's own text."),
         ),
     ]
