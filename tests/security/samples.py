@@ -12,7 +12,7 @@ from chatapp.accounts.models import AuditEvent, IdentityProvider, Role, User
 from chatapp.accounts.services import create_api_key
 from chatapp.conversations import services as conversations
 from chatapp.conversations.models import Generation
-from chatapp.evaluation.models import Alert, Comparison
+from chatapp.evaluation.models import Alert, Comparison, GateRun
 from chatapp.inference.models import AnswerOutcome, ModelVersion, Provider, Route, Worker, WorkerOrder
 from chatapp.moderation.checks import Finding
 from chatapp.moderation.models import Action, Flag, Replay, Severity, Stage
@@ -22,6 +22,7 @@ from chatapp.retrieval.services import add_golden_question, create_collection, r
 from tests.people import PersonFactory
 
 BLOCK = {"kind": "pattern", "stage": "output", "action": "block", "severity": "high", "patterns": ["BLOCKME"]}
+_GATE = {"collections": [], "judge": "", "serving": "", "seconds": 60, "streams": 0, "worker": ""}
 _SLUGS = {"roles/": "triager", "sign-in/": "company"}
 TRIAGER = ["moderation.review_flag"]
 
@@ -86,6 +87,7 @@ class Samples:
         self.ids = {
             "alert_id": _alert().pk,
             "comparison_id": _comparison(version).pk,
+            "run_id": GateRun.objects.create(version=version, state="complete", marks={}, setup=_GATE).pk,
             "conversation_id": generation.message.conversation_id,
             "worker_name": (worker := _worker()).pk,
             "order_id": WorkerOrder.objects.create(worker=worker.pk, kind="drain", deadline=now).pk,
@@ -114,6 +116,8 @@ class Samples:
         """None when some name stands for nothing here."""
         ids = {**self.ids, **kwargs}
         ids["slug"] = next((slug for place, slug in _SLUGS.items() if place in template), ids["slug"])
+        if template.endswith("/answers"):  # Of an evaluation that is a gate.
+            ids["evaluation_id"] = ids["run_id"]
         parts = []
         for part in template.split("/"):
             name = part.strip("<>{}").rpartition(":")[2] if part.startswith(("<", "{")) else None

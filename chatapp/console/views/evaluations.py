@@ -100,6 +100,8 @@ def cancel(request: ConsoleRequest, run_id: UUID) -> HttpResponse:
 @console_page("evaluation.view_gate")
 def compare(request: ConsoleRequest, run_id: UUID) -> HttpResponse:
     after = get_gate_for(request.user, run_id)
+    if "with" not in request.GET:
+        return go(request, "console_evaluation", run_id=run_id)
     before = get_gate_for(request.user, _uuid(request.GET.get("with", "")))
     changes = change_rows(list_answers_for(request.user, before), list_answers_for(request.user, after))
     context = {
