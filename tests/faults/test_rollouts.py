@@ -51,10 +51,10 @@ class Api:
     def __init__(self, stack: Stack, username: str) -> None:
         key = stack.manage("create_api_key", username).split()[-1]
         headers = {"Authorization": f"Bearer {key}"}
-        self._http = httpx.Client(base_url=f"{stack.base_url}/api/v1/", headers=headers, timeout=60)
+        self.http = httpx.Client(base_url=f"{stack.base_url}/api/v1/", headers=headers, timeout=60)
 
     def __call__(self, method: str, path: str, *, status: int = 0, **body: Any) -> Any:
-        response = self._http.request(method, path, json=body or None)
+        response = self.http.request(method, path, json=body or None)
         assert response.status_code == status if status else response.status_code < 300, response.text
         return response.json()
 
@@ -86,7 +86,9 @@ class Api:
 @pytest.fixture
 def oscar(scene: Scene) -> Iterator[Api]:
     """The operator; the default route is the scripted version's again when he is done."""
-    yield Api(scene.stack, "oscar")
+    api = Api(scene.stack, "oscar")
+    yield api
+    api.http.close()
     scene.stack.serve("scripted")
 
 

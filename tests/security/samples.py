@@ -13,7 +13,7 @@ from chatapp.accounts.services import create_api_key
 from chatapp.conversations import services as conversations
 from chatapp.conversations.models import Generation
 from chatapp.evaluation.models import Alert, Comparison, GateRun
-from chatapp.inference.models import AnswerOutcome, ModelVersion, Provider, Route, Worker, WorkerOrder
+from chatapp.inference.models import AnswerOutcome, Budget, ModelVersion, Provider, Rollout, Route, Worker, WorkerOrder
 from chatapp.moderation.checks import Finding
 from chatapp.moderation.models import Action, Flag, Replay, Severity, Stage
 from chatapp.moderation.services import create_policy_version, give_feedback, notify_employee, record_exchange
@@ -86,7 +86,8 @@ class Samples:
         now = timezone.now()
         self.ids = {
             "alert_id": _alert().pk,
-            "comparison_id": _comparison(version).pk,
+            "comparison_id": (comparison := _comparison(version)).pk,
+            "rollout_id": _rollout(comparison).pk,
             "run_id": GateRun.objects.create(version=version, state="complete", marks={}, setup=_GATE).pk,
             "conversation_id": generation.message.conversation_id,
             "worker_name": (worker := _worker()).pk,
@@ -108,6 +109,7 @@ class Samples:
             "evaluation_id": evaluation.pk,
             "connector_id": Connector.objects.create(collection=collection, kind="web", name="Site").pk,
             "user_id": self.owner.pk,
+            "budget_id": Budget.objects.create(subject="everyone", unit="tokens", period="day", hard=10**9).pk,
             "event_id": AuditEvent.objects.latest("at").pk,
             "group_id": self.owner.groups.get(name="engineering").pk,
         }
@@ -171,4 +173,18 @@ def _comparison(version: ModelVersion) -> Comparison:
     )
     return Comparison.objects.create(
         first=version, second=other, questions_from="list", audience="reviewers", votes_wanted=1, state="open"
+    )
+
+
+def _rollout(comparison: Comparison) -> Rollout:
+    """Over, so that it holds up nobody who changes the route."""
+    return Rollout.objects.create(
+        route_id=Route.DEFAULT,
+        kind="canary",
+        baseline=comparison.first,
+        candidate=comparison.second,
+        state="ended",
+        stages=[{"share": 100, "min_answers": 0, "min_minutes": 0}],
+        stage_started_at=timezone.now(),
+        finished_at=timezone.now(),
     )

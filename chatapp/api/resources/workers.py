@@ -1,10 +1,11 @@
 from datetime import datetime
 from uuid import UUID
 
-from ninja import Field, Router, Schema
+from ninja import Field, Query, Router, Schema
 from ninja.responses import Status
 
 from chatapp.api.auth import ApiRequest, BearerKey
+from chatapp.api.lists import ListQuery, Page, page_of_rows
 from chatapp.conversations.services import eject_worker
 from chatapp.errors import ChatappError
 from chatapp.inference import selectors
@@ -71,12 +72,13 @@ class OrderOut(Schema):
     finished_at: datetime | None
 
 
-@router.get("", response=list[WorkerOut])
-def list_workers(request: ApiRequest) -> list[WorkerOut]:
-    """The live ones first."""
+@router.get("", response=Page[WorkerOut])
+def list_workers(request: ApiRequest, query: Query[ListQuery]) -> Page[WorkerOut]:
+    """Those that are gone, too; the one that began last comes first."""
     workers = list(selectors.list_workers_for(request.auth)[:MAX_WORKERS])
     figures = load_figures([worker.name for worker in workers]) or {}
-    return [_shape(worker, figures.get(worker.name)) for worker in workers]
+    newest = sorted(workers, key=_place, reverse=True)
+    return page_of_rows(newest, query, lambda worker: _shape(worker, figures.get(worker.name)), place=_place)
 
 
 @router.post("/orders", response={202: OrderOut}, auth=MANAGER)
@@ -96,6 +98,10 @@ def give_order(request: ApiRequest, body: OrderIn) -> Status[OrderOut]:
 @router.get("/orders/{uuid:order_id}", response=OrderOut)
 def get_order(request: ApiRequest, order_id: UUID) -> OrderOut:
     return _order(selectors.get_order_for(request.auth, order_id))
+
+
+def _place(worker: Worker) -> tuple[datetime, str]:
+    return worker.started_at, worker.name
 
 
 def _version(name: str) -> ModelVersion | None:

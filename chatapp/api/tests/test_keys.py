@@ -13,8 +13,7 @@ from django.conf import settings
 from django.test import Client
 from django.utils import timezone
 
-from chatapp.accounts.limits import store
-from chatapp.accounts.limits.allowances import FAILED_KEYS_BURST, bucket_of_failed_keys
+from chatapp.accounts.limits.allowances import FAILED_KEYS_BURST
 from chatapp.accounts.models import ApiKey, AuditEvent, Role, User
 from chatapp.accounts.scopes import SCOPES
 from chatapp.accounts.services import create_api_key, revoke_api_key
@@ -25,11 +24,6 @@ from chatapp.api.urls import openai_api, product_api
 from chatapp.runtime.files import CHECKOUT
 
 pytestmark = pytest.mark.django_db
-
-
-@pytest.fixture(autouse=True)
-def _nobody_guessed_before() -> None:
-    store._client().delete(bucket_of_failed_keys("127.0.0.1").key)
 
 
 def keys_of_operations() -> Iterator[tuple[str, str, BearerKey]]:

@@ -38,7 +38,7 @@ def post(client: Client, path: str, **body: Any) -> Any:
 
 
 def test_workers_are_listed_and_told_what_to_do(oscar: User, api: Api, worker: Worker) -> None:
-    (listed,) = api(oscar).get(WORKERS).json()
+    (listed,) = api(oscar).get(WORKERS).json()["items"]
     assert (listed["name"], listed["is_alive"], listed["figures"]) == (worker.name, True, None)
     refused = post(api(oscar), f"{WORKERS}/orders", worker=worker.name, kind="unload", version="big")
     assert_problem(refused, 409, "last_worker")
@@ -77,7 +77,7 @@ def test_alerts_are_listed_filtered_and_acknowledged(oscar: User, api: Api, aler
 
 def test_strangers_see_and_change_nothing(mallory: User, api: Api, worker: Worker, alert: Alert) -> None:
     client = api(mallory)
-    assert (client.get(WORKERS).json(), client.get(ALERTS).json()["items"]) == ([], [])
+    assert (client.get(WORKERS).json()["items"], client.get(ALERTS).json()["items"]) == ([], [])
     assert_problem(client.get(f"{ALERTS}/{alert.id}"), 404, "not_found")
     assert_problem(client.get(f"{WORKERS}/orders/{uuid4()}"), 404, "not_found")
     for path, body in (

@@ -12,7 +12,7 @@ from chatapp.inference.rollouts.verdicts import GuardVerdict
 GUARD_STATES = {
     "worse": ("danger", "Worse"),
     "unclear": ("warn", "Unclear"),
-    "ok": ("ok", "Not worse"),
+    "ok": ("ok", "Not worse so far"),
     "too_few": ("plain", "Too few answers"),
 }
 
@@ -60,7 +60,7 @@ class GuardRow:
         if found.baseline is None or found.candidate is None:
             return ""
         value = self._signed(found.candidate - found.baseline)
-        if found.low is None or found.high is None:
+        if found.low is None or found.high is None or found.state == "too_few":
             return value
         low, high = (self._signed(bound).rpartition(" ")[0] for bound in (found.low, found.high))
         return f"{value} ({low} to {high})"
@@ -104,7 +104,7 @@ def _unseen(name: str) -> GuardVerdict:
 
 
 def _guard_row(found: GuardVerdict, tolerance: float | None) -> GuardRow:
-    return GuardRow(found, tolerance, _interval(found, tolerance))
+    return GuardRow(found, tolerance, None if found.state == "too_few" else _interval(found, tolerance))
 
 
 def _interval(found: GuardVerdict, tolerance: float | None) -> Interval | None:
