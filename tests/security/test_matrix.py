@@ -50,7 +50,7 @@ NOT_CALLED = {
     "scim/v2/": "keys of their own",
     "knowledge/connectors/<uuid:connector_id>/change/": "asks its owner for a permission, too; test_connector_pages",
     "knowledge/connectors/<uuid:connector_id>/delete/": "likewise",
-    "GET /api/v1/evaluations": "two kinds in one list, each by a right of its own; chatapp/api/tests/test_evaluations.py",
+    "GET /api/v1/evaluations": "two kinds, each by a right of its own; chatapp/api/tests/test_evaluations.py",
     "POST /api/v1/documents": "its body is a form that names the collection",
 }
 
