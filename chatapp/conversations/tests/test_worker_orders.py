@@ -59,7 +59,7 @@ class TestDrain:
     def test_running_answers_finish_nothing_is_claimed_and_then_it_has_drained(
         self, alice: User, ask: Ask, worker: InferenceWorker, slot: Start, give: Give
     ) -> None:
-        running = ask(alice, "rate=60 tokens=40")
+        running = ask(alice, "rate=20 tokens=80")
         slot()
         until(lambda: worker.replies)
         give(OrderKind.DRAIN)
