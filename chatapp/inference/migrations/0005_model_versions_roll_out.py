@@ -103,13 +103,17 @@ class Migration(migrations.Migration):
             model_name="answeroutcome",
             name="arm",
             field=models.CharField(
-                blank=True, choices=[("baseline", "Baseline"), ("candidate", "Candidate")], db_default="", max_length=16
+                blank=True,
+                choices=[("baseline", "Baseline"), ("candidate", "Candidate")],
+                db_default="",
+                default="",
+                max_length=16,
             ),
         ),
         migrations.AddField(
             model_name="answeroutcome",
             name="error_code",
-            field=models.CharField(blank=True, db_default="", max_length=64),
+            field=models.CharField(blank=True, db_default="", default="", max_length=64),
         ),
         migrations.AddField(
             model_name="answeroutcome",
@@ -133,7 +137,7 @@ class Migration(migrations.Migration):
         migrations.AddField(
             model_name="answeroutcome",
             name="route",
-            field=models.CharField(blank=True, db_default="", max_length=64),
+            field=models.CharField(blank=True, db_default="", default="", max_length=64),
         ),
         migrations.AddField(
             model_name="answeroutcome",
@@ -146,13 +150,18 @@ class Migration(migrations.Migration):
             model_name="modelversion",
             name="card",
             field=models.TextField(
-                blank=True, db_default="", help_text="What it is for, how it was made, where it fails: Markdown."
+                blank=True,
+                db_default="",
+                default="",
+                help_text="What it is for, how it was made, where it fails: Markdown.",
             ),
         ),
         migrations.AddField(
             model_name="modelversion",
             name="chat_template",
-            field=models.TextField(blank=True, db_default="", help_text="Jinja; empty: the one in the weights."),
+            field=models.TextField(
+                blank=True, db_default="", default="", help_text="Jinja; empty: the one in the weights."
+            ),
         ),
         migrations.AddField(
             model_name="modelversion",

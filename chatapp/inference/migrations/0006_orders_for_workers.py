@@ -26,7 +26,7 @@ class Migration(migrations.Migration):
         migrations.AddField(
             model_name="worker",
             name="host",
-            field=models.CharField(blank=True, db_default="", max_length=200),
+            field=models.CharField(blank=True, db_default="", default="", max_length=200),
         ),
         migrations.AddField(
             model_name="worker",
@@ -43,7 +43,9 @@ class Migration(migrations.Migration):
         migrations.AddField(
             model_name="worker",
             name="release",
-            field=models.CharField(blank=True, db_default="", help_text="Of the product that it runs.", max_length=64),
+            field=models.CharField(
+                blank=True, db_default="", default="", help_text="Of the product that it runs.", max_length=64
+            ),
         ),
         migrations.CreateModel(
             name="WorkerOrder",

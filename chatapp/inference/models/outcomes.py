@@ -45,10 +45,10 @@ class AnswerOutcome(models.Model):
     supported = models.PositiveSmallIntegerField(
         default=0, db_default=0, help_text="Of `cited`: those that their source bears out."
     )
-    route = models.CharField(max_length=64, blank=True, db_default="")
+    route = models.CharField(max_length=64, blank=True, default="", db_default="")
     rollout = models.ForeignKey(Rollout, null=True, on_delete=models.SET_NULL, related_name="outcomes")
-    arm = models.CharField(max_length=16, choices=Arm, blank=True, db_default="")
-    error_code = models.CharField(max_length=64, blank=True, db_default="")
+    arm = models.CharField(max_length=16, choices=Arm, blank=True, default="", db_default="")
+    error_code = models.CharField(max_length=64, blank=True, default="", db_default="")
     is_refusal = models.BooleanField(
         default=False, db_default=False, help_text="It says that it cannot or will not answer."
     )

@@ -62,10 +62,12 @@ class ModelVersion(models.Model):
     context_tokens = models.PositiveIntegerField()
     system_prompt = models.TextField(blank=True)
     sampling = models.JSONField(default=dict)
-    chat_template = models.TextField(blank=True, db_default="", help_text="Jinja; empty: the one in the weights.")
+    chat_template = models.TextField(
+        blank=True, default="", db_default="", help_text="Jinja; empty: the one in the weights."
+    )
     copied_from = models.ForeignKey("self", null=True, on_delete=models.SET_NULL, related_name="copies")
     card = models.TextField(
-        blank=True, db_default="", help_text="What it is for, how it was made, where it fails: Markdown."
+        blank=True, default="", db_default="", help_text="What it is for, how it was made, where it fails: Markdown."
     )
     facts = models.JSONField(null=True, help_text="What its weights say of themselves: registry.facts.WeightFacts.")
     state = models.CharField(

@@ -22,9 +22,11 @@ class Worker(models.Model):
 
     name = models.CharField(max_length=200, primary_key=True)
     kind = models.CharField(max_length=16, choices=WorkerKind)
-    host = models.CharField(max_length=200, blank=True, db_default="")
+    host = models.CharField(max_length=200, blank=True, default="", db_default="")
     pid = models.PositiveIntegerField(default=0, db_default=0)
-    release = models.CharField(max_length=64, blank=True, db_default="", help_text="Of the product that it runs.")
+    release = models.CharField(
+        max_length=64, blank=True, default="", db_default="", help_text="Of the product that it runs."
+    )
     started_at = models.DateTimeField()
     seen_at = models.DateTimeField()
     ready = models.BooleanField(default=False)
