@@ -16,8 +16,7 @@ pytestmark = pytest.mark.faults
 _REGISTER = """
 from chatapp.inference import services
 services.register_version(
-    user=None, name="{name}", provider="llama_cpp", context_tokens=2048, sha256="{sha256}",
-    sources=[{{"path": "/nowhere/model.gguf"}}],
+    user=None, name="{name}", provider="llama_cpp", context_tokens=2048, sha256="{sha256}"
 )
 """
 _SERVE = """
