@@ -4,6 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from functools import wraps
 from typing import Any
+from uuid import UUID
 
 from django.contrib.auth.decorators import login_required
 from django.http import HttpRequest
@@ -80,3 +81,11 @@ def console_page(permission: str) -> Callable[[View], View]:
         return guarded
 
     return decorate
+
+
+def parse_id(text: str) -> UUID:
+    """Out of a query or a form. Raises ChatappError("not_found"), as for what never existed."""
+    try:
+        return UUID(text)
+    except ValueError:
+        raise ChatappError("not_found") from None

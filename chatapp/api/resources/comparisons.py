@@ -6,14 +6,13 @@ from ninja import Field, Query, Router, Schema
 from ninja.responses import Status
 
 from chatapp.api.auth import ApiRequest, BearerKey
+from chatapp.api.bodies import version_in_body
 from chatapp.api.lists import ListQuery, Page, page_of
-from chatapp.errors import ChatappError
 from chatapp.evaluation import selectors, services
 from chatapp.evaluation.comparing.questions import MOST_PAIRS
 from chatapp.evaluation.models import Comparison
 from chatapp.evaluation.services.comparisons import MOST_VOTES
-from chatapp.inference.models import ModelVersion
-from chatapp.inference.selectors import get_rollout_for, get_version_by_name
+from chatapp.inference.selectors import get_rollout_for
 from chatapp.retrieval.selectors import get_collection_for
 
 router = Router(tags=["models"], auth=BearerKey("rollouts", "rollouts:write"))
@@ -121,16 +120,9 @@ def _given(request: ApiRequest, body: ComparisonIn) -> dict[str, Any]:
     versions = (
         (rollout.baseline, rollout.candidate)
         if rollout is not None and not body.first and not body.second
-        else (_version(body.first), _version(body.second))
+        else (version_in_body(body.first), version_in_body(body.second))
     )
     return {**given, "first": versions[0], "second": versions[1], "rollout": rollout, "collection": collection}
-
-
-def _version(name: str) -> ModelVersion:
-    try:
-        return get_version_by_name(name)
-    except ChatappError as error:
-        raise ChatappError("invalid", detail=error.message) from None
 
 
 def _fields(comparison: Comparison) -> dict[str, Any]:

@@ -7,10 +7,10 @@ from ninja import Field, Query, Router, Schema
 from ninja.responses import Status
 
 from chatapp.api.auth import ApiRequest, BearerKey
+from chatapp.api.bodies import version_in_body
 from chatapp.api.lists import ListQuery, Page, page_of
-from chatapp.errors import ChatappError
 from chatapp.inference import selectors, services
-from chatapp.inference.models import ModelVersion, Rollout, RolloutStep
+from chatapp.inference.models import Rollout, RolloutStep
 
 router = Router(tags=["models"], auth=BearerKey("rollouts", "rollouts:write"))
 MANAGER = BearerKey("rollouts:write", permission="inference.manage_rollout")
@@ -103,7 +103,7 @@ def get_rollout(request: ApiRequest, rollout_id: UUID) -> RolloutStory:
 @router.post("", response={201: RolloutStory}, auth=MANAGER)
 def start_rollout(request: ApiRequest, body: RolloutIn) -> Status[Any]:
     """One route has one rollout at a time."""
-    given = {**body.model_dump(), "candidate": _version(body.candidate)}
+    given = {**body.model_dump(), "candidate": version_in_body(body.candidate)}
     return Status(201, story(services.start_rollout(user=request.auth, **given)))
 
 
@@ -146,13 +146,6 @@ def _move(step: Callable[..., Rollout], request: ApiRequest, rollout_id: UUID, b
     rollout = selectors.get_rollout_for(request.auth, rollout_id)
     step(user=request.auth, rollout=rollout, **body.model_dump())
     return story(selectors.get_rollout_for(request.auth, rollout_id))
-
-
-def _version(name: str) -> ModelVersion:
-    try:
-        return selectors.get_version_by_name(name)
-    except ChatappError as error:
-        raise ChatappError("invalid", detail=error.message) from None
 
 
 def _step(step: RolloutStep) -> StepOut:

@@ -4,10 +4,10 @@ from uuid import UUID
 from ninja import Field, Query, Router, Schema
 
 from chatapp.api.auth import ApiRequest, BearerKey
+from chatapp.api.bodies import version_in_body
 from chatapp.api.lists import ListQuery, Page, page_of
-from chatapp.errors import ChatappError
 from chatapp.inference import selectors, services
-from chatapp.inference.models import ModelVersion, Route
+from chatapp.inference.models import Route
 from chatapp.inference.services import RuleSpec
 from chatapp.inference.services.route_plans import plan_of
 
@@ -84,21 +84,13 @@ def configure_route(request: ApiRequest, name: str, body: RouteIn) -> RouteOut:
     route = services.configure_route(
         user=request.auth,
         name=name,
-        version=_version(body.version),
-        arms=[(_version(arm.version), arm.share_percent) for arm in body.arms],
-        rules=[RuleSpec(**{**rule.model_dump(), "version": _version(rule.version)}) for rule in body.rules],
-        fallbacks=[_version(given) for given in body.fallbacks],
+        version=version_in_body(body.version),
+        arms=[(version_in_body(arm.version), arm.share_percent) for arm in body.arms],
+        rules=[RuleSpec(**{**rule.model_dump(), "version": version_in_body(rule.version)}) for rule in body.rules],
+        fallbacks=[version_in_body(given) for given in body.fallbacks],
         may_leave_company=body.may_leave_company,
         safe_answer=body.safe_answer,
         description=body.description,
         override=body.override,
     )
     return shape(route)
-
-
-def _version(name: str) -> ModelVersion:
-    """The route is there; what is wrong when a version is not is the body."""
-    try:
-        return selectors.get_version_by_name(name)
-    except ChatappError as error:
-        raise ChatappError("invalid", detail=error.message) from None

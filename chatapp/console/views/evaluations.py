@@ -9,7 +9,7 @@ from django.shortcuts import render
 from django.views.decorators.http import require_GET, require_POST
 
 from chatapp.accounts.permissions import can
-from chatapp.console.access import ConsoleRequest, console_page, tabs_for
+from chatapp.console.access import ConsoleRequest, console_page, parse_id, tabs_for
 from chatapp.console.gate_forms import GateForm, marks_of
 from chatapp.console.read_models.gates import AnswerFilter, answer_rows, change_rows, figure_rows, gate_rows, mark_rows
 from chatapp.console.views.policies import go
@@ -102,7 +102,7 @@ def compare(request: ConsoleRequest, run_id: UUID) -> HttpResponse:
     after = get_gate_for(request.user, run_id)
     if "with" not in request.GET:
         return go(request, "console_evaluation", run_id=run_id)
-    before = get_gate_for(request.user, _uuid(request.GET.get("with", "")))
+    before = get_gate_for(request.user, parse_id(request.GET.get("with", "")))
     changes = change_rows(list_answers_for(request.user, before), list_answers_for(request.user, after))
     context = {
         "before": before,
@@ -157,10 +157,3 @@ def _refuse(request: ConsoleRequest, error: ChatappError, back: HttpResponse) ->
         raise error
     messages.error(request, error.message)
     return back
-
-
-def _uuid(value: str) -> UUID:
-    try:
-        return UUID(value)
-    except ValueError:
-        raise ChatappError("not_found") from None

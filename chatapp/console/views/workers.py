@@ -1,7 +1,6 @@
 """The page of workers, and what operators tell them."""
 
 from urllib.parse import urlencode
-from uuid import UUID
 
 from django.contrib import messages
 from django.http import HttpResponse
@@ -9,7 +8,7 @@ from django.shortcuts import redirect, render
 from django.views.decorators.http import require_GET, require_POST
 
 from chatapp.accounts.permissions import can, require
-from chatapp.console.access import ConsoleRequest, console_page, tabs_for
+from chatapp.console.access import ConsoleRequest, console_page, parse_id, tabs_for
 from chatapp.console.read_models.workers import CONDITIONS, WorkerRow, overview, read_facts, worker_rows
 from chatapp.console.selectors import list_workers_with_versions_for
 from chatapp.conversations.services import eject_worker
@@ -53,20 +52,13 @@ def _order(request: ConsoleRequest) -> str:
     if given.get("kind") not in OrderKind.values:
         raise ChatappError("invalid", detail=f"kind is one of {', '.join(OrderKind.values)}.")
     kind, worker = OrderKind(given["kind"]), get_worker_for(user, given.get("worker", ""))
-    version = get_version_for(user, _uuid(given["version"])) if given.get("version") else None
+    version = get_version_for(user, parse_id(given["version"])) if given.get("version") else None
     confirmed = given.get("confirmed") == "1"
     if kind == OrderKind.EJECT:
         eject_worker(user=user, worker=worker, confirmed=confirmed)
     else:
         order_worker(user=user, worker=worker, kind=kind, version=version, confirmed=confirmed)
     return _SAID[kind].format(worker=worker.name, version=version.name if version else "")
-
-
-def _uuid(text: str) -> UUID:
-    try:
-        return UUID(text)
-    except ValueError:
-        raise ChatappError("not_found") from None
 
 
 def _after(request: ConsoleRequest, said: str, *, status: int = 200) -> HttpResponse:

@@ -11,7 +11,9 @@ in false alarms, and what is found how soon, is simulated in tests/test_alert_si
 """
 
 from dataclasses import dataclass
-from math import exp, floor, lgamma, log, log1p, sqrt
+from math import exp, floor, lgamma, log, log1p
+
+from chatapp.evaluation.wilson import wilson_interval
 
 ALPHA = 1e-3
 MIN_ANSWERS = 8
@@ -40,8 +42,8 @@ class Trials:
 def upper_bound(baseline: Trials, *, assumed: float) -> float:
     """The highest share that the baseline leaves possible, but no more than `assumed` while it was below that."""
     if baseline.rate > assumed:
-        return _wilson(baseline.rate, baseline.trials)
-    return assumed if baseline.trials < MIN_BASELINE else min(_wilson(baseline.rate, baseline.trials), assumed)
+        return _highest(baseline.rate, baseline.trials)
+    return assumed if baseline.trials < MIN_BASELINE else min(_highest(baseline.rate, baseline.trials), assumed)
 
 
 def highest_ordinary(baseline: Trials, *, assumed: float, margin: float) -> float:
@@ -80,9 +82,5 @@ def _term(count: int, trials: int, share: float) -> float:
     return exp(ways + count * log(share) + (trials - count) * log1p(-share))
 
 
-def _wilson(rate: float, size: int) -> float:
-    """Wilson, JASA 22 (1927): the upper end."""
-    z2 = _Z99**2
-    middle = rate + z2 / (2 * size)
-    reach = _Z99 * sqrt(rate * (1 - rate) / size + z2 / (4 * size**2))
-    return min(1.0, (middle + reach) / (1 + z2 / size))
+def _highest(rate: float, size: int) -> float:
+    return wilson_interval(rate, size, z=_Z99)[1]

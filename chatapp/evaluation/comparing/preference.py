@@ -10,10 +10,10 @@ people give a wide one.
 from collections import Counter, defaultdict
 from collections.abc import Hashable, Iterable, Sequence
 from dataclasses import dataclass
-from math import sqrt
 from statistics import NormalDist
 
 from chatapp.evaluation.models import Choice
+from chatapp.evaluation.wilson import wilson_interval
 
 LEVEL = 0.95
 LEAST_CLUSTERS = 2
@@ -106,10 +106,7 @@ def agreement(ballots: Iterable[Ballot]) -> float | None:
 def _interval(ballots: Sequence[Ballot], rate: float, *, clusters: int) -> tuple[float, float]:
     """Wilson's, at the number of independent votes that these are worth."""
     n = _effective_votes(ballots, rate, clusters=clusters)
-    t = quantile(clusters - 1)
-    middle, width = rate + t * t / (2 * n), t * sqrt(rate * (1 - rate) / n + t * t / (4 * n * n))
-    scale = 1 + t * t / n
-    return max(0.0, (middle - width) / scale), min(1.0, (middle + width) / scale)
+    return wilson_interval(rate, n, z=quantile(clusters - 1))
 
 
 def _effective_votes(ballots: Sequence[Ballot], rate: float, *, clusters: int) -> float:

@@ -1,9 +1,10 @@
 from dataclasses import dataclass
-from datetime import date, datetime, time, timedelta
+from datetime import date, datetime, timedelta
 
 from django.utils import timezone
 
 from chatapp.inference.models import BudgetPeriod
+from chatapp.inference.usage.scope import midnight
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,8 +33,3 @@ def period_of(kind: BudgetPeriod, at: datetime | None = None) -> Period:
         return Period(monday, monday + timedelta(days=7))
     first = day.replace(day=1)
     return Period(first, (first + timedelta(days=31)).replace(day=1))
-
-
-def midnight(day: date) -> datetime:
-    """A day of 23 or 25 hours begins at its own midnight too."""
-    return timezone.make_aware(datetime.combine(day, time.min))

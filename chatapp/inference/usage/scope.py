@@ -31,7 +31,7 @@ def last_hours(hours: int) -> UsageScope:
 
 def calendar_days(first: date, last: date) -> UsageScope:
     """Both days are in it, by the company's clock."""
-    return UsageScope(since=_midnight(first), until=_midnight(last + timedelta(days=1)))
+    return UsageScope(since=midnight(first), until=midnight(last + timedelta(days=1)))
 
 
 def last_days(days: int) -> UsageScope:
@@ -40,5 +40,6 @@ def last_days(days: int) -> UsageScope:
     return calendar_days(today - timedelta(days=days - 1), today)
 
 
-def _midnight(day: date) -> datetime:
+def midnight(day: date) -> datetime:
+    """In the company's time zone; a day of 23 or 25 hours begins at its own midnight too."""
     return timezone.make_aware(datetime.combine(day, time.min))
