@@ -105,6 +105,16 @@ class TestDrain:
         worker.answer_all()
         assert Generation.objects.get().status == Status.QUEUED
 
+    def test_one_that_has_ended_speaks_for_no_row_any_more(self, worker: InferenceWorker, served: ModelVersion) -> None:
+        looking = threading.Thread(target=worker.orders.run)
+        looking.start()
+        worker.draining.set()
+        Worker.objects.update(is_draining=True)
+        worker.orders.signalled.set()
+        looking.join(timeout=10)
+        assert not looking.is_alive()
+        assert row(worker).drained_at is None
+
 
 class TestRights:
     def test_who_may_only_look_is_refused(self, worker: InferenceWorker, served: ModelVersion, alice: User) -> None:

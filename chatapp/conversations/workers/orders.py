@@ -43,6 +43,8 @@ class OrderTaker:
         while not self._worker.draining.is_set():
             self.signalled.wait(RUNNING_SECONDS if self._running else LOOK_SECONDS)
             self.signalled.clear()
+            if self._worker.draining.is_set():
+                return  # It ended meanwhile: a row of its name speaks to whoever came after it.
             try:
                 self.look()
             except AWAY as error:
