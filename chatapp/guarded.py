@@ -130,7 +130,10 @@ def _shut_down(sockets: list[socket.socket], late: threading.Event) -> None:
 def resolve(guard: Guard, host: str, port: int | None) -> list[tuple[Any, ...]]:
     """What `socket.getaddrinfo` gives, looked up once. Raises OSError when an address of the name is not allowed."""
     name = host.strip("[]")
-    places = socket.getaddrinfo(name, port, type=socket.SOCK_STREAM)
+    try:
+        places = socket.getaddrinfo(name, port, type=socket.SOCK_STREAM)
+    except UnicodeError as error:  # A label of more than 63 characters, say: it is in no DNS.
+        raise OSError("The name cannot be looked up.") from error
     if not places or not all(guard.is_allowed(name, str(place[4][0])) for place in places):
         raise PermissionError("The name leads to no allowed address.")
     return list(places)

@@ -263,6 +263,31 @@ class TestDelivery:
         assert (row.state, services.deliver_alerts()) == (DeliveryState.FAILED, 0)
         assert secret not in caplog.text
 
+    def test_one_that_cannot_even_be_tried_keeps_no_other_waiting(self, oscar: User, receiver: Receiver) -> None:
+        """A label of a name has 63 characters at most; Python's look-up of a longer one is no OSError."""
+        for address in (f"https://{'a' * 64}.example.com/", receiver.url):
+            channel, _secret = services.add_channel(user=oscar, kind="webhook", address=address)
+            services.try_channel(user=oscar, channel=channel)
+        assert services.deliver_alerts() == 1
+        assert AlertDelivery.objects.get(state=DeliveryState.WAITING).problem.startswith("It was not reached")
+
+    def test_each_is_taken_when_it_is_sent_so_that_slow_places_are_told_once(
+        self, oscar: User, receiver: Receiver, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        channel, _secret = services.add_channel(user=oscar, kind="webhook", address=receiver.url)
+        for _ in range(3):
+            services.try_channel(user=oscar, channel=channel)
+        taken: list[int] = []
+
+        def note(_: AlertDelivery) -> None:
+            taken.append(AlertDelivery.objects.filter(next_try_at__gt=timezone.now()).count())
+
+        monkeypatch.setattr(deliveries, "_post", note)
+        assert (services.deliver_alerts(), taken) == (3, [1, 2, 3])
+        monkeypatch.setattr(deliveries, "SECONDS", 0.0)
+        services.try_channel(user=oscar, channel=channel)
+        assert services.deliver_alerts() == 0  # Its turn is over; the next one sends it.
+
     def test_a_mail_says_what_it_is_and_what_to_do_first(self, oscar: User, alert: Alert) -> None:
         services.add_channel(user=oscar, kind="mail", address="ops@example.com")
         announce_alert(alert, DeliveryEvent.OPENED)
