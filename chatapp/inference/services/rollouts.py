@@ -40,6 +40,7 @@ from chatapp.inference.services.rollout_steps import (
     lock_route,
     refuse_while_rolling_out,
 )
+from chatapp.inference.services.states import hold_states, refuse_withdrawn
 
 
 @transaction.atomic
@@ -73,7 +74,10 @@ def start_rollout(
     plan = parse_stages(kind, stages)
     _check_candidate(locked, candidate)
     group = _checked_pilot(kind, pilot_group, has_pilot=bool(has_pilot))
-    if kind != RolloutKind.SHADOW:
+    hold_states([candidate])
+    if kind == RolloutKind.SHADOW:
+        refuse_withdrawn(candidate)
+    else:
         admit(user=user, version=candidate, override=override)
     require_served(candidate)
     rollout = Rollout.objects.create(
@@ -185,6 +189,7 @@ def _end(user: User | None, rollout: Rollout, state: RolloutState) -> tuple[Roll
     locked = lock_rollout(user, rollout, *LIVE_ROLLOUT)
     before = locked.share
     end(locked, state)
+    settle_states(user=user, gone=[locked.candidate], come=[])
     return locked, before
 
 

@@ -14,7 +14,7 @@ from chatapp.inference.services.gates import admit, settle_states
 from chatapp.inference.services.problems import require_served, retry_version
 from chatapp.inference.services.rollout_steps import refuse_while_rolling_out
 from chatapp.inference.services.route_plans import RoutePlan, RuleSpec, Share, plan_of, validate_plan
-from chatapp.inference.services.states import refuse_withdrawn
+from chatapp.inference.services.states import hold_states, refuse_withdrawn
 
 _OUT_OF_THE_WAY = 10_000
 
@@ -39,6 +39,7 @@ def set_serving_version(
     if not version.writes:
         raise ChatappError("invalid", detail=f"{version.name} judges texts and answers no questions.")
     if changes:
+        hold_states([version])
         _admit_all([version], before, user=user, override=override)
     if before is not None and changes:
         require_served(version)
@@ -95,6 +96,7 @@ def configure_route(
     validate_plan(plan)
     is_known = Route.objects.select_for_update().filter(name=name).exists()
     before = load_route(name) if is_known else None
+    hold_states(plan.versions())
     added = _added_versions(plan, before)
     served_before = plan_of(before).served() if before else []
     _admit_all([given for given in plan.served() if given not in served_before], before, user=user, override=override)

@@ -49,6 +49,14 @@ def change_state(*, user: User | None, version: ModelVersion, state: VersionStat
     return True
 
 
+def hold_states(versions: Collection[ModelVersion]) -> None:
+    """They have the states of this moment until the transaction ends: nobody retires what is about to be named."""
+    rows = ModelVersion.objects.select_for_update(no_key=True).order_by("pk")
+    found = dict(rows.filter(pk__in=[version.pk for version in versions]).values_list("pk", "state"))
+    for version in versions:
+        version.state = found[version.pk]
+
+
 def require_evaluated(version: ModelVersion, *, override: str = "") -> None:
     """Before a version gets traffic: it has passed a gate, or somebody says why it may go without (`override`).
 

@@ -22,7 +22,7 @@ from chatapp.inference.models import (
     VersionState,
 )
 from chatapp.inference.rollouts.plans import DEFAULT_STAGES
-from chatapp.inference.services import rollouts
+from chatapp.inference.services import retire_version, rollouts
 from chatapp.inference.services.routes import configure_route, set_serving_version
 from tests.people import make_person
 from tests.versions import make_version
@@ -194,6 +194,7 @@ class TestTheGate:
         gone = make_version("gone", state=state)
         attempts: list[Callable[[User | None], object]] = [
             lambda user: start(user, gone, override="Please."),
+            lambda user: start(user, gone, kind=RolloutKind.SHADOW, stages=None),
             lambda user: set_serving_version(user=user, version=gone, override="Please."),
             lambda user: configure_route(user=user, name="default", version=old, fallbacks=[gone], override="Please."),
             lambda user: configure_route(user=user, name="default", version=old, arms=[(gone, 1)], override="Please."),
@@ -222,6 +223,32 @@ class TestTheGate:
             "A test of the night shift."
         ]
         assert (state_of(draft), state_of(old)) == (VersionState.SERVING, VersionState.EVALUATED)
+
+
+def test_what_is_retired_while_somebody_reads_it_is_named_nowhere(oscar: User, old: ModelVersion) -> None:
+    version = make_version("gone")
+    attempts: list[Callable[[ModelVersion], object]] = [
+        lambda read: start(oscar, read),
+        lambda read: set_serving_version(user=oscar, version=read),
+        lambda read: configure_route(user=oscar, name="default", version=old, fallbacks=[read]),
+    ]
+    read_before = [ModelVersion.objects.get(pk=version.pk) for _ in attempts]
+    retire_version(user=oscar, version=version)
+    for attempt, read in zip(attempts, read_before, strict=True):
+        with pytest.raises(ChatappError, match="gone is retired"):
+            attempt(read)
+    assert (Route.objects.get().version, Rollout.objects.count()) == (old, 0)
+
+
+def test_a_candidate_whose_other_route_went_on_serves_no_longer_once_it_is_rolled_back(
+    oscar: User, old: ModelVersion, new: ModelVersion
+) -> None:
+    set_serving_version(user=oscar, version=new, route="other")
+    rollout = start(oscar, new)
+    set_serving_version(user=oscar, version=old, route="other")
+    assert state_of(new) == VersionState.SERVING  # by the rollout's arm
+    rollouts.roll_back_rollout(user=oscar, rollout=rollout)
+    assert state_of(new) == VersionState.EVALUATED
 
 
 def test_while_a_rollout_runs_its_route_stays(oscar: User, old: ModelVersion, new: ModelVersion) -> None:
