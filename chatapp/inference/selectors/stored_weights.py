@@ -1,7 +1,9 @@
 """The files of the store of models on this machine, and why each must stay."""
 
+import os
 import re
 from collections.abc import Iterable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -51,20 +53,23 @@ class StoredWeights:
 
 def list_stored_weights() -> list[StoredWeights]:
     """The largest first. In six statements, however many files there are."""
-    files = sorted(_files(settings.MODELS_DIR), key=lambda file: -file.stat().st_size)
+    files = sorted(_files(settings.MODELS_DIR), key=lambda file: -file[1].st_size)
     if not files:
         return []
     versions = list(ModelVersion.objects.exclude(engine_options={}, sha256=""))
     reasons, used = _reasons(), _last_uses(versions)
-    return [_stored(path, _users_of(path.stem, versions), reasons, used) for path in files]
+    return [_stored(sha256, status, _users_of(sha256, versions), reasons, used) for sha256, status in files]
 
 
 def _stored(
-    path: Path, versions: list[ModelVersion], reasons: dict[object, str], used: dict[object, datetime]
+    sha256: str,
+    status: os.stat_result,
+    versions: list[ModelVersion],
+    reasons: dict[object, str],
+    used: dict[object, datetime],
 ) -> StoredWeights:
-    status = path.stat()
     return StoredWeights(
-        sha256=path.stem,
+        sha256=sha256,
         size_bytes=status.st_size,
         changed_at=datetime.fromtimestamp(status.st_mtime, UTC),
         versions=tuple(versions),
@@ -73,9 +78,12 @@ def _stored(
     )
 
 
-def _files(directory: Path) -> Iterator[Path]:
-    if directory.is_dir():
-        yield from (path for path in directory.iterdir() if _WEIGHTS.fullmatch(path.name) and path.is_file())
+def _files(directory: Path) -> Iterator[tuple[str, os.stat_result]]:
+    """By hash. A file that goes meanwhile is none."""
+    for path in directory.glob("*.gguf"):
+        with suppress(FileNotFoundError):
+            if _WEIGHTS.fullmatch(path.name) and path.is_file():
+                yield path.stem, path.stat()
 
 
 def _users_of(sha256: str, versions: Iterable[ModelVersion]) -> list[ModelVersion]:

@@ -65,7 +65,8 @@ class Run:
             raise LeaseLostError
 
     def release(self) -> None:
-        self.rows().update(lease=None, lease_until=None)
+        """Nobody died."""
+        self.rows().update(lease=None, lease_until=None, attempts=0)
 
     def end(self, state: DownloadState, error: str = "") -> bool:
         """False when the lease was lost: somebody else's word counts."""

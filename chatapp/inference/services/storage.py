@@ -1,5 +1,6 @@
 """Removing from the store of models what nothing needs."""
 
+import shutil
 import time
 from collections.abc import Collection
 from pathlib import Path
@@ -8,6 +9,7 @@ from uuid import UUID
 import structlog
 from django.conf import settings
 from django.db import transaction
+from django.db.models import Q, QuerySet
 
 from chatapp.accounts.models import User
 from chatapp.accounts.permissions import require
@@ -18,7 +20,7 @@ from chatapp.inference.selectors.stored_weights import StoredWeights, list_store
 from chatapp.inference.services.states import change_state
 
 PARTIAL_SECONDS = 24 * 3600.0
-_PARTIALS = ("*.part", "*.part.tag", "*.part.done", "incoming-*.lock")
+_PARTIALS = ("*.part", "*.part.tag", "*.part.done", "incoming-*.lock", "packages-*")
 log = structlog.get_logger(__name__)
 
 
@@ -40,11 +42,11 @@ def remove_weights_for(*, user_id: UUID, hashes: Collection[str]) -> list[Stored
 
 def _remove(user: User, weights: StoredWeights) -> bool:
     with transaction.atomic():
-        known = list(ModelVersion.objects.select_for_update().filter(sha256=weights.sha256))
-        if any(version.state in {VersionState.EVALUATED, VersionState.SERVING} for version in known):
+        known = list(_lock_users(weights.sha256))
+        if not any(one.sha256 == weights.sha256 and one.may_go for one in list_stored_weights()):
             return False  # in the moment since the list was read
         for version in known:
-            if version.state == VersionState.VERIFIED:
+            if version.sha256 == weights.sha256 and version.state == VersionState.VERIFIED:
                 change_state(user=user, version=version, state=VersionState.DRAFT, reason="Its weights were removed.")
         detail: dict[str, object] = {"sha256": weights.sha256, "bytes": weights.size_bytes}
         detail["versions"] = [version.name for version in weights.versions]
@@ -58,16 +60,25 @@ def _remove(user: User, weights: StoredWeights) -> bool:
     return True
 
 
+def _lock_users(sha256: str) -> QuerySet[ModelVersion]:
+    """Nothing begins to need the file meanwhile: no route and no rollout names them, and no download of them begins."""
+    mine = Q(sha256=sha256) | Q(engine_options__adapters__contains=[{"sha256": sha256}])
+    return ModelVersion.objects.select_for_update().filter(mine).order_by("pk")
+
+
 def purge_partials() -> int:
     """What a download left that nobody has gone on with for a day."""
     old = [path for pattern in _PARTIALS for path in settings.MODELS_DIR.glob(pattern) if _is_old(path)]
     for path in old:
-        path.unlink(missing_ok=True)
+        if path.is_dir():
+            shutil.rmtree(path, ignore_errors=True)
+        else:
+            path.unlink(missing_ok=True)
     return len(old)
 
 
 def _is_old(path: Path) -> bool:
     try:
-        return path.is_file() and path.stat().st_mtime < time.time() - PARTIAL_SECONDS
+        return path.stat().st_mtime < time.time() - PARTIAL_SECONDS
     except OSError:
         return False

@@ -65,7 +65,7 @@ def _look_at(run: Run) -> str:
         return ask_once(version)
     artifact = artifact_of(version)
     path = ensure_artifact(
-        artifact, directory=settings.MODELS_DIR, report=run.report, stem=f"incoming-{run.row.pk}", is_patient=False
+        artifact, directory=settings.MODELS_DIR, report=run.report, stem=f"incoming-{version.pk}", is_patient=False
     )
     run.renew(stage="checking", source=path.name)
     # The only columns of a version's content that are written after its registration, each once.

@@ -1,5 +1,6 @@
 """From a registration to a verified version: real files, a real bucket and a real hub on loopback."""
 
+import fcntl
 import http.server
 import threading
 from collections.abc import Iterator
@@ -14,6 +15,8 @@ from django.utils import timezone
 from chatapp.accounts.models import AuditEvent, User
 from chatapp.errors import ChatappError
 from chatapp.inference import services
+from chatapp.inference.artifacts import ArtifactError
+from chatapp.inference.artifacts.targets import RESERVE_BYTES, Target
 from chatapp.inference.models import Download, ModelVersion, SourceSecret, VersionState
 from chatapp.inference.registry import estimate_for, facts_of
 from chatapp.inference.services import download_runs
@@ -239,8 +242,8 @@ def test_a_download_that_broke_off_goes_on_and_the_token_goes_to_the_hub(oscar: 
     first.delete()
     hub.limit = len(hub.content)
     services.request_download(version, user=oscar)
-    # The partial file is of the download, so a new one begins anew; the same one goes on, see below.
     assert work(version).state == "complete"
+    assert [request.get("range") for request in hub.requests] == [None, f"bytes={1 << 20}-"]
     assert {request["authorization"] for request in hub.requests} == {"Bearer hf_token"}
     assert version.sha256 == hash_of(hub.content)
 
@@ -249,7 +252,7 @@ def test_a_killed_worker_s_download_goes_on_where_it_stopped(oscar: User, hub: H
     version = register(oscar, sources=[HUB])
     download = version.downloads.get()
     store.mkdir()
-    partial = store / f"incoming-{download.pk}.hub.part"
+    partial = store / f"incoming-{version.pk}.hub.part"
     partial.write_bytes(hub.content[:1000])
     partial.with_name(f"{partial.name}.tag").write_text(hub.tag)
     assert claim_download(download.pk) is not None  # the worker that is killed
@@ -264,7 +267,7 @@ def test_a_killed_worker_s_download_goes_on_where_it_stopped(oscar: User, hub: H
 def test_parts_of_two_files_are_never_put_together(oscar: User, hub: Hub, store: Path) -> None:
     version = register(oscar, sources=[HUB])
     store.mkdir()
-    partial = store / f"incoming-{version.downloads.get().pk}.hub.part"
+    partial = store / f"incoming-{version.pk}.hub.part"
     partial.write_bytes(b"of an older file")
     partial.with_name(f"{partial.name}.tag").write_text('"zero"')
     assert work(version).state == "complete"
@@ -315,6 +318,36 @@ def test_a_full_disk_is_said_before_anything_is_written(
     monkeypatch.setattr("shutil.disk_usage", lambda _path: type("Usage", (), {"free": 1 << 20})())
     assert "the disk has 0.0 GB free" in work(register(oscar, sources=[HUB])).error
     assert not [path for path in store.glob("*.part") if path.stat().st_size]
+
+
+def test_a_disk_that_fills_up_meanwhile_keeps_its_reserve(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nobody has said how many bytes come, and others write there too."""
+    free = RESERVE_BYTES + 150
+    monkeypatch.setattr("shutil.disk_usage", lambda _path: type("Usage", (), {"free": free})())
+    target = Target(tmp_path / "x.part", 10_000, is_known=True, advance=lambda _done, _total: None)
+
+    def chunks() -> Iterator[bytes]:
+        nonlocal free
+        for _ in range(3):
+            yield bytes(100)
+            free -= 100
+
+    with pytest.raises(ArtifactError, match="1 GB stays"):
+        target.take(chunks(), resumed=False, total=0)
+    assert target.begin() == 100
+
+
+def test_who_waits_for_another_one_s_bytes_was_not_broken_off(oscar: User, tmp_path: Path, store: Path) -> None:
+    """A clone of a version whose download takes an hour, say."""
+    sha256 = place(tmp_path, tiny_model())
+    download = register(oscar, sha256=sha256).downloads.get()
+    store.mkdir()
+    with (store / f"{sha256}.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        for _ in range(download_runs.MAX_ATTEMPTS + 1):
+            assert not run_download(download_id=download.pk)
+            assert sweep_downloads() == [download.pk]
+    assert work(download.version).state == "complete"
 
 
 def test_a_cancelled_download_is_left_by_its_worker(oscar: User) -> None:
