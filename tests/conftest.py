@@ -1,4 +1,5 @@
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -9,10 +10,22 @@ from tests.stack import Stack
 
 
 @pytest.fixture(scope="session")
-def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
+def company(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The home of a product that was started from nothing and stopped, for every `Stack` to begin with."""
+    first = Stack(tmp_path_factory.mktemp("company"))
+    try:
+        first.start()
+    finally:
+        first.stop()
+    return first.home
+
+
+@pytest.fixture(scope="session")
+def stack(tmp_path_factory: pytest.TempPathFactory, company: Path) -> Iterator[Stack]:
     """The running product, shared by the session. A test that breaks it for others makes a `Stack` of its own."""
     stack = Stack(tmp_path_factory.mktemp("stack"))
     try:
+        stack.begin_as(company)
         stack.start()
         yield stack
     finally:

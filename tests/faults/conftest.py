@@ -1,4 +1,3 @@
-import os
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Protocol
@@ -30,12 +29,11 @@ def pytest_configure(config: pytest.Config) -> None:
 
 
 @pytest.fixture(scope="session")
-def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[FaultStack]:
-    """One for all faults. FAULTS_HOME keeps its company between runs, whose making costs a minute."""
-    kept = os.environ.get("FAULTS_HOME")
-    home = Path(kept) if kept else tmp_path_factory.mktemp("faults")
-    stack = FaultStack(home, environment=ENVIRONMENT)
+def stack(tmp_path_factory: pytest.TempPathFactory, company: Path) -> Iterator[FaultStack]:
+    """One for all faults."""
+    stack = FaultStack(tmp_path_factory.mktemp("faults"), environment=ENVIRONMENT)
     try:
+        stack.begin_as(company)
         stack.start()
         stack.serve("scripted")
         yield stack

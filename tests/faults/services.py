@@ -27,13 +27,17 @@ class FaultStack(Stack):
     def __init__(self, home: Path, *, environment: dict[str, str] | None = None) -> None:
         super().__init__(home, environment={**_AS_ONE_PERSON, **(environment or {})})
         logs = make_private_folder(make_private_folder(make_private_folder(home) / "services") / "log")
-        self._postgres = Postgres(home / "services", log=logs / "postgres.log")
+        self._postgres = Postgres(self.cluster_home, log=logs / "postgres.log")
         self._valkey = Valkey(home / "services", log=logs / "valkey.log", password="faults", durable=False)
         self.services = {
             "postgres": Process(self._postgres.program()),
             "valkey": Process(self._valkey.program()),
         }
         self.proxies: dict[str, Proxy] = {}
+
+    @property
+    def cluster_home(self) -> Path:
+        return self.home / "services"
 
     def start(self) -> None:
         for process in self.services.values():

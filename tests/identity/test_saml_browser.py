@@ -5,6 +5,7 @@ import subprocess
 import sys
 import urllib.request
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 from playwright.sync_api import Browser
@@ -39,10 +40,11 @@ def provider() -> Iterator[str]:
 
 
 @pytest.fixture(scope="module")
-def product(tmp_path_factory: pytest.TempPathFactory, provider: str) -> Iterator[Stack]:
+def product(tmp_path_factory: pytest.TempPathFactory, provider: str, company: Path) -> Iterator[Stack]:
     settings = {"SAML_METADATA_URL": f"{provider}/metadata", "SAML_NAME": "the works"}
     stack = Stack(tmp_path_factory.mktemp("saml"), environment=settings)
     try:
+        stack.begin_as(company)
         stack.start()
         yield stack
     finally:

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from contextlib import suppress
+from pathlib import Path
 
 import pytest
 from playwright.sync_api import Browser, Page
@@ -34,7 +35,7 @@ for sign_in in SignIn.objects.filter(subject="{subject}"):
 
 
 @pytest.fixture(scope="module")
-def product(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Stack, IdentityServer]]:
+def product(tmp_path_factory: pytest.TempPathFactory, company: Path) -> Iterator[tuple[Stack, IdentityServer]]:
     stack = Stack(tmp_path_factory.mktemp("sso"))
     with serve(stack.base_url) as server:
         stack.environment |= {
@@ -43,6 +44,7 @@ def product(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Stack, I
             "OIDC_CLIENT_SECRET": SECRET,
         }
         try:
+            stack.begin_as(company)
             stack.start()
             stack.manage("shell", "-c", _MAKE_ADMINISTRATORS)
             yield stack, server

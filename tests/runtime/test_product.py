@@ -47,9 +47,10 @@ def test_no_secret_is_readable_for_others(stack: Stack) -> None:
 
 
 @pytest.mark.faults
-def test_a_killed_supervisor_leaves_nothing_and_the_next_goes_on(tmp_path: Path) -> None:
+def test_a_killed_supervisor_leaves_nothing_and_the_next_goes_on(tmp_path: Path, company: Path) -> None:
     stack = Stack(tmp_path / "home")
     try:
+        stack.begin_as(company)
         stack.start()
         pids = stack.pids
         stack.kill("supervisor")

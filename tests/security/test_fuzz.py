@@ -5,6 +5,7 @@ import json
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any
 
 import httpx
@@ -86,9 +87,10 @@ class Fuzzed:
 
 
 @pytest.fixture(scope="module")
-def fuzzed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Fuzzed]:
+def fuzzed(tmp_path_factory: pytest.TempPathFactory, company: Path) -> Iterator[Fuzzed]:
     stack = Stack(tmp_path_factory.mktemp("fuzzed"), environment={"CHATAPP_TITLES": "0", "CHATAPP_SUMMARIES": "0"})
     try:
+        stack.begin_as(company)
         stack.start()
         stack.serve("scripted")
         yield Fuzzed(stack)
