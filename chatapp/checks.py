@@ -3,7 +3,9 @@
 All but the first three need `manage.py check --deploy`, which `make run` and the migrations job do when HTTPS is on.
 """
 
+import os
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -91,6 +93,10 @@ def check_secrets() -> Iterator[CheckMessage]:
         yield Error("FIELD_ENCRYPTION_KEYS are not all valid Fernet keys, or one stands twice.", id="chatapp.E009")
     if 0 < len(settings.METRICS_TOKEN) < TOKEN_MIN_CHARACTERS:
         yield Error(f"METRICS_TOKEN is shorter than {TOKEN_MIN_CHARACTERS} characters.", id="chatapp.E010")
+    files = (name for name in os.environ if name.endswith("_FILE"))
+    if any(Path(os.environ[name]).parent == settings.PROVIDER_TOKENS_DIR for name in files):
+        hint = "Let PROVIDER_TOKENS_DIR be a folder of its own: who registers a version has its files sent."
+        yield Error("The product's own secrets lie beside the tokens of providers.", hint=hint, id="chatapp.E015")
 
 
 @_checked(deploy=True)

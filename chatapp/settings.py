@@ -369,8 +369,9 @@ INFERENCE_SLOTS = env.int("INFERENCE_SLOTS", default=4)
 INFERENCE_THREADS = env.int("INFERENCE_THREADS", default=0) or None
 INFERENCE_GPU_LAYERS = env.int("INFERENCE_GPU_LAYERS", default=-1)
 INFERENCE_IDLE_MINUTES = env.int("INFERENCE_IDLE_MINUTES", default=30)
-# Where the tokens of external providers lie, renewed by something else, and the way out to those providers.
-PROVIDER_TOKENS_DIR = Path(env.str("PROVIDER_TOKENS_DIR", default="/run/secrets"))
+# Where the tokens of external providers lie, renewed by something else, and the way out to those providers. Nothing
+# else may lie there: who registers a version names a file of it, and where its content goes.
+PROVIDER_TOKENS_DIR = Path(env.str("PROVIDER_TOKENS_DIR", default="/run/provider-tokens"))
 PROVIDER_PROXY = env.str("PROVIDER_PROXY", default="")
 # A 1.5B model on two CPU cores reads about 80 tokens a second: few short passages keep the first token near.
 PROMPT_MAX_TOKENS = env.int("PROMPT_MAX_TOKENS", default=1600)

@@ -1,5 +1,6 @@
 """What `manage.py check --deploy` says of settings that Django itself accepts."""
 
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
@@ -94,6 +95,15 @@ def test_the_address_of_the_database(database: dict[str, Any], ids: set[str], mo
 def test_a_setting(name: str, value: Any, ids: set[str], settings: Any) -> None:
     setattr(settings, name, value)
     assert found() == ids
+
+
+def test_the_products_secrets_lie_apart_from_what_is_sent_to_providers(
+    settings: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("SECRET_KEY_FILE", "/run/secrets/secret_key")
+    assert found() == set()
+    settings.PROVIDER_TOKENS_DIR = Path("/run/secrets")
+    assert found() == {"chatapp.E015"}
 
 
 def test_what_is_for_trying_out_is_named_in_production(settings: Any, monkeypatch: pytest.MonkeyPatch) -> None:

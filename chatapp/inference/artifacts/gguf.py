@@ -39,6 +39,8 @@ _SCALARS = {
     }.items()
 }
 _UINT64 = _SCALARS[10]
+# Of all arrays together, counted one by one: the largest vocabularies with their merges have a tenth of it.
+_MAX_ITEMS = 10_000_000
 # One value for each layer is kept; a vocabulary is not.
 _MAX_ARRAY_KEPT = 4096
 _MAX_STRING_KEPT = 1024
@@ -106,6 +108,7 @@ class _Reader:
         self._data = data
         self.size = len(data)
         self.position = 0
+        self._items = 0
 
     def skip(self, count: int) -> int:
         start = self.position
@@ -126,6 +129,13 @@ class _Reader:
 
     def string(self) -> bytes:
         return self.take(self.uint64())
+
+    def count(self, items: int) -> int:
+        """Before a loop over so many: 100 GB of them would keep it busy for hours, and what is kept fill the memory."""
+        self._items += items
+        if self._items > _MAX_ITEMS:
+            raise InvalidGGUFError(f"its metadata have more than {_MAX_ITEMS:,} items")
+        return items
 
     def skip_strings(self, count: int) -> None:
         """A vocabulary has hundreds of thousands of them."""
@@ -191,11 +201,11 @@ def _read_array(reader: _Reader, *, depth: int) -> tuple[Scalar, ...] | None:
     if kind in _SCALARS and count > _MAX_ARRAY_KEPT:
         reader.skip(count * _SCALARS[kind].size)
     elif kind in _SCALARS:
-        return tuple(reader.scalar(kind) for _ in range(count))
+        return tuple(reader.scalar(kind) for _ in range(reader.count(count)))
     elif kind == _STRING:
-        reader.skip_strings(count)
+        reader.skip_strings(reader.count(count))
     elif kind == _ARRAY and depth < _MAX_ARRAY_DEPTH:
-        for _ in range(count):  # each takes twelve bytes at least, so a false count ends at the file's end
+        for _ in range(reader.count(count)):
             _read_array(reader, depth=depth + 1)
     else:
         raise InvalidGGUFError(f"metadata type {kind} is not known")

@@ -15,7 +15,7 @@ from chatapp.inference.catalog import BucketObject, FolderFile, HubFile
 _CHUNK = 1 << 20
 _HUB_TIMEOUT = httpx.Timeout(30.0, connect=4.0)
 _MAX_HOPS = 5
-_BUCKET_STEP_SECONDS, _BUCKET_SECONDS = 30.0, 24 * 3600.0
+_BUCKET_STEP_SECONDS, _BUCKET_SECONDS = 30.0, 3600.0  # after an hour the next try goes on
 _NOTHING_LEFT = 416  # Range Not Satisfiable: what is here already is all, or not of this file
 _REFUSED = {401: "wants a token that opens it", 403: "wants a token that opens it", 404: "has no such file"}
 
@@ -53,7 +53,9 @@ def _take_answer(response: httpx.Response, target: Target) -> None:
         return
     if not response.is_success:
         raise ArtifactError(f"{response.url.host} answered {status}{_explain(status)}")
-    chunks = response.iter_bytes(_CHUNK)
+    # As it comes, not in pieces of a size: whoever sends a byte now and then shall not keep the worker from asking
+    # whether anybody still wants it.
+    chunks = response.iter_bytes()
     target.take(
         chunks, resumed=resumed, total=total_of(response.headers, resumed=resumed), tag=tag_of(response.headers)
     )
@@ -62,6 +64,7 @@ def _take_answer(response: httpx.Response, target: Target) -> None:
 def fetch_from_bucket(source: BucketObject, target: Target) -> None:
     """GetObject with a path-style address. No redirect is followed."""
     import requests
+    import urllib3
 
     from chatapp.guarded import Bounds, GuardedSession
     from chatapp.guarded_places import ListedPlaces
@@ -80,8 +83,9 @@ def fetch_from_bucket(source: BucketObject, target: Target) -> None:
             if status not in {httpx.codes.OK, httpx.codes.PARTIAL_CONTENT}:
                 raise ArtifactError(f"{urlsplit(url).hostname} answered {status}{_explain(status)}")
             total = total_of(response.headers, resumed=resumed)
-            target.take(response.iter_content(_CHUNK), resumed=resumed, total=total, tag=tag_of(response.headers))
-    except requests.RequestException as error:
+            chunks = iter(partial(response.raw.read1, _CHUNK, decode_content=True), b"")  # as it comes, likewise
+            target.take(chunks, resumed=resumed, total=total, tag=tag_of(response.headers))
+    except (requests.RequestException, urllib3.exceptions.HTTPError) as error:
         reason = str(error) if type(error).__module__ == "chatapp.guarded" else type(error).__name__
         raise ArtifactError(f"{urlsplit(url).hostname} cannot be read ({reason})") from error
 

@@ -10,6 +10,7 @@ import httpx2
 
 from chatapp.inference.providers.errors import ProviderError
 from chatapp.inference.providers.options import AuthHeader
+from chatapp.inference.providers.transport import GuardedTransport
 
 Headers = Callable[[], Mapping[str, str]]
 _MAX_TOKEN_CHARACTERS = 16_384
@@ -70,27 +71,26 @@ class ClientCredentials:
             return _as_header(self._token, "bearer")
 
     def _fetch(self) -> tuple[str, float]:
+        transport = GuardedTransport(url=self._token_url, credential=no_credential, max_bytes=_MAX_TOKEN_BODY)
+        # All answers of the version wait for it, and a timeout of the client would start anew with each byte.
+        timer = threading.Timer(_TOKEN_SECONDS, transport.abort)
+        timer.daemon = True
+        timer.start()
         try:
-            with (
-                httpx2.Client(trust_env=False, follow_redirects=False, timeout=_TOKEN_SECONDS) as client,
-                client.stream("POST", self._token_url, data=self._form) as response,
-            ):
-                body = b""
-                for chunk in response.iter_bytes():
-                    body += chunk
-                    if len(body) > _MAX_TOKEN_BODY:
-                        break
-                return _parse_token(response, body)
+            with httpx2.Client(transport=transport, trust_env=False, timeout=_TOKEN_SECONDS) as client:
+                return _parse_token(client.post(self._token_url, data=self._form))
         except httpx2.HTTPError as error:
             raise ProviderError(f"No token could be fetched: {type(error).__name__}.", retryable=True) from None
+        finally:
+            timer.cancel()
 
 
-def _parse_token(response: httpx2.Response, body: bytes) -> tuple[str, float]:
+def _parse_token(response: httpx2.Response) -> tuple[str, float]:
     if response.status_code != 200:
         reason = f"No token could be fetched: the sign-in service answered {response.status_code}."
         raise ProviderError(reason, retryable=response.status_code >= 500 or response.status_code == 429)
     try:
-        found = httpx2.Response(200, content=body).json()
+        found = response.json()
         token, seconds = str(found["access_token"]), float(found.get("expires_in", 300))
     except (ValueError, TypeError, KeyError, AttributeError):
         raise ProviderError("The sign-in service sent no token.", retryable=False) from None

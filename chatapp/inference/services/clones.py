@@ -22,6 +22,8 @@ CHANGEABLE = (
     "licence",
     "card",
 )
+# Keys are taken over without being seen, so where they are sent is taken over, too.
+_CREDENTIAL = ("credential", "token_file", "tenant", "client_id", "scope", "token_url")
 _KEPT = ("provider", "sha256", "quantization", "preset", "external_model")
 
 
@@ -35,8 +37,13 @@ def clone_version(*, user: User | None, version: ModelVersion, name: str, change
     if unknown:
         detail = f"a clone changes {', '.join(CHANGEABLE)}; {str(unknown[0])[:60]} is none of these."
         raise ChatappError("invalid", detail=detail)
-    if not isinstance(changes.get("request_options", {}), dict):
+    options = changes.get("request_options", version.request_options)
+    if not isinstance(options, dict):
         raise ChatappError("invalid", detail="request_options must be an object.")
+    moved = [name for name in _CREDENTIAL if options.get(name) != version.request_options.get(name)]
+    if moved:
+        detail = f"a clone takes the keys over unseen, so {moved[0]} stays as it is; register a version with its key."
+        raise ChatappError("invalid", detail=detail)
     same = {field: getattr(version, field) for field in (*CHANGEABLE, *_KEPT)}
     if all(same[field] == value for field, value in changes.items()):
         raise ChatappError("invalid", detail="the clone is the same version: change something of it.")

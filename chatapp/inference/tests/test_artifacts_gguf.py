@@ -74,6 +74,31 @@ def test_e02_an_impossible_file_is_refused_with_the_reason(tmp_path: Path, conte
         check(tmp_path / "a.gguf", content)
 
 
+EMPTY = struct.pack("<IQ", UINT32, 0)
+KEPT = struct.pack("<IQ", UINT32, 3000) + bytes(4 * 3000)
+
+
+@pytest.mark.parametrize(
+    "array",
+    [
+        struct.pack("<IQ", STRING, 5001) + bytes(8 * 5001),
+        struct.pack("<IQ", ARRAY, 5001) + 5001 * EMPTY,
+        struct.pack("<IQ", ARRAY, 2) + 2 * KEPT,
+    ],
+)
+def test_e02_a_file_that_would_keep_its_reader_busy_for_hours_is_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, array: bytes
+) -> None:
+    """Texts without a character, arrays of empty arrays, and short arrays that are kept."""
+    tokens = text("tokens") + struct.pack("<I", ARRAY)
+    content = gguf().replace(tokens, tokens + array + text("rest") + struct.pack("<I", ARRAY))
+    content = content.replace(struct.pack("<IQQ", 3, 1, 3), struct.pack("<IQQ", 3, 1, 4))
+    check(tmp_path / "a.gguf", content + bytes(32))
+    monkeypatch.setattr("chatapp.inference.artifacts.gguf._MAX_ITEMS", 5000)
+    with pytest.raises(InvalidGGUFError, match="more than 5,000 items"):
+        check(tmp_path / "a.gguf", content + bytes(32))
+
+
 def test_e02_links_and_folders_are_refused(tmp_path: Path) -> None:
     target = tmp_path / "a.gguf"
     target.write_bytes(gguf())

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from chatapp.inference.artifacts import ArtifactError, InvalidGGUFError, Progress, ensure_artifact, find_artifact
-from chatapp.inference.catalog import Artifact, HubFile, PackageMirror, PackagePart, Source
+from chatapp.inference.catalog import Artifact, BucketObject, HubFile, PackageMirror, PackagePart, Source
 
 # A GGUF with nothing in it, and a mebibyte of padding, so that a download can stop on its way.
 CONTENT = b"GGUF\x03\x00\x00\x00" + bytes(16) + bytes(range(256)) * 4096
@@ -161,6 +161,45 @@ def test_two_that_ask_at_once_download_once(hub: Hub, tmp_path: Path) -> None:
         paths = [pool.submit(ensure, artifact(HUB), tmp_path) for _ in range(2)]
         assert {path.result()[0].read_bytes() for path in paths} == {CONTENT}
     assert len(hub.requests) == 1
+
+
+@pytest.mark.parametrize("kind", ["hub", "bucket"])
+def test_a_source_that_sends_a_byte_now_and_then_keeps_no_worker(
+    kind: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """Who reports learns after each piece that nobody wants it any more, however small the piece is."""
+    over = threading.Event()
+
+    class Dribble(http.server.BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            self.send_response(200)
+            self.send_header("Content-Length", "1000000")
+            self.end_headers()
+            while not over.wait(0.05):
+                self.wfile.write(b"x")
+
+        def log_message(self, *_arguments: object) -> None:
+            pass
+
+    def report(progress: Progress) -> None:
+        if progress.done_bytes:
+            raise InterruptedError
+
+    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Dribble)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    endpoint = f"http://127.0.0.1:{server.server_port}"
+    monkeypatch.setenv("HF_ENDPOINT", endpoint)
+    hosts = frozenset({"127.0.0.1"})
+    source = HUB if kind == "hub" else BucketObject(endpoint, "b", "k", "us-east-1", "", "", hosts=hosts)
+    threading.Timer(10.0, over.set).start()
+    try:
+        with pytest.raises(InterruptedError):
+            ensure_artifact(artifact(source), directory=tmp_path, report=report)
+        assert not over.is_set()
+    finally:
+        over.set()
+        server.shutdown()
+        server.server_close()
 
 
 class TestFinding:

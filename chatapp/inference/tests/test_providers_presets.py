@@ -1,6 +1,8 @@
 """Each preset against a server that insists on that server's ways, and has its peculiarities."""
 
+import contextlib
 import json
+import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -331,6 +333,26 @@ def test_entra_tokens_are_fetched_once_with_the_secret_and_kept() -> None:
             assert "s3cret" not in json.dumps([seen.headers, seen.body])
 
 
+def test_a_sign_in_service_that_never_ends_is_left(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each byte would start a timeout of the client anew, and all answers of the version wait for the token."""
+    monkeypatch.setattr("chatapp.inference.providers.credentials._TOKEN_SECONDS", 0.4)
+
+    def sign_in(exchange: Exchange) -> None:
+        exchange.open_stream("application/json")
+        with contextlib.suppress(OSError):
+            for _ in range(100):
+                exchange.write(b" ")
+                time.sleep(0.1)
+
+    with provider(sign_in) as entra, provider(hello("a")) as server:
+        model = remote(server.url, key="s3cret", token_url=entra.url, **ENTRA)
+        started = time.monotonic()
+        with pytest.raises(ProviderError, match="No token could be fetched"):
+            list(ask(model))
+        assert time.monotonic() - started < 5
+        model.close()
+
+
 def test_a_token_that_ran_out_is_fetched_anew() -> None:
     count = 0
 
@@ -358,7 +380,7 @@ def test_a_token_that_ran_out_is_fetched_anew() -> None:
         (200, b"<html>", "sent no token", False),
         (200, {"access_token": 7, "expires_in": "soon"}, "sent no token", False),
         (200, [1], "sent no token", False),
-        (200, b"x" * 10**6, "sent no token", False),
+        (200, b"x" * 10**6, "more than an answer can be", False),
         (200, {"access_token": "a\r\nX-Evil: 1", "expires_in": 60}, "no header may hold", False),
     ],
 )

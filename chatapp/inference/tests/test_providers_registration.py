@@ -142,6 +142,25 @@ def test_a_wrong_version_is_refused_with_a_sentence(oscar: User, given: dict[str
 
 
 @pytest.mark.parametrize(
+    "base, options",
+    [
+        (AZURE, {"token_url": "https://evil.example/token"}),
+        (AZURE, {"tenant": "evil.example"}),
+        (with_options(CLOUD, first_token_seconds=20), {"credential": "token_file", "token_file": "other"}),
+    ],
+)
+def test_a_clone_sends_no_key_to_another_place(oscar: User, base: dict[str, Any], options: dict[str, Any]) -> None:
+    """Whoever clones has never seen the key."""
+    version = register(oscar, **base)
+    changes = {"request_options": {**version.request_options, **options}}
+    with pytest.raises(ChatappError, match="takes the keys over unseen"):
+        services.clone_version(user=oscar, version=version, name="mine", changes=changes)
+    kept = {**version.request_options, "max_retries": 1}
+    clone = services.clone_version(user=oscar, version=version, name="mine", changes={"request_options": kept})
+    assert clone.endpoints.get().key == version.endpoints.get().key
+
+
+@pytest.mark.parametrize(
     "url",
     [
         "javascript:alert(1)",
