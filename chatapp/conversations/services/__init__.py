@@ -27,7 +27,7 @@ from chatapp.conversations.services.reruns import remove_reruns_of, rerun_questi
 from chatapp.conversations.services.summaries import store_summary
 from chatapp.conversations.services.sweeper import sweep_generations, sweep_when_settled
 from chatapp.conversations.services.traces import store_trace
-from chatapp.conversations.services.trials import ask_trial
+from chatapp.conversations.services.trials import ask_trial, stop_trials
 from chatapp.conversations.services.waiting import switch_model
 
 __all__ = [
@@ -66,6 +66,7 @@ __all__ = [
     "rerun_question",
     "safe_ending",
     "stop_all_of",
+    "stop_trials",
     "store_cached_answer",
     "store_sources",
     "store_summary",

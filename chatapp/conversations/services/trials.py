@@ -1,7 +1,9 @@
 """A question asked of one version to measure or to compare it, by the rights of who has it asked."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from contextlib import suppress
 from datetime import timedelta
+from uuid import UUID
 
 from django.db import transaction
 from django.utils import timezone
@@ -10,6 +12,8 @@ from chatapp.accounts.models import User
 from chatapp.conversations.models import Conversation, Generation, Origin, Priority
 from chatapp.conversations.queue import refuse_when_full
 from chatapp.conversations.services.asking import AnswerOptions, ask
+from chatapp.conversations.services.generations import request_stop
+from chatapp.errors import ChatappError
 from chatapp.inference.models import ModelVersion
 from chatapp.inference.selectors import is_route_name
 
@@ -45,3 +49,11 @@ def ask_trial(
         collections=None if collections is None else list(collections),
     )
     return ask(conversation=conversation, parent=None, message_id=None, text=text, options=options)
+
+
+def stop_trials(*, user: User | None, generation_ids: Iterable[UUID | None]) -> None:
+    """Of whoever had them asked, that nobody waits for any more; what is gone already needs no stop."""
+    for generation_id in generation_ids:
+        if user is not None and generation_id is not None:
+            with suppress(ChatappError):
+                request_stop(user=user, generation_id=generation_id)

@@ -1,8 +1,6 @@
 """Blind comparisons: started, closed and cancelled. Their answers are made by `preparing`, their votes by `votes`."""
 
 from collections.abc import Sequence
-from contextlib import suppress
-from uuid import UUID
 
 from django.db import transaction
 from django.db.models.functions import Now
@@ -10,7 +8,7 @@ from django.db.models.functions import Now
 from chatapp.accounts.models import User
 from chatapp.accounts.permissions import require
 from chatapp.accounts.services import record_event
-from chatapp.conversations.services import request_stop
+from chatapp.conversations.services import stop_trials
 from chatapp.errors import ChatappError
 from chatapp.evaluation.comparing.questions import MOST_PAIRS, list_questions, list_shadow_answers
 from chatapp.evaluation.models import (
@@ -97,16 +95,8 @@ def cancel_comparison(*, user: User, comparison: Comparison) -> Comparison:
     ended = _end(user, comparison, ComparisonState.CANCELLED, "evaluation.comparison_cancelled")
     asked = ComparisonPair.objects.filter(comparison=ended, state=PairState.ASKED)
     for trials in asked.values_list("first_generation", "second_generation"):
-        for generation_id in trials:
-            _stop(ended.started_by, generation_id)
+        stop_trials(user=ended.started_by, generation_ids=trials)
     return ended
-
-
-def _stop(starter: User | None, generation_id: UUID | None) -> None:
-    """What is gone already needs no stop."""
-    if starter is not None and generation_id is not None:
-        with suppress(ChatappError):
-            request_stop(user=starter, generation_id=generation_id)
 
 
 def _end(user: User, comparison: Comparison, state: ComparisonState, action: str) -> Comparison:

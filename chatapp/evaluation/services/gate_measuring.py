@@ -185,10 +185,10 @@ class _Hands:
         self._row().update(lease=None, lease_until=None, **columns)
 
     def fail_or_retry(self) -> None:
-        if self.run.attempts >= MAX_ATTEMPTS:
-            fail_gate(self.run, _NO_LOAD)
-        else:
+        if self.run.attempts < MAX_ATTEMPTS:
             self._row().update(lease=None, lease_until=Now() + RETRY_AFTER)
+        elif self._row().exists():  # else another worker goes on with it
+            fail_gate(self.run, _NO_LOAD)
 
     def _serving_load(self, streams: int) -> dict[str, float | None] | None:
         """None where no other version serves, or not on this worker."""

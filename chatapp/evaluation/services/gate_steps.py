@@ -12,7 +12,7 @@ from django.db.models import Q, QuerySet
 from django.db.models.functions import Now
 
 from chatapp.accounts.permissions import can
-from chatapp.conversations.models import Generation, Source, Status
+from chatapp.conversations.models import NO_MODEL, Generation, Source, Status
 from chatapp.conversations.queue import people_wait
 from chatapp.conversations.services import ask_trial
 from chatapp.errors import ChatappError
@@ -20,6 +20,7 @@ from chatapp.evaluation.gate.graders import Answer, Expected, grade
 from chatapp.evaluation.models import LIVE_GATE, GateResult, GateRun, GateState, Suite
 from chatapp.evaluation.services.gate_ends import complete_gate, fail_gate
 from chatapp.inference.defaults import SYSTEM_PROMPT
+from chatapp.inference.models import WITHDRAWN
 from chatapp.inference.refusals import is_refusal
 from chatapp.moderation.selectors import count_output_flags
 
@@ -28,7 +29,7 @@ AT_ONCE = 2
 MAX_TRIES = 3
 PATIENCE = timedelta(minutes=30)
 # Not the version's fault: asked again.
-_LOST = frozenset({"queue_timeout", "worker_lost", "worker_drained", "database_away"})
+_LOST = frozenset({"queue_timeout", "worker_lost", "worker_drained", "database_away", NO_MODEL})
 _LATER = 429
 _NO_RIGHT = "Whoever started this may not run gates any more."
 _STUCK = "Nothing went on for 30 minutes. Look at the workers page whether one serves the version."
@@ -50,6 +51,9 @@ def continue_gate(*, run_id: UUID) -> bool:
         return False
     if run.started_by is None or not can(run.started_by, "evaluation.run_gate"):
         fail_gate(run, _NO_RIGHT)
+        return False
+    if run.version.state in WITHDRAWN:
+        fail_gate(run, f"{run.version.name} is {run.version.state}: it answers nobody any more.")
         return False
     graded = _grade_ended(run)
     asked = _ask_some(run)

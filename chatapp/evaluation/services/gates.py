@@ -15,8 +15,10 @@ from chatapp.evaluation.gate.marks import Marks, as_stored, is_weaker, parse_mar
 from chatapp.evaluation.gate.setup import Question, questions_for
 from chatapp.evaluation.models import LIVE_GATE, GateMarks, GateResult, GateRun, GateState, Suite
 from chatapp.evaluation.selectors.gates import current_marks, judge_version, latest_complete_gate
+from chatapp.evaluation.services.gate_ends import stop_asked
 from chatapp.inference.models import ModelVersion
 from chatapp.inference.selectors import serving_version
+from chatapp.inference.services import refuse_withdrawn
 from chatapp.retrieval.models import GoldenQuestion
 from chatapp.retrieval.selectors import list_golden_questions_of_readable
 
@@ -40,6 +42,7 @@ def run_gate(
     require(user, "evaluation.run_gate")
     if not version.writes:
         raise ChatappError("invalid", detail=f"{version.name} answers nothing, so there is nothing to ask.")
+    refuse_withdrawn(version)
     asked, company = _suites(suites), current_marks()
     chosen = parse_marks(marks or {}, over=company)
     if weaker := is_weaker(chosen, company):
@@ -65,6 +68,7 @@ def cancel_gate(*, user: User, run: GateRun) -> None:
     live = GateRun.objects.filter(pk=run.pk, state__in=LIVE_GATE)
     if not live.update(state=GateState.CANCELLED, lease=None, lease_until=None, finished_at=Now()):
         raise ChatappError("evaluation_over")
+    stop_asked(run)
     record_event(actor=user, action="evaluation.gate_cancelled", obj=run, detail={"version": run.version.name})
 
 

@@ -159,6 +159,24 @@ def test_a_rejected_version_stays_rejected(oscar: User, candidate: ModelVersion,
     GateRun.objects.filter(pk=run.pk).update(figures={"load_errors": 0.0})
     continue_gate(run_id=run.pk)
     assert state_of(candidate) == VersionState.REJECTED
+    run.refresh_from_db()
+    assert (run.state, "rejected" in run.error) == (GateState.FAILED, True)
+    with pytest.raises(ChatappError, match="candidate was rejected"):
+        run_gate(user=oscar, version=ModelVersion.objects.get(pk=candidate.pk))
+
+
+def test_questions_that_are_deleted_meanwhile_let_nothing_through(
+    oscar: User, candidate: ModelVersion, handbook: Collection
+) -> None:
+    run = run_gate(user=oscar, version=candidate)
+    handbook.delete()
+    run_to_end(run)
+    GateResult.objects.filter(run=run, suite=Suite.LOAD).update(passed=True, grades={"load": True})
+    GateRun.objects.filter(pk=run.pk).update(figures={"load_errors": 0.0, "speed_ratio": 1.0})
+    continue_gate(run_id=run.pk)
+    run.refresh_from_db()
+    assert (run.state, run.passed, "deleted" in run.error) == (GateState.FAILED, None, True)
+    assert state_of(candidate) == VersionState.VERIFIED
 
 
 def test_a_failed_answer_is_an_error_of_the_version(oscar: User, candidate: ModelVersion, handbook: Collection) -> None:
@@ -169,14 +187,17 @@ def test_a_failed_answer_is_an_error_of_the_version(oscar: User, candidate: Mode
     assert (ended.passed, ended.figures["errors"], ended.figures["facts"]) == (False, 1.0, 0.0)
 
 
-def test_a_trial_that_was_lost_is_asked_again(oscar: User, candidate: ModelVersion, handbook: Collection) -> None:
+@pytest.mark.parametrize("code", ["worker_lost", "no_model"])
+def test_a_trial_that_was_lost_is_asked_again(
+    oscar: User, candidate: ModelVersion, handbook: Collection, code: str
+) -> None:
     run = run_gate(user=oscar, version=candidate, suites=[Suite.GOLDEN])
     for tried in range(MAX_TRIES):
         continue_gate(run_id=run.pk)
         assert Generation.objects.filter(status=Status.QUEUED).count() == 1, tried
         if tried == 1:  # Its conversation was deleted.
             Conversation.objects.all().delete()
-        Generation.objects.update(status=Status.FAILED, error_code="worker_lost")
+        Generation.objects.update(status=Status.FAILED, error_code=code)
     assert run_to_end(run).passed is True
 
 
@@ -206,7 +227,9 @@ def test_a_cancelled_run_keeps_what_it_found_and_asks_no_more(
     continue_gate(run_id=run.pk)
     answer_queued(run)
     continue_gate(run_id=run.pk)
+    assert Generation.objects.filter(status=Status.QUEUED).count() == AT_ONCE
     cancel_gate(user=oscar, run=run)
+    assert not Generation.objects.filter(status=Status.QUEUED).exists()
     asked = Generation.objects.count()
     continue_gate(run_id=run.pk)
     assert Generation.objects.count() == asked

@@ -15,7 +15,7 @@ from chatapp.inference.services.rollouts import (
 )
 from chatapp.inference.services.route_plans import RuleSpec
 from chatapp.inference.services.routes import configure_route, set_serving_version
-from chatapp.inference.services.states import change_state, require_evaluated
+from chatapp.inference.services.states import change_state, refuse_withdrawn, require_evaluated
 from chatapp.inference.services.storage import remove_weights
 from chatapp.inference.services.versions import register_version
 from chatapp.inference.services.workers import fail_orders, finish_order, note_drained, order_worker, take_orders
@@ -39,6 +39,7 @@ __all__ = [
     "order_worker",
     "record_outcome",
     "record_side_work",
+    "refuse_withdrawn",
     "register_version",
     "reject_version",
     "remove_weights",
