@@ -22,6 +22,7 @@ from chatapp.inference.models.rollouts import (
 )
 from chatapp.inference.models.routes import Route, RouteArm, RouteFallback, RouteRule, Task
 from chatapp.inference.models.shadows import ShadowOutcome, ShadowState
+from chatapp.inference.models.usage import DailySpeed, DailyUse, SummedDay
 from chatapp.inference.models.versions import (
     PAST_GATE,
     WITHDRAWN,
@@ -49,6 +50,8 @@ __all__ = [
     "BudgetPeriod",
     "BudgetSubject",
     "BudgetUnit",
+    "DailySpeed",
+    "DailyUse",
     "Download",
     "DownloadState",
     "Endpoint",
@@ -70,6 +73,7 @@ __all__ = [
     "ShadowState",
     "SideWork",
     "SourceSecret",
+    "SummedDay",
     "Task",
     "VersionChange",
     "VersionProblem",
