@@ -7,6 +7,8 @@ const text = /** @type {HTMLTextAreaElement} */ (document.getElementById("compos
 const problem = /** @type {HTMLElement} */ (document.getElementById("composer-error"));
 const count = /** @type {HTMLElement} */ (document.getElementById("composer-count"));
 const limit = Number(text.dataset.limit);
+const isTouch = matchMedia("(pointer: coarse)").matches; // No Shift + Enter there: Enter starts a new line.
+let sent = "";
 
 const draftKey = () => `draft:${location.pathname}`;
 
@@ -42,7 +44,7 @@ function complain(sentence) {
 /** @param {HTMLTextAreaElement} area @param {KeyboardEvent} event */
 function sendsNow(area, event) {
   const composing = event.isComposing || event.keyCode === 229; // An input method is choosing a character.
-  return event.key === "Enter" && !event.shiftKey && !composing && area.hasAttribute("data-enter-sends");
+  return event.key === "Enter" && !event.shiftKey && !composing && !isTouch && area.hasAttribute("data-enter-sends");
 }
 
 document.addEventListener("keydown", (event) => {
@@ -78,10 +80,13 @@ text.addEventListener("input", changed);
 form.addEventListener("htmx:before:request", () => {
   form.setAttribute("aria-busy", "true");
   problem.replaceChildren();
-  follow();
+  sent = text.value;
 });
 
-form.addEventListener("htmx:finally:request", () => form.removeAttribute("aria-busy"));
+form.addEventListener("htmx:finally:request", () => {
+  form.removeAttribute("aria-busy");
+  follow(); // Only now: the composer, which shrinks, and the turns, which grow, look like scrolling up.
+});
 
 form.addEventListener("htmx:error", (event) => {
   event.stopPropagation();
@@ -92,7 +97,7 @@ form.addEventListener("htmx:after:request", (event) => {
   const { response } = event.detail.ctx;
   if (response.status >= 400 || response.raw.redirected) return;
   sessionStorage.removeItem(draftKey());
-  text.value = "";
+  if (text.value.startsWith(sent)) text.value = text.value.slice(sent.length).trimStart(); // What was written meanwhile.
   changed();
   text.focus();
 });
@@ -105,5 +110,6 @@ document.addEventListener("click", (event) => {
   form.requestSubmit();
 });
 
+if (isTouch) document.getElementById("composer-hint").remove();
 if (!text.value) text.value = sessionStorage.getItem(draftKey()) ?? "";
 changed();

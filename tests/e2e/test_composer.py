@@ -1,0 +1,48 @@
+"""What somebody writes is sent once, is never lost, and is what the page shows next."""
+
+import pytest
+from playwright.sync_api import Browser, Route, expect
+
+from tests.e2e.browser import PHONE, User
+from tests.stack import Stack
+
+pytestmark = pytest.mark.e2e
+_LONG = "rate=900 say: " + "A question so long that the composer has grown to several lines. " * 8
+
+
+def test_a_long_question_is_in_view_once_it_was_sent(alice: User) -> None:
+    alice.order("rate=900 tokens=400")
+    alice.wait_settled()
+    alice.order(_LONG)
+    alice.wait_settled()
+    expect(alice.page.locator("#jump")).to_be_hidden()
+    expect(alice.answers.last.get_by_test_id("regenerate")).to_be_in_viewport()
+
+
+def test_what_is_written_while_a_message_is_sent_stays(alice: User) -> None:
+    composer = alice.page.get_by_test_id("composer")
+
+    def write_on(route: Route) -> None:
+        composer.press_sequentially(" And the next")
+        route.continue_()
+
+    alice.page.route("**/messages/", write_on)
+    alice.order("rate=900 say: one")
+    alice.wait_settled()
+    expect(composer).to_have_value("And the next")
+    expect(alice.page.get_by_test_id("message-user")).to_have_text("rate=900 say: one")
+
+
+def test_enter_starts_a_new_line_on_a_phone(browser: Browser, stack: Stack) -> None:
+    width, height = PHONE
+    context = browser.new_context(viewport={"width": width, "height": height}, has_touch=True, is_mobile=True)
+    try:
+        user = User(context.new_page(), stack)
+        user.sign_in("alice")
+        composer = user.page.get_by_test_id("composer")
+        composer.fill("one")
+        composer.press("Enter")
+        expect(composer).to_have_value("one\n")
+        assert user.complaints == []
+    finally:
+        context.close()
