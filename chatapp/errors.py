@@ -42,7 +42,7 @@ PROBLEMS: dict[str, Problem] = {
     "under_hold": Problem(409, "A legal hold keeps this. It can be deleted once the hold is released."),
     "not_waiting": Problem(409, "This answer is not waiting any more."),
     "no_faster_model": Problem(409, "No faster model is free now. The answer keeps its place in the queue."),
-    "version_used": Problem(409, "{name} is in use by {places}. Let another version answer there first."),
+    "version_used": Problem(409, "{name} is in use by {places}. Let another version do its work there first."),
     "rate_limited": Problem(429, "Too many requests. Try again in {seconds} seconds."),
     "tokens_used_up": Problem(429, "Your tokens are used up for now. Try again in {wait}."),
     "budget_used_up": Problem(429, "{budget} is used up until {until}. Ask {whom} if you need more before."),

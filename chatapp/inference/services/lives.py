@@ -18,6 +18,7 @@ from chatapp.inference.models import (
 from chatapp.inference.services.downloads import queue_download
 from chatapp.inference.services.states import change_state
 from chatapp.inference.services.versions import MAX_CARD
+from chatapp.inference.uses import list_uses
 
 _LONGEST_REASON = 500
 
@@ -78,14 +79,14 @@ def _close(*, user: User | None, version: ModelVersion, state: VersionState, rea
 
 
 def list_places(version: ModelVersion) -> list[str]:
-    """The routes that name it in any way, and those on which a rollout tries it or compares with it."""
+    """The routes that name it in any way, those on which a rollout tries it or compares with it, and `list_uses`."""
     routes = set(version.routes.values_list("name", flat=True))
     for table in (RouteArm, RouteRule, RouteFallback):
         routes |= set(table.objects.filter(version=version).values_list("route_id", flat=True))
     live = Rollout.objects.filter(state__in=LIVE_ROLLOUT)
     rollouts = live.filter(candidate=version) | live.filter(baseline=version)
     routes |= set(rollouts.values_list("route_id", flat=True))
-    return [f"route {name}" for name in sorted(routes)]
+    return [*(f"route {name}" for name in sorted(routes)), *list_uses(version)]
 
 
 def _checked(reason: str) -> str:

@@ -6,13 +6,21 @@ from django.db.models import QuerySet
 from chatapp.accounts.models import User
 from chatapp.accounts.permissions import can
 from chatapp.errors import ChatappError
+from chatapp.inference.models import ModelVersion
 from chatapp.moderation.models import PolicyState, PolicyVersion
+
+IN_FORCE = (PolicyState.ACTIVE, PolicyState.SHADOW)
 
 
 def list_versions_in_force() -> list[PolicyVersion]:
     """Active and shadow, for the product itself; by name, so that the order is stable."""
-    in_force = (PolicyState.ACTIVE, PolicyState.SHADOW)
-    return list(PolicyVersion.objects.filter(state__in=in_force).defer("checks").order_by("name", "number"))
+    return list(PolicyVersion.objects.filter(state__in=IN_FORCE).defer("checks").order_by("name", "number"))
+
+
+def list_policies_that_ask(version: ModelVersion) -> list[str]:
+    """Those in force whose checks need the moderation service that it is, in words."""
+    asked = PolicyVersion.objects.filter(state__in=IN_FORCE, checks__contains=[{"version": version.name}])
+    return [f"policy {policy}" for policy in asked.defer("checks").order_by("name", "number")]
 
 
 def list_group_names(user: User) -> frozenset[str]:

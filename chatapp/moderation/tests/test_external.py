@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 
+from chatapp.accounts.models import User
 from chatapp.errors import ChatappError
 from chatapp.inference import services
 from chatapp.inference.models import Endpoint, ModelVersion
@@ -212,3 +213,14 @@ def test_a_policy_that_names_what_does_not_exist_is_not_made() -> None:
     with pytest.raises(ChatappError, match="version must name a moderation service"):
         create_policy_version(user=None, name="company", checks=[SPEC], activate=True)
     assert not PolicyVersion.objects.exists()
+
+
+@pytest.mark.django_db
+def test_a_service_that_a_policy_asks_is_not_retired_under_it(server: FakeProvider, oscar: User, ada: User) -> None:
+    version = register(server)
+    policy = create_policy_version(user=ada, name="harm", checks=[SPEC], activate=True)
+    for close in (services.retire_version, services.reject_version):
+        with pytest.raises(ChatappError, match="in use by policy harm@1"):
+            close(user=oscar, version=version, reason="It is too dear.")
+    PolicyVersion.objects.filter(pk=policy.pk).update(state="retired")
+    services.retire_version(user=oscar, version=version)
