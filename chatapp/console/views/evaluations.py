@@ -1,5 +1,6 @@
 """Release gates: all runs, one of them, two beside each other, and the company's pass marks."""
 
+from urllib.parse import urlencode
 from uuid import UUID
 
 from django.contrib import messages
@@ -37,6 +38,7 @@ def list_gates(request: ConsoleRequest) -> HttpResponse:
         "page": page,
         "rows": gate_rows(page.object_list),
         "search": search,
+        "query": urlencode(search),
         "states": GateState.choices,
     }
     if request.htmx:

@@ -49,6 +49,7 @@ def run_page(user: User, evaluation: Evaluation, *, page: int, only_wrong: bool)
         "answers": Paginator(wrong if only_wrong else answers, RESULTS_PER_PAGE).get_page(page),
         "wrong": len(wrong),
         "only_wrong": only_wrong,
+        "query": "show=wrong" if only_wrong else "",
         "is_complete": evaluation.state == EvaluationState.COMPLETE,
     }
 

@@ -50,6 +50,8 @@ def test_two_hundred_collections_cost_as_many_queries_as_ten(
     assert page.count('data-testid="collection"') == 3
     assert "Page 1 of 5" in page
     assert "Collection 199" in bob.get(reverse("knowledge") + "?page=4").content.decode()
+    found = bob.get(reverse("knowledge"), {"q": "Collection 1", "page": 2}).content.decode()
+    assert 'href="?q=Collection+1&amp;page=1">Previous' in found
 
 
 def test_many_documents_cost_as_many_queries_as_few(
@@ -64,7 +66,7 @@ def test_many_documents_cost_as_many_queries_as_few(
     with django_assert_max_num_queries(len(few.captured_queries)):
         page = alice.get(url).content.decode()
     assert page.count('data-testid="document-row"') == 50
-    assert "Page 1 of 3, 121 documents" in page
+    assert "Page 1 of 3" in page
 
 
 def test_a_collection_is_found_by_its_name_among_those_that_may_be_seen(

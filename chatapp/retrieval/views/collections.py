@@ -1,6 +1,7 @@
 """The list of collections, and the page of one with its documents."""
 
 from typing import cast
+from urllib.parse import urlencode
 
 from django.contrib.auth.decorators import login_required
 from django.http import HttpRequest, HttpResponse, JsonResponse
@@ -22,7 +23,12 @@ def knowledge(request: HttpRequest) -> HttpResponse:
     user, search = cast("User", request.user), parse_search(request)
     page = parse_number(request.GET.get("page")) or 1
     overviews = selectors.page_of_overviews_for(user, search=search, page=page)
-    context = {"overviews": overviews, "shelves": opened_shelves(user, overviews, search=search), "search": search}
+    context = {
+        "overviews": overviews,
+        "shelves": opened_shelves(user, overviews, search=search),
+        "search": search,
+        "query": urlencode({"q": search}),
+    }
     if getattr(request, "htmx", False):
         return render(request, "retrieval/_collections.html", context)
     form = CollectionForm(selectors.list_groups()) if can(user, "retrieval.create_collection") else None
