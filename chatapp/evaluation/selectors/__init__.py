@@ -19,14 +19,12 @@ from chatapp.evaluation.selectors.comparisons import (
     list_questions_for,
     may_read_pairs,
     results_of,
-    win_rates_of,
 )
 from chatapp.evaluation.selectors.gates import (
     GateAnswer,
     current_marks,
     get_gate_for,
     latest_complete_gate,
-    latest_gate,
     list_answers_for,
     list_gates_for,
 )
@@ -54,7 +52,6 @@ __all__ = [
     "get_pair_for",
     "is_volunteer",
     "latest_complete_gate",
-    "latest_gate",
     "list_alerts_for",
     "list_answers_for",
     "list_channels_for",
@@ -68,5 +65,4 @@ __all__ = [
     "results_of",
     "search_alerts_for",
     "shadow_figures",
-    "win_rates_of",
 ]

@@ -16,12 +16,11 @@ from chatapp.evaluation.models import (
     Choice,
     Comparison,
     ComparisonPair,
-    ComparisonState,
     PairState,
     QuestionsFrom,
     Vote,
 )
-from chatapp.inference.models import ModelVersion, Rollout
+from chatapp.inference.models import Rollout
 from chatapp.retrieval.selectors import list_collections_for
 
 # Of each comparison; with MOST_PAIRS and MOST_VOTES more cannot be given.
@@ -95,15 +94,6 @@ def comparisons_of(rollout: Rollout) -> list[ComparisonRow]:
     ]
 
 
-def win_rates_of(left: ModelVersion, right: ModelVersion) -> WinRate:
-    """Of `left` against `right`, over all their comparisons that were not cancelled."""
-    same = Q(pair__comparison__first=left, pair__comparison__second=right)
-    turned = Q(pair__comparison__first=right, pair__comparison__second=left)
-    counted = ~Q(pair__comparison__state=ComparisonState.CANCELLED)
-    ballots = [ballot for _, ballot in _ballots(same & counted)]
-    return win_rate([*ballots, *(_turned(ballot) for _, ballot in _ballots(turned & counted))])
-
-
 def list_questions_for(user: User, comparison: Comparison) -> list[QuestionRow]:
     """Of a comparison that the user was given, in its order. Texts only for those who might vote on them."""
     may_read = may_read_pairs(user, comparison)
@@ -148,11 +138,6 @@ def _ballots(which: Q) -> list[tuple[UUID, Ballot]]:
 def _voter_of(voter_id: UUID | None, vote_id: int) -> UUID | int:
     """Whose vote it was is not known any more after an erasure: each such vote is a voter then."""
     return vote_id if voter_id is None else voter_id
-
-
-def _turned(ballot: Ballot) -> Ballot:
-    other = {Choice.FIRST: Choice.SECOND, Choice.SECOND: Choice.FIRST}
-    return Ballot(ballot.voter, ballot.question, other.get(ballot.choice, ballot.choice))
 
 
 def _question_row(pair: ComparisonPair, votes: list[Vote], *, may_read: bool) -> QuestionRow:

@@ -77,11 +77,6 @@ def get_gate_for(user: User, run_id: UUID) -> GateRun:
     return run
 
 
-def latest_gate(version_id: UUID) -> GateRun | None:
-    """The version's newest run, in whatever state it is; the caller may see gates."""
-    return GateRun.objects.select_related("version", "started_by").filter(version=version_id).first()
-
-
 def latest_complete_gate(version_id: UUID) -> GateRun | None:
     return GateRun.objects.filter(version=version_id, state=GateState.COMPLETE).first()
 

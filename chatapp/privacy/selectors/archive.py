@@ -16,7 +16,7 @@ from chatapp.evaluation.models import Vote
 from chatapp.inference.models import AnswerOutcome
 from chatapp.moderation.models import Exchange, Feedback, FeedbackStatus, Flag, Notice
 from chatapp.moderation.selectors import DECIDED
-from chatapp.retrieval.models import Document, DocumentVersion
+from chatapp.retrieval.models import Document
 from chatapp.spreadsheets import neutralize
 
 Part = tuple[str, bytes]
@@ -56,10 +56,6 @@ def parts_of(user: User) -> Iterator[Part]:
 
 def count_parts(user: User) -> int:
     return 9 + 2 * Conversation.objects.filter(owner=user, expires_at=None, deleted_at=None).count()
-
-
-def count_uploads(user: User) -> int:
-    return DocumentVersion.objects.filter(document__created_by=user).count()
 
 
 def _account(user: User) -> dict[str, Any]:
