@@ -3,9 +3,9 @@
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from chatapp.evaluation.alerting.messages import FIRST_STEPS, describe, figure_of
+from chatapp.evaluation.alerting.messages import FIRST_STEPS, figure_of, label_of, situation_of
 from chatapp.evaluation.alerting.weeks import MIN_ANSWERS, MIN_USERS, WEEKLY, Week
-from chatapp.evaluation.models import Alert, AlertKind, AlertMetric
+from chatapp.evaluation.models import Alert, AlertKind
 from chatapp.inference.models import ModelVersion
 
 
@@ -22,8 +22,7 @@ class WeekRow:
     """One figure of a version on a route; `verdict` is ok, worse or few."""
 
     label: str
-    route: str
-    version: str
+    place: str
     baseline: str
     week: str
     change: str
@@ -33,7 +32,7 @@ class WeekRow:
 
 
 def alert_row(alert: Alert) -> AlertRow:
-    return AlertRow(alert, AlertMetric(alert.metric).label, describe(alert), FIRST_STEPS[alert.metric])
+    return AlertRow(alert, label_of(alert), situation_of(alert), FIRST_STEPS[alert.metric])
 
 
 def week_rows(weeks: Iterable[Week], versions: dict[object, ModelVersion]) -> list[WeekRow]:
@@ -45,8 +44,7 @@ def _week_row(week: Week, version: ModelVersion) -> WeekRow:
             (week.baseline, week.week)]  # fmt: skip
     return WeekRow(
         label=week.metric.label,
-        route=week.route,
-        version=version.name,
+        place=f"{version.name} on the route {week.route}",
         baseline=told[0] or "\N{EN DASH}",
         week=told[1] or "\N{EN DASH}",
         change=_change(week),
@@ -68,5 +66,11 @@ def _change(week: Week) -> str:
     ends = (week.difference.low, week.difference.high)
     if WEEKLY[week.metric].worse == "lower":
         ends = (-ends[1], -ends[0])
-    low, high = (figure_of(week.metric, AlertKind.DRIFT, end) for end in ends)
-    return f"{low} to {high}"
+    low, high = (_signed(week.metric, end) for end in ends)
+    return f"{low.rpartition(' ')[0]} to {high}"
+
+
+def _signed(metric: str, value: float) -> str:
+    """A difference of shares is in points, as that of a rollout's guards is."""
+    sign = "\N{MINUS SIGN}" if value < 0 else "+"
+    return f"{sign}{figure_of(metric, AlertKind.DRIFT, abs(value)).replace('%', 'points')}"

@@ -50,7 +50,7 @@ def comparison_view(row: ComparisonRow) -> ComparisonView:
         comparison=comparison,
         wins=wins,
         sentence=sentence_of(comparison.first.name, comparison.second.name, wins),
-        agreement="" if row.agreement is None else f"{row.agreement:.2f}",
+        agreement="" if row.agreement is None else f"{row.agreement:.2f}".replace("-", "\N{MINUS SIGN}"),
         interval=_interval(wins),
         error=_why(comparison.error),
     )

@@ -119,7 +119,7 @@ def _change(now: float | None, before: float | None) -> str:
     if not before:
         return "none before"
     percent = round(100 * (now - before) / before)
-    return f"{percent:+,} % than before" if percent else "as before"
+    return f"{abs(percent):,} % {'more' if percent > 0 else 'less'} than before" if percent else "as before"
 
 
 def _link(row: UsageRow, query: UsageQuery) -> str:

@@ -126,5 +126,5 @@ def tokens(usage: Usage) -> int:
 
 @register.filter
 def gigabytes(value: int) -> str:
-    """`1.5 GB`; of bytes, in powers of ten."""
-    return f"{value / 1e9:,.1f} GB"
+    """`1.5 GB`, `3.2 MB` of what is small; of bytes, in powers of ten."""
+    return f"{value / 1e9:,.1f} GB" if value >= 1e8 or not value else f"{value / 1e6:,.1f} MB"

@@ -9,6 +9,7 @@ from django.utils import timezone
 from pytest_django import DjangoAssertNumQueries
 
 from chatapp.accounts.models import AuditEvent, User
+from chatapp.accounts.pages import CONSOLE_PAGES
 from chatapp.inference.models import Worker
 from chatapp.inference.selectors import serving_version
 from chatapp.inference.services import record_outcome, register_version, set_serving_version
@@ -113,6 +114,13 @@ def test_menus_show_few_pages_as_they_are_and_many_in_groups(client_of: ClientOf
     assert re.findall(r'<details class="nav-group" open>\s*<summary>([^<]+)</summary>', many) == ["Review"]
     chat = client_of("ada").get("/").content.decode()
     assert re.findall(r'data-testid="(nav-console[^"]*)"', chat) == ["nav-console"]
+
+
+def test_every_page_of_a_menu_has_its_icon(client_of: ClientOf) -> None:
+    page = client_of("ada").get("/console/").content.decode()
+    used = set(re.findall(r'<use href="#(icon-nav-[^"]+)"', page))
+    assert len(used) > len(CONSOLE_PAGES)
+    assert used <= set(re.findall(r'<symbol id="([^"]+)"', page))
 
 
 def test_posts_need_a_csrf_token(client_of: ClientOf) -> None:

@@ -119,7 +119,7 @@ def test_all_is_set_beside_the_time_before(client_of: ClientOf, alice: User, bob
         use(alice, age=timedelta(days=age))
     use(bob, age=timedelta(days=9))
     page = text_of(client_of("ada").get(PATH).content.decode())
-    assert "Answers 3 +50 % than before People 1 -50 % than before" in page
+    assert "Answers 3 50 % more than before People 1 50 % less than before" in page
 
 
 def test_trials_are_told_apart(client_of: ClientOf, alice: User) -> None:

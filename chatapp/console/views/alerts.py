@@ -13,7 +13,7 @@ from django_htmx.http import HttpResponseClientRedirect
 from chatapp.accounts.permissions import can, require
 from chatapp.api.lists import ListQuery, page_of
 from chatapp.console.access import ConsoleRequest, console_page, tabs_for
-from chatapp.console.read_models.alerts import alert_row, week_rows
+from chatapp.console.read_models.alerts import AlertRow, alert_row, week_rows
 from chatapp.errors import ChatappError
 from chatapp.evaluation.alerting.weeks import read_weeks
 from chatapp.evaluation.models import AlertKind, AlertMetric
@@ -22,6 +22,7 @@ from chatapp.evaluation.services import acknowledge_alert
 from chatapp.inference.selectors import list_versions_for
 
 PAGE_SIZE = 30
+MOST_OPEN = 200
 
 
 @require_GET
@@ -31,9 +32,12 @@ def list_alerts(request: ConsoleRequest) -> HttpResponse:
     if any("\0" in value for value in search.values()):
         raise ChatappError("invalid", detail="a condition is a text.")
     query = ListQuery(limit=PAGE_SIZE, cursor=request.GET.get("cursor", "")[:200])
-    page = page_of(search_alerts_for(request.user, **search), query, alert_row, by="opened_at")
+    # Without a state the open ones stand first, and only those that are over have further pages.
+    over = {**search, "state": search["state"] or "closed"}
+    page = page_of(search_alerts_for(request.user, **over), query, alert_row, by="opened_at")
+    first = _list_open(request, search) if not search["state"] and not query.cursor else []
     context = {
-        "rows": page.items,
+        "rows": [*first, *page.items],
         "next": page.next,
         "search": search,
         "query": urlencode({name: value for name, value in search.items() if value}),
@@ -44,6 +48,11 @@ def list_alerts(request: ConsoleRequest) -> HttpResponse:
     if request.htmx:
         return render(request, "console/_alerts.html", context)
     return render(request, "console/alerts.html", {"tabs": tabs_for(request), **context})
+
+
+def _list_open(request: ConsoleRequest, search: dict[str, str]) -> list[AlertRow]:
+    alerts = search_alerts_for(request.user, **{**search, "state": "open"})
+    return page_of(alerts, ListQuery(limit=MOST_OPEN), alert_row, by="opened_at").items
 
 
 @require_GET

@@ -25,16 +25,25 @@ _SECONDS, _RATE = {AlertMetric.FIRST_TOKEN}, {AlertMetric.SPEED}
 
 def describe(alert: Alert) -> str:
     """One sentence."""
+    return f"{label_of(alert)}, {situation_of(alert)}"
+
+
+def label_of(alert: Alert) -> str:
+    """What the figures of this alert count; a spike of the time to first token counts answers, too."""
+    if alert.metric == AlertMetric.FIRST_TOKEN and alert.kind == AlertKind.SPIKE:
+        return "Late first words"
+    return str(AlertMetric(alert.metric).label)
+
+
+def situation_of(alert: Alert) -> str:
+    """`describe` without the label: where, the figure, its band, and what is usual."""
     where = f"{alert.version.name} on the route {alert.route}" if alert.version else f"the route {alert.route}"
     value, usual = figure(alert, alert.value), figure(alert, alert.baseline)
     band = figure(alert, alert.high if alert.high is not None else alert.low or 0.0)
     side = "above" if alert.high is not None else "below"
     when = "in the last minutes" if alert.kind == AlertKind.SPIKE else "in the last week"
-    label = AlertMetric(alert.metric).label
-    if alert.metric == AlertMetric.FIRST_TOKEN and alert.kind == AlertKind.SPIKE:
-        label = "Late first words"
     people = f"{alert.answers} answers of {alert.users} people"
-    return f"{label}, {where}: {value} {when} ({people}), {side} {band}; usual is {usual}."
+    return f"{where}: {value} {when} ({people}), {side} {band}; usual is {usual}."
 
 
 def figure(alert: Alert, value: float) -> str:
