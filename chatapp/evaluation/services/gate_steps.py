@@ -8,7 +8,7 @@ from uuid import UUID
 
 import structlog
 from django.db import transaction
-from django.db.models import Q, QuerySet
+from django.db.models import Exists, OuterRef, Q, QuerySet
 from django.db.models.functions import Now
 
 from chatapp.accounts.permissions import can
@@ -67,6 +67,12 @@ def continue_gate(*, run_id: UUID) -> bool:
     return _results(run).exclude(suite=Suite.LOAD).filter(passed=None).count() == 0 and _needs_worker(run)
 
 
+def _unjudged(run: GateRun | OuterRef) -> QuerySet[GateResult]:
+    """Answers that the judge has not graded; those that broke need no judge."""
+    graded = Q(suite=Suite.LOAD) | Q(grades__has_key="judge") | Q(grades__has_key="error")
+    return GateResult.objects.filter(run=run).exclude(graded)
+
+
 def _results(run: GateRun) -> QuerySet[GateResult]:
     return GateResult.objects.filter(run=run)
 
@@ -115,7 +121,7 @@ def _ask_some(run: GateRun) -> int:
     """How many were asked. What finds no room waits for a later step."""
     open_ones = _results(run).filter(passed=None).exclude(suite=Suite.LOAD)
     room = AT_ONCE - open_ones.exclude(generation_id=None).count()
-    if room <= 0 or people_wait():
+    if room <= 0 or people_wait() or is_load_tested():
         return 0
     asked = 0
     for result in open_ones.filter(generation_id=None).select_related("collection")[:room]:
@@ -127,6 +133,12 @@ def _ask_some(run: GateRun) -> int:
             return asked
         asked += 1
     return asked
+
+
+def is_load_tested() -> bool:
+    """Whether a worker measures a gate now: trials of others would keep it from all its streams, as people do."""
+    held = GateRun.objects.filter(state__in=LIVE_GATE, lease__isnull=False, lease_until__gt=Now())
+    return held.filter(Q(setup__judge="") | ~Exists(_unjudged(OuterRef("pk")))).exists()
 
 
 def _ask(run: GateRun, result: GateResult) -> None:
@@ -154,10 +166,8 @@ def _is_stuck(run: GateRun) -> bool:
 
 def _needs_worker(run: GateRun) -> bool:
     """True while judge or load test are due and no worker has them in hand; else the run is completed."""
-    due = Q(suite=Suite.LOAD, passed=None)
-    if run.setup["judge"]:
-        due |= ~Q(suite=Suite.LOAD) & ~Q(grades__has_key="judge") & ~Q(grades__has_key="error")
-    if not _results(run).filter(due).exists():
+    is_load_due = _results(run).filter(suite=Suite.LOAD, passed=None).exists()
+    if not is_load_due and not (run.setup["judge"] and _unjudged(run).exists()):
         complete_gate(run)
         return False
     free = Q(lease_until=None) | Q(lease_until__lt=Now())

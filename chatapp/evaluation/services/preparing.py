@@ -12,6 +12,7 @@ from chatapp.errors import ChatappError
 from chatapp.evaluation.comparing.masking import mask_pair
 from chatapp.evaluation.models import Comparison, ComparisonPair, ComparisonState, PairState, QuestionsFrom
 from chatapp.evaluation.selectors import find_trial
+from chatapp.evaluation.services.gate_steps import is_load_tested
 from chatapp.inference.models import ModelVersion
 from chatapp.moderation.checks.examiner import ExaminerError
 from chatapp.retrieval.selectors import role_of
@@ -93,7 +94,9 @@ def _why(trials: list[Generation | None]) -> str:
 
 
 def _ask_some(comparison: Comparison, starter: User) -> None:
-    """What is refused for lack of room is asked by a later slice."""
+    """What is refused for lack of room is asked by a later slice, as is what would disturb a gate's load test."""
+    if is_load_tested():
+        return
     pairs = ComparisonPair.objects.filter(comparison=comparison)
     room = PAIRS_AT_ONCE - pairs.filter(state=PairState.ASKED).count()
     for pair in pairs.filter(state=PairState.WAITING)[: max(room, 0)]:

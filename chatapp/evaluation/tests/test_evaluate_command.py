@@ -1,6 +1,8 @@
 """`manage.py evaluate VERSION --gate`: the exit codes and the report that CI reads."""
 
 import json
+import os
+import signal
 from collections.abc import Callable
 from io import StringIO
 from pathlib import Path
@@ -109,6 +111,15 @@ def test_one_that_takes_too_long_is_cancelled(run: Run, monkeypatch: pytest.Monk
     code, _, err = run(*ARGUMENTS, "--timeout", "0")
     assert (code, "took too long" in err) == (2, True)
     assert GateRun.objects.get().state == GateState.CANCELLED
+
+
+def test_one_whose_job_is_ended_is_cancelled(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    before = signal.getsignal(signal.SIGTERM)
+    monkeypatch.setattr("time.sleep", lambda _: os.kill(os.getpid(), signal.SIGTERM))
+    code, _, err = run(*ARGUMENTS)
+    assert (code, "was cancelled" in err) == (2, True)
+    assert GateRun.objects.get().state == GateState.CANCELLED
+    assert signal.getsignal(signal.SIGTERM) == before
 
 
 def test_without_the_flag_it_says_what_it_needs(run: Run) -> None:

@@ -2,11 +2,15 @@
 
 import time
 from collections.abc import Callable, Iterator
+from datetime import timedelta
+from uuid import uuid4
 
 import pytest
 from django.contrib.auth.models import Group
+from django.utils import timezone
 
 from chatapp.accounts.models import User
+from chatapp.conversations.models import Generation, Status
 from chatapp.conversations.tests.conftest import scripted, worker
 from chatapp.conversations.workers.inference import InferenceWorker
 from chatapp.evaluation.gate import load as load_test
@@ -14,7 +18,8 @@ from chatapp.evaluation.gate import setup
 from chatapp.evaluation.gate.judging import judge_answer
 from chatapp.evaluation.gate.load import LoadFigures, LoadTest, NotMeasuredError
 from chatapp.evaluation.models import GateResult, GateRun, GateState, Suite
-from chatapp.evaluation.services import cancel_gate, continue_gate, run_gate, sweep_gates
+from chatapp.evaluation.services import cancel_gate, continue_gate, prepare_comparisons, run_gate, sweep_gates
+from chatapp.evaluation.tests.comparing import start
 from chatapp.evaluation.tests.gating import make_handbook, run_to_end
 from chatapp.evaluation.workers.gates import bench_of, measure_on
 from chatapp.inference.engine import EngineError
@@ -141,6 +146,23 @@ def test_a_worker_measures_beside_the_serving_version(gate: GateRun, worker: Inf
     assert gate.state == GateState.COMPLETE
     assert {one["key"]: one["passed"] for one in gate.report}["speed_ratio"] is False
     assert gate.passed is False
+
+
+@pytest.mark.django_db
+def test_while_it_measures_nobody_elses_trials_are_asked(gate: GateRun, oscar: User) -> None:
+    other = run_gate(user=oscar, version=make_version("other"), suites=[Suite.GOLDEN])
+    start(oscar, "Who?", first=gate.version, second=other.version)
+    held = GateRun.objects.filter(pk=gate.pk)
+    held.update(lease=uuid4(), lease_until=timezone.now() + timedelta(minutes=1))
+
+    def asked() -> int:
+        continue_gate(run_id=other.pk)
+        prepare_comparisons()
+        return Generation.objects.filter(status=Status.QUEUED).count()
+
+    assert asked() == 0
+    held.update(setup={**gate.setup, "judge": "judge"})  # Its answers are judged first, which nobody disturbs.
+    assert asked() == 1 + 2
 
 
 @pytest.mark.django_db(transaction=True)

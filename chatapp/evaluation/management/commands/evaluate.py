@@ -1,4 +1,5 @@
 import json
+import signal
 import time
 from argparse import ArgumentParser
 from pathlib import Path
@@ -70,12 +71,14 @@ class Command(BaseCommand):
             suites=options["suite"],
             worker=options["worker"],
         )
+        before = signal.signal(signal.SIGTERM, signal.default_int_handler)  # How CI ends a job that it gave up.
         try:
             self._wait(run, until=time.monotonic() + 60 * options["timeout"])
         except KeyboardInterrupt:
             message = "The gate was cancelled."
             raise CommandError(message, returncode=NOT_RUN) from None
         finally:
+            signal.signal(signal.SIGTERM, before)
             _cancel(user, run)
         return run
 
