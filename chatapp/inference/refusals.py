@@ -1,5 +1,5 @@
-"""Whether an answer says that it cannot or will not answer. By its opening words, in English only: a model that refuses
-in another language is not seen, in either arm of a rollout.
+"""Whether an answer says that it cannot or will not answer. By its opening words, in English, German, French and
+Spanish: a model that refuses in another language is not seen, in either arm of a rollout.
 """
 
 OPENING = 300
@@ -38,6 +38,46 @@ _PHRASES = (
     "documents don't contain",
     "documents don't mention",
     "no information about that",
+    "nicht in den dokumenten",
+    "dokumenten nicht hervor",
+    "dokumente enthalten keine",
+    "dokumente nennen keine",
+    "kann ich nicht beantworten",
+    "frage nicht beantworten",
+    "kann ich nicht helfen",
+    "kann ich dir nicht",
+    "kann ich ihnen nicht",
+    "kann ich leider nicht",
+    "ich kann dir nicht",
+    "ich kann ihnen nicht",
+    "ich weiss es nicht",
+    "das weiss ich nicht",
+    "liegen mir keine informationen",
+    "habe ich keine informationen",
+    "ich habe keine informationen",
+    "ich habe keinen zugriff",
+    "pas dans les documents",
+    "documents ne mentionnent pas",
+    "documents ne contiennent pas",
+    "documents ne précisent pas",
+    "je ne peux pas",
+    "je ne suis pas en mesure",
+    "je ne sais pas",
+    "je n'ai pas accès",
+    "je n'ai pas d'information",
+    "je ne dispose pas",
+    "no está en los documentos",
+    "no aparece en los documentos",
+    "documentos no mencionan",
+    "documentos no contienen",
+    "documentos no indican",
+    "no puedo ayudar",
+    "no puedo responder",
+    "no puedo proporcionar",
+    "no puedo compartir",
+    "no tengo información",
+    "no tengo acceso",
+    "no dispongo de información",
 )
 
 

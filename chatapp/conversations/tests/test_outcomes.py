@@ -160,7 +160,31 @@ def test_a_trial_is_told_from_what_people_ask(
 
 @pytest.mark.parametrize(
     "text",
-    ["Backups do not contain mails.", "You cannot help yourself to it.", "Never say that it is unknown.", ""],
+    [
+        "Das steht nicht in den Dokumenten, die ich sehen kann.",
+        "Das weiß ich nicht.",
+        "Diese Frage kann ich leider nicht beantworten.",
+        "Cela ne figure pas dans les documents que je peux voir.",
+        "Je n\u2019ai pas accès à ces données.",
+        "Lo siento, no puedo ayudarte con eso.",
+        "Eso no está en los documentos que puedo ver.",
+    ],
+)
+def test_a_refusal_is_seen_in_german_french_and_spanish(text: str) -> None:
+    assert is_refusal(text)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "Sie können den Antrag nicht per E-Mail stellen; in den Dokumenten steht das Formular.",
+        "Les documents ne sont valables que signés.",
+        "No puedes llevar más de cinco días al año siguiente.",
+        "Backups do not contain mails.",
+        "You cannot help yourself to it.",
+        "Never say that it is unknown.",
+        "",
+    ],
 )
 def test_no_refusal_is_seen_in_plain_answers(text: str) -> None:
     assert not is_refusal(text)
