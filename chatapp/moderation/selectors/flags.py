@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from uuid import UUID
 
-from django.db.models import Case, Exists, F, IntegerField, OuterRef, Q, QuerySet, Value, When
+from django.db.models import Case, F, IntegerField, Q, QuerySet, Value, When
 from django.db.models.functions import Coalesce, Now
 from django.utils import timezone
 
@@ -56,14 +56,13 @@ def list_flags_for(
 def free_for(user: User) -> Q:
     """What this user may claim: free, not decided on by them before, no appeal against what they decided."""
     theirs = FlagDecision.objects.filter(actor=user, undoes__isnull=True, undone_by__isnull=True)
-    decided_before = Exists(theirs.filter(flag=OuterRef("pk")))
-    appealed_against = Exists(theirs.filter(flag__exchange=OuterRef("exchange")))
+    # Sets that are read once. As EXISTS they were joined by loops: each waiting flag with each decision of theirs.
+    decided_before = Q(pk__in=theirs.values("flag"))
+    appealed_against = Q(source=FlagSource.APPEAL, exchange__in=theirs.values("flag__exchange"))
     queues = QUEUES if can(user, "moderation.decide_escalated") else (FlagStatus.OPEN, FlagStatus.SECOND)
     free = Q(status__in=queues) | (EXPIRED | Q(status=FlagStatus.CLAIMED, claimed_by=user)) & Q(queue__in=queues)
     # What is decided is left out by name, as the index on the rest wants it.
-    return (
-        UNDECIDED & _others_exchanges(user) & free & ~decided_before & ~(Q(source=FlagSource.APPEAL) & appealed_against)
-    )
+    return UNDECIDED & _others_exchanges(user) & free & ~decided_before & ~appealed_against
 
 
 def by_urgency(flags: QuerySet[Flag]) -> QuerySet[Flag]:
@@ -134,6 +133,8 @@ def _of_status(status: str, user: User) -> Q:
 
 
 def _conditions(narrowed: FlagFilter) -> Q:
+    if "\0" in narrowed.check + narrowed.policy:
+        raise ChatappError("invalid", detail="check and policy are names.")
     condition = Q()
     for field, value, values in (
         ("severity", narrowed.severity, Severity.values),

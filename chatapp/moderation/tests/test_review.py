@@ -114,6 +114,13 @@ def test_nobody_judges_an_appeal_against_their_own_decision(mona: User, rita: Us
     assert services.claim_next_flag(user=rita) == appeal
 
 
+def test_what_a_reviewer_decided_is_read_once_however_many_flags_wait(mona: User) -> None:
+    """Joined by a loop, 25,000 waiting flags and 4,000 own decisions took seconds."""
+    plan = selectors.by_urgency(selectors.list_flags_for(mona, "waiting")).explain()
+    assert plan.count("hashed SubPlan") == 2
+    assert "Anti Join" not in plan
+
+
 def test_the_next_flag_is_the_most_urgent_free_one(mona: User, rita: User) -> None:
     low, late, high = make_flag(severity=Severity.LOW), make_flag(), make_flag(severity=Severity.HIGH)
     soon = make_flag()
