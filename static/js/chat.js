@@ -5,6 +5,7 @@ import "./composer.js";
 import "./context.js";
 import "./copy.js";
 import "./feedback.js";
+import "./focus.js";
 import "./follow.js";
 import "./links.js";
 import "./live.js";

@@ -76,7 +76,8 @@ document.addEventListener("pointerover", (event) => {
 
 document.addEventListener("focusin", (event) => {
   const link = citationAt(event.target);
-  if (link?.matches(":focus-visible")) want(link, true);
+  const isBack = event.relatedTarget instanceof Element && event.relatedTarget.closest(".source-panel"); // Just closed.
+  if (link?.matches(":focus-visible") && !isBack) want(link, true);
 });
 
 document.addEventListener("focusout", (event) => {

@@ -1,5 +1,6 @@
 // Writing and sending. A message keeps its id until the server has it, so sending again never doubles it.
 import { follow } from "./follow.js";
+import { isTouch } from "./touch.js";
 import { uuid4 } from "./uuid.js";
 
 const form = /** @type {HTMLFormElement} */ (document.getElementById("composer"));
@@ -7,7 +8,6 @@ const text = /** @type {HTMLTextAreaElement} */ (document.getElementById("compos
 const problem = /** @type {HTMLElement} */ (document.getElementById("composer-error"));
 const count = /** @type {HTMLElement} */ (document.getElementById("composer-count"));
 const limit = Number(text.dataset.limit);
-const isTouch = matchMedia("(pointer: coarse)").matches; // No Shift + Enter there: Enter starts a new line.
 let sent = "";
 
 const draftKey = () => `draft:${location.pathname}`;
@@ -48,13 +48,12 @@ function sendsNow(area, event) {
 }
 
 document.addEventListener("keydown", (event) => {
-  const area = event.target;
-  if (!(area instanceof HTMLTextAreaElement)) return;
-  if (sendsNow(area, event)) {
+  const field = event.target;
+  if (field instanceof HTMLTextAreaElement && sendsNow(field, event)) {
     event.preventDefault();
-    area.form?.requestSubmit();
+    field.form?.requestSubmit();
   } else if (event.key === "Escape") {
-    /** @type {HTMLElement | null} */ (area.form?.querySelector("[data-cancel]"))?.click();
+    /** @type {HTMLElement | null} */ (field.closest("form")?.querySelector("[data-cancel]"))?.click();
   }
 });
 
@@ -99,7 +98,7 @@ form.addEventListener("htmx:after:request", (event) => {
   sessionStorage.removeItem(draftKey());
   if (text.value.startsWith(sent)) text.value = text.value.slice(sent.length).trimStart(); // What was written meanwhile.
   changed();
-  text.focus();
+  if (!isTouch) text.focus(); // The answer is read on the whole screen.
 });
 
 document.addEventListener("click", (event) => {

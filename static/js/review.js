@@ -7,6 +7,10 @@ document.addEventListener("click", (event) => {
   if (link) opener = link.dataset.testid;
 });
 
+document.addEventListener("htmx:after:swap", (event) => {
+  event.detail.ctx?.target?.querySelector?.(":scope > .review-form")?.scrollIntoView({ block: "nearest" });
+});
+
 document.addEventListener("keydown", (event) => {
   const form = event.key === "Escape" ? event.target.closest(".review-form") : null;
   form?.querySelector("[data-review-close]").click();

@@ -46,3 +46,37 @@ def test_enter_starts_a_new_line_on_a_phone(browser: Browser, stack: Stack) -> N
         assert user.complaints == []
     finally:
         context.close()
+
+
+def test_the_keyboard_goes_on_where_it_was(alice: User) -> None:
+    """Whatever is swapped: another version of an answer, an edit given up, a title, a conversation that is deleted."""
+    page = alice.page
+    alice.order("rate=900 say: one")
+    alice.wait_settled()
+    page.get_by_test_id("regenerate").press("Enter")
+    page.locator(".branch").wait_for()
+    alice.wait_settled()
+    page.get_by_test_id("branch-prev").press("Enter")
+    expect(page.get_by_test_id("branch-next")).to_be_focused()
+    page.get_by_test_id("edit").press("Enter")
+    expect(page.locator("#edit-text")).to_be_focused()
+    page.keyboard.press("Escape")
+    expect(page.get_by_test_id("edit")).to_be_focused()
+    row = page.get_by_test_id("conversation").first
+    row.get_by_role("button").first.press("Enter")
+    row.get_by_test_id("rename").press("Enter")
+    expect(row.get_by_label("Title", exact=True)).to_be_focused()
+    page.keyboard.press("Escape")
+    expect(row.get_by_role("link")).to_be_focused()
+
+
+def test_a_source_that_is_closed_leaves_no_card(alice: User) -> None:
+    alice.ask("rate=200 say: Which gifts may I accept from a supplier? It is said here [1].")
+    alice.wait_settled()
+    citation = alice.answers.last.locator("a.citation").first
+    citation.press("Enter")
+    alice.page.locator("[data-testid=source-panel]:popover-open").wait_for()
+    alice.page.keyboard.press("Escape")
+    expect(citation).to_be_focused()
+    alice.page.wait_for_timeout(300)  # A card would show itself by now.
+    expect(alice.page.get_by_test_id("source-card")).to_be_hidden()
