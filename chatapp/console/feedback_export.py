@@ -21,7 +21,7 @@ _SEARCHED = Q(exchange__personal__isnull=False)
 
 def count_examples(user: User, search: FeedbackSearch) -> dict[str, int]:
     """`ready` ones are in an export; `unsearched` ones are not: no worker has looked for names in them yet."""
-    found = list_feedback_for(user, search)
+    found = _whole(user, search)
     ready = found.filter(_SEARCHED).count()
     return {"ready": ready, "unsearched": found.count() - ready}
 
@@ -40,7 +40,12 @@ async def example_lines(user: User, search: FeedbackSearch, *, limit: int = MAX_
 
 
 def _examples(user: User, search: FeedbackSearch) -> QuerySet[Feedback]:
-    return list_feedback_for(user, search).filter(_SEARCHED)
+    return _whole(user, search).filter(_SEARCHED)
+
+
+def _whole(user: User, search: FeedbackSearch) -> QuerySet[Feedback]:
+    """Not where a reviewer took the answer back, or words of it: nobody should learn to write what stands there now."""
+    return list_feedback_for(user, search).filter(exchange__original="")
 
 
 def _example(feedback: Feedback) -> dict[str, Any]:

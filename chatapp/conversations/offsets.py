@@ -1,6 +1,10 @@
 """Carries places in one text over to another that was made of it: with citations added, words masked or put back."""
 
 from collections.abc import Iterable, Iterator
+from dataclasses import replace
+
+from chatapp.moderation.checks import Finding
+from chatapp.moderation.checks.findings import excerpt_of
 
 # After a difference the texts go on alike where so many characters agree; it is looked for within REACH of it.
 ANCHOR, REACH = 16, 600
@@ -16,6 +20,16 @@ def carry(spans: Iterable[Span], *, before: str, after: str) -> list[Span]:
         return spans
     blocks = list(_blocks(before, after))
     return [(_start(start, blocks), _end(end, blocks)) for start, end in spans]
+
+
+def carry_findings(findings: Iterable[Finding], *, before: str, after: str) -> tuple[Finding, ...]:
+    """With their places, and the words round them, in the text that is kept of the one that was checked."""
+    return tuple(findings) if before == after else tuple(_carry_finding(one, before, after) for one in findings)
+
+
+def _carry_finding(finding: Finding, before: str, after: str) -> Finding:
+    spans = tuple(carry(finding.spans, before=before, after=after))
+    return replace(finding, spans=spans, excerpt=excerpt_of(after, spans))
 
 
 def _blocks(before: str, after: str) -> Iterator[Block]:

@@ -24,9 +24,8 @@ class Segment:
 
 
 def mark_excerpt(flag: Flag, *, unmasked: bool = False) -> list[Segment]:
-    start, end = _match_in_excerpt(flag)
-    marks = [(start, end)]
-    hits = [] if unmasked else [*_hits_of_excerpt(flag, start, end), *_own_hits(flag, marks)]
+    marks = [_match_in_excerpt(flag)]
+    hits = [] if unmasked else [*_hits_of_excerpt(flag), *_own_hits(flag, marks)]
     return segments_of(flag.excerpt, marks=marks, hits=hits)
 
 
@@ -115,14 +114,13 @@ def _own_hits(flag: Flag, marks: Spans) -> list[Hit]:
     return [Hit(start, end, label=label) for start, end in marks if end > start] if label else []
 
 
-def _hits_of_excerpt(flag: Flag, start: int, end: int) -> list[Hit]:
-    """By the whole text where the excerpt is found in it: an excerpt may begin or end within a number or a name."""
-    field = _checked_field(flag)
-    text = getattr(flag.exchange, field) if field else ""
-    match = flag.excerpt[start:end]
-    if not match or text[slice(*flag.spans[0])] != match:
+def _hits_of_excerpt(flag: Flag) -> list[Hit]:
+    """By the whole text that it is of, where that is known: an excerpt may begin or end within a number or a name."""
+    length, body = len(flag.excerpt), flag.excerpt.strip("…")
+    fields = ("question",) if flag.stage == Stage.INPUT else ("original", "answer", "question")
+    field = next((one for one in fields if body and body in getattr(flag.exchange, one)), None)
+    if field is None:
         return find_by_form(flag.excerpt)
-    shift = start - flag.spans[0][0]
+    shift = flag.excerpt.index(body) - getattr(flag.exchange, field).index(body)
     moved = [(hit, hit.start + shift, hit.end + shift) for hit in find_personal(flag.exchange, field)]
-    length = len(flag.excerpt)
     return [Hit(max(0, a), min(b, length), label=hit.label) for hit, a, b in moved if a < length and b > 0]

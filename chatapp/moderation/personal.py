@@ -1,9 +1,9 @@
-"""Personal data in stored text, for whoever shows or exports it: reviewers see it masked unless they ask."""
+"""Personal data and secrets in stored text: whoever shows or exports it masks them, unless a reviewer asks."""
 
 from collections.abc import Sequence
 from functools import cache
 
-from chatapp.moderation.checks import pii
+from chatapp.moderation.checks import pii, secrets
 from chatapp.moderation.checks.check import Check
 from chatapp.moderation.checks.examiner import Hit
 from chatapp.moderation.checks.pii_forms import FORMS
@@ -24,8 +24,8 @@ def find_personal_data(texts: Sequence[str]) -> list[list[Hit]]:
 
 
 def find_by_form(text: str) -> list[Hit]:
-    """What a checksum or a strict form proves: cards, accounts, national numbers, e-mail, phone. Light."""
-    spans = scan(_every_form(), text)
+    """What a checksum or a strict form proves: cards, accounts, national numbers, e-mail, phone, secrets. Light."""
+    spans = [span for check in _every_form() for span in scan(check, text)]
     return without_overlaps([Hit(span.start, span.end, mask=span.mask, label=span.label) for span in spans])
 
 
@@ -52,12 +52,17 @@ def without_overlaps(hits: Sequence[Hit]) -> list[Hit]:
 
 
 @cache
-def _every_form() -> Check:
-    return Check(
-        name="personal data",
-        kind="pii",
-        stage=Stage.INPUT,
-        action=Action.MASK,
-        severity=Severity.LOW,
-        matchers=pii.build({"entities": list(FORMS)}).matchers,
+def _every_form() -> tuple[Check, ...]:
+    kinds = {"pii": pii.build({"entities": list(FORMS)}), "secrets": secrets.build({})}
+    return tuple(
+        Check(
+            name=kind,
+            kind=kind,
+            stage=Stage.INPUT,
+            action=Action.MASK,
+            severity=Severity.LOW,
+            matchers=parts.matchers,
+            max_span=parts.max_span,
+        )
+        for kind, parts in kinds.items()
     )

@@ -3,12 +3,13 @@
 import json
 import re
 from collections import Counter
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 
 DEFAULT_LABEL = "DATA"
 # Letters and digits in a row, or one mark.
 _WORD = re.compile(r"[^\W_]+|\S")
+_NAME = re.compile(r"\[[A-Z_]+_[0-9]+\]", re.IGNORECASE)
 SHORTEST = 2  # A single character is nobody's data, and stands everywhere.
 
 
@@ -29,10 +30,12 @@ class Restored:
 class Placeholders:
     """The same data has the same name throughout, whatever its case and spacing; numbered as they are learnt.
 
+    What stands in `texts` already, because somebody wrote it, is no name: else it would come back as another's data.
     Values are kept as a trie of their words, so hiding is linear in the text however many there are.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, texts: Iterable[str] = ()) -> None:
+        self._taken = {name.casefold() for text in texts for name in _NAME.findall(text)}
         self._values: dict[str, str] = {}
         self._counts: Counter[str] = Counter()
         self._root = _Node()
@@ -49,23 +52,26 @@ class Placeholders:
         for word in _WORD.findall(value):
             node = node.following.setdefault(word.casefold(), _Node())
         if not node.name:
-            self._counts[label or DEFAULT_LABEL] += 1
-            node.name = f"[{label or DEFAULT_LABEL}_{self._counts[label or DEFAULT_LABEL]}]"
+            node.name = self._new_name(label or DEFAULT_LABEL)
             self._values[node.name] = " ".join(value.split())
 
     def hide(self, text: str) -> str:
-        """Every occurrence of what was learnt, as whole words; of two at one place the longer one."""
-        if not self._values:
-            return text
-        words = [(found.group().casefold(), *found.span()) for found in _WORD.finditer(text)]
-        out, position, at = [], 0, 0
+        """With its name in the place of everything that was learnt."""
+        out, position = [], 0
+        for start, end, name in self.places(text):
+            out += [text[position:start], name]
+            position = end
+        return "".join(out) + text[position:]
+
+    def places(self, text: str) -> Iterator[tuple[int, int, str]]:
+        """Where what was learnt stands, and its name: as whole words; of two at one place the longer one."""
+        words = [(found.group().casefold(), *found.span()) for found in _WORD.finditer(text)] if self._values else []
+        at = 0
         while at < len(words):
             name, count = self._longest(words, at)
             if name:
-                out += [text[position : words[at][1]], name]
-                position = words[at + count - 1][2]
+                yield words[at][1], words[at + count - 1][2], name
             at += max(1, count)
-        return "".join(out) + text[position:]
 
     def restore(self, text: str) -> str:
         """Of a text that is whole."""
@@ -75,6 +81,13 @@ class Placeholders:
     def restorer(self, *, in_json: bool = False) -> "Restorer":
         """`in_json`: the text is JSON, and data goes back into its strings."""
         return Restorer(self._values, _escape if in_json else str)
+
+    def _new_name(self, label: str) -> str:
+        name = ""
+        while not name or name.casefold() in self._taken:
+            self._counts[label] += 1
+            name = f"[{label}_{self._counts[label]}]"
+        return name
 
     def _longest(self, words: Sequence[tuple[str, int, int]], at: int) -> tuple[str, int]:
         """The name for the words from `at` on, and for how many of them; ("", 0) when they are nobody's data."""

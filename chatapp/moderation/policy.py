@@ -72,8 +72,8 @@ class PolicySet:
         return decide(self._of_stage(Stage.OUTPUT, external=external), text)
 
     def check_late(self, text: str) -> Decision:
-        """Only what looks at an answer after it was shown: for one whose worker died before the end."""
-        late = [c for c in self._of_stage(Stage.OUTPUT, external=True) if c.examiner and c.holds and not c.hold]
+        """Only by what delays nothing: for an answer whose worker died before the end."""
+        late = [c for c in self._of_stage(Stage.OUTPUT, external=True) if not c.holds or (c.examiner and not c.hold)]
         return decide(late, text)
 
     def placeholder_checks(self, stage: Stage, *, external: bool) -> list[Check]:

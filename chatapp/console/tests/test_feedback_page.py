@@ -337,6 +337,8 @@ def test_an_export_is_masked_leaves_out_what_nobody_searched_and_is_noted(
     Exchange.objects.update(personal={"question": [], "answer": [[0, 11, "PERSON"]]})
     rate(exchange_of(alice))
     rate(exchange_of(alice), up=True)
+    taken_back = rate(exchange_of(alice))
+    Exchange.objects.filter(pk=taken_back.exchange_id).update(personal={}, original="What a reviewer took back.")
     assert client_of("mona").post(f"{LIST}export/", {"purpose": "x"}).status_code == 403
     client = client_of("oscar")
     assert client.post(f"{LIST}export/", {"purpose": " "}).status_code == 400

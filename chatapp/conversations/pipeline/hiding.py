@@ -43,14 +43,14 @@ class Hidden:
 
 def hide_personal_data(history: History, passages: Sequence[Passage], policies: PolicySet, *, external: bool) -> Hidden:
     """`external`: the model is outside the company. Without such a check all is as it was. Raises HidingError."""
-    names = Placeholders()
     asked, read = (policies.placeholder_checks(stage, external=external) for stage in (Stage.INPUT, Stage.CONTEXT))
     if not asked and not read:
-        return Hidden(history, passages, names)
+        return Hidden(history, passages, Placeholders())
+    names = Placeholders([*(message.text for message in history.messages), *(passage.given for passage in passages)])
     for message in history.messages:
         _learn(names, message.text, asked if message.role == MessageRole.USER else read)
-    for passage in passages:
-        _learn(names, passage.given, read)
+    for text in (text for one in passages for text in (one.given, one.heading, one.document_name)):
+        _learn(names, text, read)
     return Hidden(_hide_history(history, names), [_hide_passage(one, names) for one in passages], names)
 
 

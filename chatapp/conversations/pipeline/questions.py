@@ -3,8 +3,10 @@
 from collections.abc import Callable, Sequence
 from copy import copy
 from dataclasses import replace
+from typing import TypeVar
 
-from chatapp.conversations.models import Message, MessageRole, Status
+from chatapp.conversations.models import ConversationSummary, Message, MessageRole, Status
+from chatapp.conversations.offsets import carry_findings
 from chatapp.conversations.pipeline.prompts import History
 from chatapp.conversations.pipeline.relay import judged, settle
 from chatapp.conversations.pipeline.reply import LeaseLostError, Reply
@@ -12,6 +14,8 @@ from chatapp.conversations.services import FinishedAnswer
 from chatapp.conversations.services.masking import mask_question
 from chatapp.moderation.models import Action
 from chatapp.moderation.policy import SAFE_TEXT, Decision, PolicySet
+
+Stored = TypeVar("Stored", Message, ConversationSummary)
 
 
 class WithheldError(Exception):
@@ -22,13 +26,13 @@ def clear_question(reply: Reply, history: History, policies: PolicySet) -> Histo
     """What may be searched for and go to the model. Raises WithheldError, LeaseLostError.
 
     A question that a policy masks is kept masked, as when the web process masks it. A model outside the company gets
-    nothing of an earlier turn, either, that may not leave: a model inside may have answered it.
+    nothing of an earlier turn, either, that may not leave: see `leavable`.
     """
     with reply.working():
         *earlier, question = _clear_given(reply, history.messages, policies)
         reply.watched = policies.watch_input(question.text, external=False)
         decision = policies.examine_input(question.text, external=False)
-        _note(reply, decision)
+        _note(reply, decision, question.text)
         if decision.text != question.text:
             if not mask_question(reply.generation, decision.text):
                 raise LeaseLostError
@@ -36,10 +40,35 @@ def clear_question(reply: Reply, history: History, policies: PolicySet) -> Histo
         if not reply.version.may_leave_company or not policies.has_leaving_checks:
             return replace(history, messages=[*earlier, question])
         leaving = policies.check_leaving(question.text)
-        _note(reply, leaving)
-        kept = _leavable(earlier, policies)
-    summary = history.summary if len(kept) == len(earlier) else None
-    return replace(history, messages=[*kept, _with_text(question, leaving.text)], summary=summary)
+        _note(reply, leaving, leaving.text)  # Places in the question, which is kept as it was.
+        kept = leavable(replace(history, messages=earlier), policies)
+    return replace(kept, messages=[*kept.messages, _with_text(question, leaving.text)])
+
+
+def leavable(history: History, policies: PolicySet) -> History:
+    """What a model outside the company may read: no turn whose question or answer may not leave.
+
+    A summary may tell of such a turn. Else it is looked at like a message, for a model inside may have written it.
+    """
+    kept: list[Message] = []
+    leaves = True
+    for message in history.messages:
+        if not (leaves or message.role == MessageRole.USER):
+            continue
+        decision = policies.check_earlier(message.text)
+        leaves = decision.action != Action.BLOCK
+        if leaves:
+            kept.append(_with_text(message, decision.text))
+        elif message.role == MessageRole.ASSISTANT and kept:
+            kept.pop()
+    if len(kept) < len(history.messages):
+        return History(kept, is_whole=False)
+    return replace(history, messages=kept, summary=_leaving_summary(history.summary, policies))
+
+
+def _leaving_summary(summary: ConversationSummary | None, policies: PolicySet) -> ConversationSummary | None:
+    decision = policies.check_earlier(summary.text if summary else "")
+    return None if summary is None or decision.action == Action.BLOCK else _with_text(summary, decision.text)
 
 
 def withheld(reply: Reply) -> FinishedAnswer:
@@ -56,7 +85,7 @@ def _clear_given(reply: Reply, messages: Sequence[Message], policies: PolicySet)
             continue
         for check in (policies.check_input, _examine(policies)):
             decision = check(cleared[at].text)
-            _note(reply, decision)
+            _note(reply, decision, cleared[at].text)
             cleared[at] = _with_text(message, decision.text)
     return cleared
 
@@ -65,29 +94,16 @@ def _examine(policies: PolicySet) -> Callable[[str], Decision]:
     return lambda text: policies.examine_input(text, external=False)
 
 
-def _note(reply: Reply, decision: Decision) -> None:
-    """Raises WithheldError."""
-    reply.findings += decision.findings
+def _note(reply: Reply, decision: Decision, checked: str) -> None:
+    """Findings in `checked` as places in what is kept of it. Raises WithheldError."""
     if decision.action == Action.BLOCK:
+        reply.findings += decision.findings
         raise WithheldError
+    reply.findings += carry_findings(decision.findings, before=checked, after=decision.text)
 
 
-def _leavable(messages: Sequence[Message], policies: PolicySet) -> list[Message]:
-    """Without the turns whose question may not leave."""
-    kept: list[Message] = []
-    leaves = True
-    for message in messages:
-        if message.role == MessageRole.USER:
-            decision = policies.check_earlier(message.text)
-            leaves = decision.action != Action.BLOCK
-            kept += [_with_text(message, decision.text)] if leaves else []
-        elif leaves:
-            kept.append(message)
-    return kept
-
-
-def _with_text(message: Message, text: str) -> Message:
+def _with_text(stored: Stored, text: str) -> Stored:
     """A copy, never saved."""
-    changed = copy(message)
+    changed = copy(stored)
     changed.text = text
     return changed

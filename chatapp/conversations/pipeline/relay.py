@@ -4,11 +4,10 @@ from collections.abc import Iterator
 from dataclasses import replace
 
 from chatapp.conversations.models import Status
-from chatapp.conversations.offsets import carry
+from chatapp.conversations.offsets import carry_findings
 from chatapp.conversations.pipeline.reply import Reply
 from chatapp.conversations.services import FinishedAnswer
 from chatapp.inference.engine import Stream
-from chatapp.moderation.checks import Finding
 from chatapp.moderation.policy import SAFE_TEXT, OutputGuard
 from chatapp.retrieval.citations import CitationStream
 
@@ -56,9 +55,12 @@ def judged(reply: Reply, so_far: FinishedAnswer) -> FinishedAnswer:
     """The ending with what the policies found: without the text, where they take it away. After `settle`."""
     asked, guard = reply.watched, reply.guard
     is_over = any(_is_over(one) for one in (asked, guard) if one is not None)
-    found = [*reply.findings, *(asked.findings if asked else ())]
+    found = [*reply.findings]
+    if asked is not None:
+        question = reply.generation.message.parent  # It may have been masked meanwhile.
+        found += carry_findings(asked.findings, before=asked.raw, after=question.text if question else asked.raw)
     if guard is not None:
-        found += guard.findings if is_over else [_in(so_far.text, one, guard.raw) for one in guard.findings]
+        found += carry_findings(guard.findings, before=guard.raw, after=guard.raw if is_over else so_far.text)
     so_far = replace(so_far, findings=tuple(found))
     if not is_over:
         return so_far
@@ -71,13 +73,6 @@ def judged(reply: Reply, so_far: FinishedAnswer) -> FinishedAnswer:
         finish_reason="content_filter",
         error_code="",
     )
-
-
-def _in(text: str, finding: Finding, checked: str) -> Finding:
-    """The finding with its place in the answer as it is kept: with citations, and with other words masked."""
-    if text == checked:
-        return finding
-    return replace(finding, spans=tuple(carry(finding.spans, before=checked, after=text)), excerpt="")
 
 
 def _is_over(guard: OutputGuard) -> bool:

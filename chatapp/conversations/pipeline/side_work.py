@@ -10,8 +10,9 @@ from chatapp.conversations import events, services
 from chatapp.conversations.budget import prompt_budget
 from chatapp.conversations.models import Generation, Status
 from chatapp.conversations.pipeline.compaction import SUMMARY_MAX_TOKENS, is_filling, plan_compaction
-from chatapp.conversations.pipeline.hiding import hide_personal_data
+from chatapp.conversations.pipeline.hiding import Hidden, hide_personal_data
 from chatapp.conversations.pipeline.prompts import History, usable_history
+from chatapp.conversations.pipeline.questions import leavable
 from chatapp.conversations.pipeline.titles import TITLE_MAX_TOKENS, ask_for_title, clean_title, wants_title
 from chatapp.conversations.selectors import is_followed, list_path
 from chatapp.conversations.services import FinishedAnswer
@@ -70,7 +71,9 @@ def write_title(generation: Generation, *, model: ChatModel, version: ModelVersi
     if question is None or not wants_title(generation):
         return
     policies = _policies(generation)
-    hidden = hide_personal_data(History([question]), [], policies, external=version.may_leave_company)
+    hidden = _hidden(History([question]), policies, version)
+    if not hidden.history.messages:
+        return
     asked = ask_for_title(hidden.history.messages[0].text)
     written = _write(Task.TITLE, generation, version, model, asked, max_tokens=TITLE_MAX_TOKENS, must_yield=must_yield)
     title = clean_title(_cleared(hidden.names.restore(written), policies))
@@ -83,8 +86,7 @@ def write_summary(generation: Generation, *, model: ChatModel, version: ModelVer
     if is_followed(generation):
         return
     answered_by, policies = generation.version or version, _policies(generation)
-    history = usable_history(list_path(generation.message))
-    hidden = hide_personal_data(history, [], policies, external=version.may_leave_company)
+    hidden = _hidden(usable_history(list_path(generation.message)), policies, version)
     plan = plan_compaction(
         model=model,
         history=hidden.history,
@@ -140,6 +142,13 @@ def _write(
 
 def _policies(generation: Generation) -> PolicySet:
     return active_policies(user=generation.user, route=generation.route_id)
+
+
+def _hidden(history: History, policies: PolicySet, version: ModelVersion) -> Hidden:
+    """What the version may read. Raises HidingError."""
+    if version.may_leave_company:
+        history = leavable(history, policies)
+    return hide_personal_data(history, [], policies, external=version.may_leave_company)
 
 
 def _cleared(written: str, policies: PolicySet) -> str:

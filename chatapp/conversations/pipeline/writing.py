@@ -77,8 +77,11 @@ def write_answer(reply: Reply, model_for: ModelSource, *, history: History, poli
     # The marker of a source would break JSON, and an array of numbers looks like one.
     is_plain = cached is None and not is_constrained(request["sampling"])
     citer = CitationStream(reply.passages, question=_question_of(generation)) if is_plain else None
-    # What was kept has its data back already.
-    names = Placeholders() if cached else hidden.names
+    names = hidden.names
+    if cached is not None:  # It has its data back already.
+        for start, end, _ in names.places(cached.text):
+            guard.spare(start, end)
+        names = Placeholders()
     restorer = names.restorer(in_json=is_constrained(request["sampling"]))
     citer = relay(reply, stream, _put_back(reply.pieces(stream), restorer, guard), guard, citer)
     reply.tracer.see_writing(stream, reply.first_token_at)

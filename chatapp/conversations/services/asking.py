@@ -1,6 +1,6 @@
 """A question is stored and its answer queued. Every effect outside Postgres happens on commit."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from functools import partial
 from typing import Any
@@ -13,15 +13,16 @@ from django.db.models.functions import Now
 from chatapp.accounts.models import ApiKey
 from chatapp.conversations import events
 from chatapp.conversations.models import Conversation, Generation, Message, MessageRole, Origin, Priority, Status
+from chatapp.conversations.offsets import carry_findings
 from chatapp.conversations.services.generations import record_exchange
-from chatapp.conversations.services.masking import mask_title
+from chatapp.conversations.services.masking import keep_masked, mask_title
 from chatapp.conversations.services.metering import release_answer, reserve_answer
 from chatapp.errors import ChatappError
 from chatapp.inference import routing
 from chatapp.inference.models import ModelVersion, Route, RouteRule, Task
 from chatapp.inference.selectors import load_asked_route
 from chatapp.moderation.models import Action
-from chatapp.moderation.policy import SAFE_TEXT, Decision, active_policies
+from chatapp.moderation.policy import SAFE_TEXT, Decision, PolicySet, active_policies
 from chatapp.moderation.tallies import store_looks
 
 # Figures of checks may be late; the posting of a question should not pay for them each time.
@@ -59,12 +60,10 @@ def ask(
     """`parent` comes with its generation: while that is live, the new answer waits for its end."""
     above: Generation | None = getattr(parent, "generation", None)
     policies = active_policies(user=conversation.owner, route=options.route or conversation.route_id or Route.DEFAULT)
-    decision = policies.check_input(text)
-    # A blocked question stays in the employee's own view, and no prompt is ever built from it.
-    kept = text if decision.action == Action.BLOCK else decision.text
-    if kept != text:
-        mask_title(conversation, question=text, masked=kept)
-    question = Message(conversation=conversation, parent=parent, role=MessageRole.USER, text=kept)
+    decision = _check(text, policies)
+    if decision.text != text:
+        mask_title(conversation, question=text, masked=decision.text)
+    question = Message(conversation=conversation, parent=parent, role=MessageRole.USER, text=decision.text)
     if message_id is not None:
         question.id = message_id
     generation = _prepare(conversation, question, decision, options)
@@ -74,12 +73,24 @@ def ask(
 
 
 def ask_again(*, conversation: Conversation, question: Message | None, options: AnswerOptions) -> Generation:
-    """Another answer to a question that is stored."""
+    """Another answer to a question that is stored; what a policy has come to mask since then is kept masked."""
     policies = active_policies(user=conversation.owner, route=options.route or conversation.route_id or Route.DEFAULT)
-    decision = policies.check_input(question.text if question else "")
+    decision = _check(question.text if question else "", policies)
+    if question is not None and decision.text != question.text:
+        keep_masked(conversation, question, decision.text)
     generation = _prepare(conversation, question, decision, options)
     generation.policy_version = policies.version
     return _queue(generation, options)
+
+
+def _check(text: str, policies: PolicySet) -> Decision:
+    """With what is kept of the question, and its findings there.
+
+    A blocked one stays in the employee's own view, and no prompt is ever built from it.
+    """
+    decision = policies.check_input(text)
+    kept = text if decision.action == Action.BLOCK else decision.text
+    return replace(decision, text=kept, findings=carry_findings(decision.findings, before=text, after=kept))
 
 
 def _prepare(

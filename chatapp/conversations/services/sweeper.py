@@ -71,7 +71,7 @@ def _repair(generation: Generation) -> None:
     losses = generation.losses + 1
     if shown or not proven or generation.stop_requested:
         finished = _take_over(generation, shown)
-        if finished.status == Status.RETRACTED:
+        if finished.text != shown:
             transaction.on_commit(partial(forget_text, generation.id))
         end_generation(generation, finished)
     elif losses < MAX_LOSSES:

@@ -19,6 +19,7 @@ from chatapp.conversations.tests.answering import QUESTION, Answerer
 from chatapp.conversations.tests.test_reply import entries_of, policy, shown
 from chatapp.inference.models import AnswerOutcome, ModelVersion, Provider, Route
 from chatapp.inference.testing import ScriptedModel
+from chatapp.moderation.services import create_policy_version
 from chatapp.retrieval.embedding import EmbeddingError
 from chatapp.retrieval.models import Document
 from chatapp.retrieval.services import create_collection, delete_document, process_document, upload_document
@@ -76,6 +77,19 @@ def test_the_same_question_is_answered_once_and_told_as_an_answer_of_its_own(
     outcome = AnswerOutcome.objects.get(generation_id=second.id)
     assert (outcome.is_cached, outcome.prompt_tokens, outcome.completion_tokens) == (True, 0, 0)
     assert outcome.cost == Decimal(0) < AnswerOutcome.objects.get(generation_id=first.id).cost
+
+
+def test_own_data_that_was_put_back_stays_when_the_answer_is_given_again(
+    alice: User, answer: Answerer, model: ScriptedModel
+) -> None:
+    email: dict[str, Any] = {"kind": "pii", "entities": ["email"], "action": "mask", "severity": "low"}
+    checks = [{**email, "stage": "input", "placeholder": True}, {**email, "stage": "output"}]
+    create_policy_version(user=None, name="company", checks=checks, activate=True)
+    model._tokens = ["Write to ", "[EMAIL_1]."]
+    told = [answer(alice, "My address is anna@example.org.").message.conversation_id for _ in range(2)]
+    first, second = [answer(alice, "Where do I get mail?", conversation_id=conversation) for conversation in told]
+    assert (is_hit(first), is_hit(second)) == (False, True)
+    assert first.message.text == second.message.text == "Write to anna@example.org."
 
 
 def test_another_person_waits_like_the_first(alice: User, bob: User, answer: Answerer) -> None:

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -12,7 +13,6 @@ from chatapp.conversations.pipeline.cache import answer_key
 from chatapp.conversations.pipeline.hiding import HidingError, hide_personal_data
 from chatapp.conversations.pipeline.prompts import History
 from chatapp.conversations.streams.entries import stream_key
-from chatapp.conversations.streams.redis import redis_client
 from chatapp.conversations.tests.conftest import Ask
 from chatapp.conversations.tests.test_context_checks import passage
 from chatapp.conversations.workers.inference import InferenceWorker
@@ -24,6 +24,7 @@ from chatapp.moderation.checks.examiner import ExaminerError
 from chatapp.moderation.models import Verdict
 from chatapp.moderation.policy import active_policies
 from chatapp.moderation.services import create_policy_version
+from chatapp.redis import redis_client
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -70,6 +71,16 @@ def test_the_model_sees_names_and_the_employee_the_data(
     assert Message.objects.get(role=MessageRole.USER).text.startswith(f"rate=2000 say: Dear {ANNA}")
     assert "[EMAIL" not in str(redis_client().xrange(stream_key(generation.id)))
     assert [(verdict.stage, verdict.kind) for verdict in Verdict.objects.all()] == [("input", "pii")]
+
+
+def test_a_name_that_the_employee_wrote_is_not_somebody_else_s_data(
+    alice: User, ask: Ask, worker: InferenceWorker, told: list[str]
+) -> None:
+    policy(hide())
+    generation = ask(alice, f"rate=2000 say: [EMAIL_1] is a placeholder, {ANNA} is none.")
+    worker.answer_all()
+    assert ANNA not in told[0]
+    assert answer_of(generation).text == f"[EMAIL_1] is a placeholder, {ANNA} is none."
 
 
 def test_own_data_stays_where_the_output_policy_masks_the_same_kind(
@@ -119,9 +130,14 @@ def policies(alice: User) -> Any:
 def test_passages_and_what_was_asked_have_the_same_names(alice: User) -> None:
     policy(hide(), hide("context"))
     asked = History([Message(role=MessageRole.USER, text=f"Who is {ANNA}?")])
-    hidden = hide_personal_data(asked, [passage(f"{ANNA} asks eva@example.org.")], policies(alice), external=True)
+    found = replace(
+        passage(f"{ANNA} asks eva@example.org."), heading="From lea@example.org", document_name=f"{ANNA}.eml"
+    )
+    hidden = hide_personal_data(asked, [found], policies(alice), external=True)
     assert hidden.history.messages[0].text == "Who is [EMAIL_1]?"
-    assert hidden.passages[0].given == "[EMAIL_1] asks [EMAIL_2]."
+    (read,) = hidden.passages
+    assert (read.given, read.heading) == ("[EMAIL_1] asks [EMAIL_2].", "From [EMAIL_3]")
+    assert ANNA not in read.document_name
     assert asked.messages[0].text == f"Who is {ANNA}?"
 
 

@@ -15,7 +15,6 @@ from chatapp.conversations.models import CachedAnswer, Conversation, Generation,
 from chatapp.conversations.pipeline.reply import Reply
 from chatapp.conversations.streams.entries import stream_key
 from chatapp.conversations.streams.flusher import LiveWriter
-from chatapp.conversations.streams.redis import redis_client
 from chatapp.conversations.tests.conftest import Ask
 from chatapp.conversations.tests.queueing import renew_lease
 from chatapp.conversations.tests.test_reply import claim, entries_of, expire, shown
@@ -29,6 +28,7 @@ from chatapp.moderation.models import Exchange, Flag, PolicyState, PolicyVersion
 from chatapp.moderation.policy import SAFE_TEXT
 from chatapp.moderation.services import create_policy_version
 from chatapp.moderation.tests.examiners import Words
+from chatapp.redis import redis_client
 
 pytestmark = pytest.mark.django_db(transaction=True)
 SAID = "rate=200 say: The first sentence is harmless. The project is called nightjar here. Nobody may know it."
@@ -194,7 +194,11 @@ def test_an_answer_that_breaks_off_is_looked_at_as_far_as_it_was_shown(
 
 @pytest.mark.parametrize(
     "action, status, text",
-    [("block", Status.RETRACTED, SAFE_TEXT), ("mask", Status.INTERRUPTED, "It is [removed] ")],
+    [
+        ("block", Status.RETRACTED, SAFE_TEXT),
+        ("mask", Status.INTERRUPTED, "It is [removed] "),
+        ("flag", Status.INTERRUPTED, "It is nightjar "),
+    ],
 )
 def test_what_a_dead_worker_has_shown_is_looked_at_by_the_sweeper(
     alice: User, ask: Ask, worker: InferenceWorker, enforce: Enforce, action: str, status: Status, text: str
@@ -212,6 +216,8 @@ def test_what_a_dead_worker_has_shown_is_looked_at_by_the_sweeper(
     stored = Generation.objects.select_related("message").get()
     assert (stored.status, stored.message.text) == (status, text)
     assert Exchange.objects.get().original == ("It is nightjar " if action == "block" else "")
+    assert [verdict.action for verdict in Verdict.objects.all()] == [action]
+    assert ("nightjar" in str(redis_client().xrange(stream_key(generation.id)))) == (action == "flag")
     if action == "block":
         assert [entry.kind for entry in entries_of(generation)] == ["end"]
 
@@ -244,6 +250,27 @@ class TestQuestions:
         question, answer = Message.objects.filter(conversation=generation.message.conversation).order_by("created_at")
         assert (question.text, answer.text) == ("rate=2000 say: It is [removed].", "It is [removed].")
         assert Conversation.objects.get().title == question.text
+
+    @pytest.mark.usefixtures("examiner")
+    @pytest.mark.parametrize("masks, flags", [("pii", "secrets"), ("pii", "pattern"), ("pattern", "pii")])
+    def test_what_is_masked_moves_what_is_flagged_and_is_in_no_excerpt(
+        self, alice: User, ask: Ask, worker: InferenceWorker, masks: str, flags: str
+    ) -> None:
+        """In the web process and in the worker, before or after each other."""
+        said = {"pii": "GB33BUKB20201555555555", "pattern": "nightjar", "secrets": "AKIAIOSFODNN7EXAMPLE"}
+        given: dict[str, Any] = {"pii": {"entities": ["iban"]}, "pattern": {"words": ["x"]}, "secrets": {}}
+        actions = {masks: "mask", flags: "flag"}
+        checks = [
+            {"kind": kind, "stage": "input", "action": action, "severity": "high", **given[kind]}
+            for kind, action in actions.items()
+        ]
+        create_policy_version(user=None, name="company", checks=checks, activate=True)
+        ask(alice, f"rate=2000 say: first {said[masks]} and {said[flags]} last.")
+        worker.answer_all()
+        exchange, flag = Exchange.objects.get(), Flag.objects.get()
+        assert said[masks] not in exchange.question + flag.excerpt
+        assert [exchange.question[start:end] for start, end in flag.spans] == [said[flags]]
+        assert flag.excerpt == exchange.question
 
     @pytest.mark.parametrize("leaves", [True, False])
     def test_what_may_not_leave_goes_to_no_version_outside(

@@ -278,6 +278,25 @@ def test_the_employee_is_told_when_the_reviewer_wants_it(ended: Ended, alice: Us
     assert "mona" not in told
 
 
+@pytest.mark.parametrize("is_read", [True, False])
+@pytest.mark.parametrize("overruled_by", ["mona", "rita"])
+def test_what_was_told_is_corrected_where_it_was_read_and_withdrawn_where_not(
+    ended: Ended, mona: User, rita: User, overruled_by: str, *, is_read: bool
+) -> None:
+    by_undo = overruled_by == "mona"
+    ended(finding(severity=Severity.MEDIUM if by_undo else Severity.HIGH))
+    flag = Flag.objects.get()
+    decide(flag, mona, "uphold", "retract", "notify")
+    if is_read:
+        Notice.objects.update(read_at=timezone.now())
+    if by_undo:
+        services.undo_decision(user=mona, flag_id=flag.id)
+    decide(flag, mona if by_undo else rita, "dismiss")
+    texts = [notice.text for notice in Notice.objects.order_by("created_at")]
+    assert len(texts) == 2 * is_read
+    assert not is_read or ("took it back" in texts[0] and "nothing wrong" in texts[1])
+
+
 def test_a_report_is_a_flag_and_its_author_hears_of_the_decision(ended: Ended, alice: User, mona: User) -> None:
     generation = ended()
     flag = services.report_answer(user=alice, message_id=generation.message_id, reason="unsafe", text=" It insults. ")

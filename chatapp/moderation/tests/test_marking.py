@@ -9,7 +9,7 @@ from chatapp.moderation import services
 from chatapp.moderation.checks.examiner import Hit
 from chatapp.moderation.checks.findings import Finding
 from chatapp.moderation.marking import Segment, mark_excerpt, mark_field, plain_text, segments_of
-from chatapp.moderation.models import Action, Exchange, Flag, Severity, Stage
+from chatapp.moderation.models import Action, Exchange, Flag, FlagSource, Severity, Stage
 
 CARD = "4111 1111 1111 1111"
 
@@ -56,6 +56,24 @@ def test_names_are_masked_where_the_pipeline_has_found_them() -> None:
     flag = Flag.objects.select_related("exchange", "verdict").get()
     assert plain_text(mark_excerpt(flag)) == "[PERSON] has the secret."
     assert mark_field(flag, "answer")[-2] == Segment("secret", marked=True)
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize("source", [FlagSource.REPORT, FlagSource.SAMPLE, FlagSource.APPEAL])
+def test_names_are_masked_in_what_people_ask_to_look_at(source: FlagSource) -> None:
+    exchange = flag_of("Ann Lee has the secret.", "secret", question="Has Ann Lee it?").exchange
+    excerpt = exchange.question if source == FlagSource.APPEAL else exchange.answer
+    exchange.personal = {"answer": [[0, 7, "PERSON"]], "question": [[4, 11, "PERSON"]]}
+    exchange.save()
+    flag = services.raise_flag(exchange=exchange, source=source, severity=Severity.LOW, excerpt=excerpt)
+    assert plain_text(mark_excerpt(flag)) == excerpt.replace("Ann Lee", "[PERSON]")
+
+
+@pytest.mark.django_db
+def test_a_secret_is_masked_whatever_the_flag_is_about() -> None:
+    flag = flag_of("Project heron has the key AKIAIOSFODNN7EXAMPLE.", "heron")
+    for shown in (mark_excerpt(flag), mark_field(flag, "answer")):
+        assert plain_text(shown) == "Project heron has the key [SECRET]."
 
 
 @pytest.mark.django_db

@@ -49,6 +49,16 @@ def test_the_same_data_has_one_name_and_a_single_character_none() -> None:
     assert placeholders.values == {"[PERSON_1]": "Eva Lang"}
 
 
+def test_a_name_that_somebody_wrote_stands_for_nobody() -> None:
+    texts = ["In the template [person_1] and [PERSON_3] stand for Eva Lang and Åsa Öst.", "[PERSON_2x]"]
+    placeholders = Placeholders(texts)
+    for value in ("Eva Lang", "Åsa Öst"):
+        placeholders.learn(value, "PERSON")
+    hidden = placeholders.hide(texts[0])
+    assert hidden == "In the template [person_1] and [PERSON_3] stand for [PERSON_2] and [PERSON_4]."
+    assert placeholders.restore(hidden) == texts[0]
+
+
 def test_data_comes_back_whatever_the_model_writes_round_it() -> None:
     text, own = restore(learnt(), ["Dear [PERSON_1], [Person_2] and [PERSON_3] [1] [PERS"])
     assert text == "Dear Maria Huber, Åsa Öst and [PERSON_3] [1] [PERS"

@@ -58,10 +58,14 @@ def _follow(user: User, flag: Flag) -> str:
 
 
 def _notify(flag: Flag, made: FlagDecision, status: str) -> None:
-    """Whoever reported or appealed hears of the final decision; others when the reviewer wants it."""
+    """Whoever reported or appealed hears of the final decision.
+
+    Others hear of one when the reviewer wants it, or when they were told otherwise before.
+    """
     by_person = flag.source in ASKED_BY_PEOPLE
     person = flag.reporter if by_person else flag.exchange.user
-    is_due = flag.status in DECIDED if by_person else NOTIFY in made.effects
+    was_told_otherwise = not by_person and _was_told_otherwise(flag, made)
+    is_due = flag.status in DECIDED if by_person else NOTIFY in made.effects or was_told_otherwise
     if person is None or not is_due:
         return
     effects = {effect for one in flag.decisions.filter(undoes=None, undone_by=None) for effect in one.effects}
@@ -69,3 +73,12 @@ def _notify(flag: Flag, made: FlagDecision, status: str) -> None:
         flag, status=status, effects=[effect for effect in (RETRACT, MASK) if effect in effects], code=made.reason_code
     )
     moderation.notify_employee(user=person, generation_id=flag.exchange_id, text=text, flag=flag)
+
+
+def _was_told_otherwise(flag: Flag, made: FlagDecision) -> bool:
+    """By a decision that was undone, or that a second reviewer has overruled. What nobody has read is withdrawn."""
+    told = [one.decision for one in flag.decisions.exclude(pk=made.pk) if NOTIFY in one.effects]
+    if flag.status not in DECIDED or not told or told[-1] == made.decision:
+        return False
+    moderation.withdraw_notices(flag=flag)
+    return flag.notices.exists()
