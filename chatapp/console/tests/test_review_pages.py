@@ -51,6 +51,29 @@ def test_claim_next_opens_the_most_urgent_and_keeps_the_filter(client_of: Client
     assert client.post("/console/flags/next/", {"severity": "worst"}).status_code == 400
 
 
+@pytest.mark.parametrize("name", ["check", "policy", "severity", "source", "stage", "status", "cursor"])
+def test_a_filter_that_no_name_can_be_is_refused(client_of: ClientOf, name: str) -> None:
+    make_flag()
+    assert client_of("mona").get("/console/flags/", {name: "a\0b"}).status_code == 400
+
+
+@pytest.mark.parametrize("alike", ["", "1"])
+def test_a_decision_that_is_refused_loses_nothing_that_was_typed(client_of: ClientOf, alice: User, alike: str) -> None:
+    flag, client = make_flag(user=alice), client_of("mona")
+    make_flag()
+    client.post(f"/console/flags/{flag.id}/claim/", headers=HTMX)
+    form = {"decision": "dismiss", "reason_code": "confidential", "note": "It is <new>.", "alike": alike}
+    refused = client.post(f"/console/flags/{flag.id}/decide/", {**form, "effects": "notify"}, headers=HTMX)
+    page = text(refused)
+    assert refused.status_code == 400
+    assert "reason_code must be one of" in page
+    assert 'value="It is &lt;new&gt;."' in page
+    assert '<option value="confidential" selected>' in page
+    assert 'value="notify" checked' in page
+    assert ('data-testid="flag-alike" checked' in page) == bool(alike)
+    assert not FlagDecision.objects.exists()
+
+
 def test_look_alikes_are_decided_together_and_undone_together(client_of: ClientOf) -> None:
     flags, client = [make_flag(f"the secret plan {number}") for number in range(3)], client_of("mona")
     other = make_flag("the secret of it")

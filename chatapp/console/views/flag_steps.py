@@ -61,9 +61,10 @@ def decide(request: ConsoleRequest, flag_id: UUID) -> HttpResponseBase:
 @require_POST
 @console_page("moderation.review_flag")
 def decide_many(request: ConsoleRequest) -> HttpResponseBase:
-    chosen = ids_from(request.POST, "flag")
+    chosen, decided = ids_from(request.POST, "flag"), list[Flag]()
     given = decision_from(request.POST)
-    return _all_or_none(request, lambda: decide_flags(user=request.user, flag_ids=chosen, **given), len(chosen))
+    refused = _try(lambda: decided.extend(decide_flags(user=request.user, flag_ids=chosen, **given)))
+    return _list_anew(request, decided, refused, asked=len(chosen))
 
 
 @require_POST
@@ -82,14 +83,17 @@ def undo(request: ConsoleRequest) -> HttpResponseBase:
 
 
 def _decide_alike(request: ConsoleRequest, flag_id: UUID) -> HttpResponseBase:
-    given = decision_from(request.POST)
-    return _all_or_none(request, lambda: decide_alike(user=request.user, flag_id=flag_id, **given))
+    given, decided = decision_from(request.POST), list[Flag]()
+    refused = _try(lambda: decided.extend(decide_alike(user=request.user, flag_id=flag_id, **given)))
+    if refused is not None:
+        return _as_it_stands(request, flag_id, "", refused)
+    return _list_anew(request, decided, None)
 
 
-def _all_or_none(request: ConsoleRequest, act: Callable[[], list[Flag]], asked: int = 0) -> HttpResponseBase:
+def _list_anew(
+    request: ConsoleRequest, decided: list[Flag], refused: ChatappError | None, *, asked: int = 0
+) -> HttpResponseBase:
     """Many rows change: the list is loaded anew, with what was done and a way to undo it."""
-    decided: list[Flag] = []
-    refused = _try(lambda: decided.extend(act()))
     if refused is not None:
         messages.error(request, refused.message)
     elif decided:
@@ -103,7 +107,7 @@ def _all_or_none(request: ConsoleRequest, act: Callable[[], list[Flag]], asked: 
 
 
 def _as_it_stands(request: ConsoleRequest, flag_id: UUID, said: str, refused: ChatappError | None) -> HttpResponse:
-    """The flag after a step, or after the refusal of one, with what it became."""
+    """The flag after a step, or after the refusal of one, with what it became; nothing that was typed is lost."""
     if not request.htmx:
         if refused is not None:
             messages.error(request, refused.message)
@@ -112,6 +116,7 @@ def _as_it_stands(request: ConsoleRequest, flag_id: UUID, said: str, refused: Ch
     context: dict[str, Any] = {
         "said": refused.message if refused else said,
         "refused": refused is not None,
+        "given": {**request.POST.dict(), "effects": request.POST.getlist("effects")},
         "undo_oob": True,
     }
     if row.state == "mine":
