@@ -1,12 +1,12 @@
 """A version gets traffic, or has none any more."""
 
-from collections.abc import Iterable
+from collections.abc import Collection
 
 from chatapp.accounts.models import User
 from chatapp.accounts.permissions import require
 from chatapp.accounts.services import record_event
 from chatapp.inference.models import PAST_GATE, ModelVersion, Route, RouteArm, VersionState
-from chatapp.inference.services.states import change_state, require_evaluated
+from chatapp.inference.services.states import change_state, hold_states, require_evaluated
 
 
 def admit(*, user: User | None, version: ModelVersion, override: str = "") -> None:
@@ -30,8 +30,9 @@ def admit(*, user: User | None, version: ModelVersion, override: str = "") -> No
         )
 
 
-def settle_states(*, user: User | None, gone: Iterable[ModelVersion], come: Iterable[ModelVersion]) -> None:
+def settle_states(*, user: User | None, gone: Collection[ModelVersion], come: Collection[ModelVersion]) -> None:
     """After a route was written: what gets traffic serves; what gets none any more anywhere is evaluated and waits."""
+    hold_states([*gone, *come])
     for version in come:
         change_state(user=user, version=version, state=VersionState.SERVING)
     for version in gone:

@@ -39,7 +39,7 @@ def set_serving_version(
     if not version.writes:
         raise ChatappError("invalid", detail=f"{version.name} judges texts and answers no questions.")
     if changes:
-        hold_states([version])
+        hold_states([version, *([before.version] if before else [])])
         _admit_all([version], before, user=user, override=override)
     if before is not None and changes:
         require_served(version)
@@ -96,9 +96,9 @@ def configure_route(
     validate_plan(plan)
     is_known = Route.objects.select_for_update().filter(name=name).exists()
     before = load_route(name) if is_known else None
-    hold_states(plan.versions())
     added = _added_versions(plan, before)
     served_before = plan_of(before).served() if before else []
+    hold_states([*plan.versions(), *served_before])
     _admit_all([given for given in plan.served() if given not in served_before], before, user=user, override=override)
     for given in added:
         refuse_withdrawn(given)

@@ -28,7 +28,7 @@ def change_state(*, user: User | None, version: ModelVersion, state: VersionStat
 
     Raises ChatappError("invalid") for a step that there is none.
     """
-    known = ModelVersion.objects.select_for_update().get(pk=version.pk)
+    known = ModelVersion.objects.select_for_update(no_key=True).get(pk=version.pk)
     before = known.state
     if before == state:
         version.state = state
@@ -50,7 +50,10 @@ def change_state(*, user: User | None, version: ModelVersion, state: VersionStat
 
 
 def hold_states(versions: Collection[ModelVersion]) -> None:
-    """They have the states of this moment until the transaction ends: nobody retires what is about to be named."""
+    """They have the states of this moment until the transaction ends: nobody retires what is about to be named.
+
+    Locked by id, so that two changes of routes that swap versions do not wait for each other.
+    """
     rows = ModelVersion.objects.select_for_update(no_key=True).order_by("pk")
     found = dict(rows.filter(pk__in=[version.pk for version in versions]).values_list("pk", "state"))
     for version in versions:
