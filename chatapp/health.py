@@ -15,12 +15,12 @@ from psycopg_pool import PoolTimeout
 from redis.exceptions import RedisError
 
 from chatapp import selectors
-from chatapp.conversations.streams.redis import redis_client
 from chatapp.errors import ChatappError
 from chatapp.exposition import CONTENT_TYPE, render_metrics
 from chatapp.inference.models import WorkerKind
 from chatapp.inference.selectors import has_ready_worker
 from chatapp.problems import problem_response
+from chatapp.redis import redis_client
 from chatapp.runtime.instance import read_instance
 
 OK = "ok"

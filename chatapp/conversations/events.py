@@ -16,9 +16,9 @@ from redis.exceptions import RedisError
 from chatapp.announcer import announce
 from chatapp.celery import INFERENCE_QUEUE, app
 from chatapp.conversations.streams.entries import CONTROL_CHANNEL, end_entry, fence_id, stream_key
-from chatapp.conversations.streams.redis import redis_client
 from chatapp.conversations.streams.wakeups import ring
 from chatapp.metrics import count_fault
+from chatapp.redis import redis_client
 
 WAKE_UP = "chatapp.conversations.tasks.answer_queued"
 SIDE_WORK = "chatapp.conversations.tasks.do_side_work"

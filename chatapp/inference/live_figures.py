@@ -12,7 +12,7 @@ import structlog
 from redis.exceptions import RedisError
 
 from chatapp.inference.machine import DeviceFigures
-from chatapp.inference.providers.shared import shared_client
+from chatapp.redis import redis_client
 
 EXPIRY_SECONDS = 15
 log = structlog.get_logger(__name__)
@@ -43,7 +43,7 @@ class LiveFigures:
 def store_figures(worker: str, figures: LiveFigures) -> bool:
     """False when Redis does not take them."""
     fields = {name: json.dumps(value) for name, value in asdict(figures).items()}
-    pipeline = shared_client().pipeline(transaction=True)
+    pipeline = redis_client().pipeline(transaction=True)
     pipeline.hset(_key(worker), mapping=fields)
     pipeline.expire(_key(worker), EXPIRY_SECONDS)
     try:
@@ -56,14 +56,14 @@ def store_figures(worker: str, figures: LiveFigures) -> bool:
 
 def forget_figures(worker: str) -> None:
     try:
-        shared_client().delete(_key(worker))
+        redis_client().delete(_key(worker))
     except (RedisError, OSError) as error:
         log.warning("figures_not_removed", reason=type(error).__name__)
 
 
 def load_figures(workers: Sequence[str]) -> dict[str, LiveFigures] | None:
     """Of those that told some lately; None when Redis cannot be asked."""
-    pipeline = shared_client().pipeline(transaction=False)
+    pipeline = redis_client().pipeline(transaction=False)
     for worker in workers:
         pipeline.hgetall(_key(worker))
     try:

@@ -3,10 +3,10 @@
 from functools import partial
 
 from chatapp.announcer import announce
-from chatapp.inference.providers.shared import shared_client
+from chatapp.redis import redis_client
 
 ORDERS_CHANNEL = "worker-orders"
 
 
 def signal_order(worker: str) -> None:
-    announce("worker_order", partial(shared_client().publish, ORDERS_CHANNEL, worker))
+    announce("worker_order", partial(redis_client().publish, ORDERS_CHANNEL, worker))

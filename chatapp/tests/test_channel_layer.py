@@ -9,7 +9,7 @@ import pytest
 from django.conf import settings
 
 from chatapp.channel_layer import PatientChannelLayer
-from chatapp.conversations.streams.redis import redis_client
+from chatapp.redis import redis_client
 
 
 def make(address: str) -> PatientChannelLayer:

@@ -14,11 +14,11 @@ from chatapp.conversations.models import Generation, Message, Source, Status
 from chatapp.conversations.pipeline.prompts import read_history
 from chatapp.conversations.services.generations import record_exchange
 from chatapp.conversations.streams.entries import stream_key
-from chatapp.conversations.streams.redis import redis_client
 from chatapp.inference.models import ModelVersion, Provider, Route
 from chatapp.moderation.models import Flag
 from chatapp.moderation.services import claim_flag
 from chatapp.privacy.selectors.archive import parts_of
+from chatapp.redis import redis_client
 
 pytestmark = pytest.mark.django_db
 SECRET = "Moonshot starts in May"

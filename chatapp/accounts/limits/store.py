@@ -1,19 +1,14 @@
 """The buckets in Redis. One Lua call for all buckets of a request: all are taken from, or none."""
 
 import time
-from functools import lru_cache
-from typing import Any
 
 import structlog
-from django.conf import settings
-from redis import Redis
-from redis.backoff import NoBackoff
 from redis.exceptions import RedisError
-from redis.retry import Retry
 
 from chatapp.accounts.limits.buckets import Bucket, Level, Taken, judge
 from chatapp.accounts.limits.local import local_buckets
 from chatapp.metrics import count_fault
+from chatapp.redis import redis_client
 
 # A call that hangs longer is answered here; and then Redis is left alone for a while, so that nobody waits in turn.
 PATIENCE_SECONDS = 0.5
@@ -114,7 +109,9 @@ def give_back(amounts: dict[Bucket, float], *, once: str) -> bool:
         return False
     try:
         keys = [*(bucket.key for bucket in amounts), f"limits:settled:{once}"]
-        _client().eval(_GIVE, len(keys), *keys, *_arguments(amounts), SETTLED_DAYS * 86_400)
+        redis_client(patience=PATIENCE_SECONDS).eval(
+            _GIVE, len(keys), *keys, *_arguments(amounts), SETTLED_DAYS * 86_400
+        )
     except AWAY as error:
         log.warning("limits_without_redis", reason=type(error).__name__)
         _Pause.begin()
@@ -123,7 +120,9 @@ def give_back(amounts: dict[Bucket, float], *, once: str) -> bool:
 
 
 def _take(buckets: dict[Bucket, float]) -> Taken:
-    allowed, *found = _client().eval(_TAKE, len(buckets), *(b.key for b in buckets), *_arguments(buckets))
+    allowed, *found = redis_client(patience=PATIENCE_SECONDS).eval(
+        _TAKE, len(buckets), *(b.key for b in buckets), *_arguments(buckets)
+    )
     left = [float(value) for value in found]
     if int(allowed):
         levels = tuple(Level(bucket, has) for bucket, has in zip(buckets, left, strict=True))
@@ -133,15 +132,3 @@ def _take(buckets: dict[Bucket, float]) -> Taken:
 
 def _arguments(buckets: dict[Bucket, float]) -> list[float]:
     return [value for bucket, cost in buckets.items() for value in (bucket.capacity, bucket.per_second, cost)]
-
-
-@lru_cache(maxsize=1)
-def _client() -> Any:
-    """Any: redis-py's types mix the answers of its two decoding modes."""
-    return Redis.from_url(
-        settings.REDIS_URL,
-        decode_responses=True,
-        socket_timeout=PATIENCE_SECONDS,
-        socket_connect_timeout=PATIENCE_SECONDS,
-        retry=Retry(NoBackoff(), 0),
-    )

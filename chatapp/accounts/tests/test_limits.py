@@ -33,7 +33,7 @@ def _nothing_is_remembered() -> Iterator[None]:
 @pytest.fixture
 def without_redis(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     closed = Redis.from_url("redis://127.0.0.1:1/0", socket_connect_timeout=0.2)
-    monkeypatch.setattr(store, "_client", lambda: closed)
+    monkeypatch.setattr(store, "redis_client", lambda **_: closed)
     monkeypatch.setattr(store._Pause, "until", 0.0)
     local_buckets.forget()
     yield

@@ -11,7 +11,7 @@ import structlog
 from redis.exceptions import RedisError, ResponseError
 
 from chatapp.conversations.streams.entries import EXPIRY_SECONDS, Fields, Kind, entry_id, fields, stream_key
-from chatapp.conversations.streams.redis import redis_client
+from chatapp.redis import redis_client
 
 # A first text, a note and an end go out at once; further text waits for that of the other slots, which is near.
 GATHER_SECONDS = 0.008

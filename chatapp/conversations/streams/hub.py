@@ -19,7 +19,7 @@ from chatapp.conversations.models import Generation, Status
 from chatapp.conversations.selectors import load_live_states
 from chatapp.conversations.streams.entries import Fields, entry_id, parse_entry, stream_key
 from chatapp.conversations.streams.live_answer import LiveAnswer
-from chatapp.conversations.streams.redis import async_client
+from chatapp.redis import async_client
 
 BLOCK_SECONDS = 10.0
 # Beyond its block a read is given up: the other end may have gone without a word.

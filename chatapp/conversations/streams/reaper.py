@@ -6,7 +6,7 @@ from uuid import UUID
 from redis.exceptions import RedisError, ResponseError
 
 from chatapp.conversations.streams.entries import EXPIRY_SECONDS, entry_id, fence_id, fields, parse_entry, stream_key
-from chatapp.conversations.streams.redis import redis_client
+from chatapp.redis import redis_client
 
 
 class StreamUnavailableError(Exception):

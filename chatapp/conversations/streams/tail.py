@@ -1,19 +1,14 @@
 """For the rendering of a page: what a running answer's stream holds beyond its checkpoint, up to a second of text."""
 
 from collections.abc import Iterable
-from functools import lru_cache
-from typing import Any
 
 import structlog
-from django.conf import settings
-from redis import Redis
-from redis.backoff import NoBackoff
 from redis.exceptions import RedisError
-from redis.retry import Retry
 
 from chatapp.conversations.models import Generation, Status
 from chatapp.conversations.streams.entries import entry_id, parse_entry, stream_key
 from chatapp.conversations.streams.live_answer import LiveAnswer
+from chatapp.redis import redis_client
 
 PATIENCE_SECONDS = 0.25
 log = structlog.get_logger(__name__)
@@ -27,7 +22,7 @@ def read_tails(generations: Iterable[Generation]) -> None:
     running = [generation for generation in generations if generation.status == Status.ANSWERING]
     if not running:
         return
-    pipeline = _client().pipeline(transaction=False)
+    pipeline = redis_client(patience=PATIENCE_SECONDS).pipeline(transaction=False)
     for generation in running:
         after = entry_id(generation.attempt, generation.checkpoint_seq)
         pipeline.xrange(stream_key(generation.id), min=f"({after}")
@@ -47,14 +42,3 @@ def _extend(generation: Generation, tail: list[tuple[str, dict[str, str]]]) -> N
         answer.apply(parse_entry(raw_id, raw))
     if answer.attempt == generation.attempt and not answer.gap:
         generation.checkpoint, generation.checkpoint_seq = answer.text, answer.seq
-
-
-@lru_cache(maxsize=1)
-def _client() -> Any:
-    return Redis.from_url(
-        settings.REDIS_URL,
-        decode_responses=True,
-        socket_timeout=PATIENCE_SECONDS,
-        socket_connect_timeout=PATIENCE_SECONDS,
-        retry=Retry(NoBackoff(), 0),
-    )

@@ -5,7 +5,7 @@ An element says only that there is work. One that is lost changes nothing: worke
 
 from typing import Any
 
-from chatapp.conversations.streams.redis import redis_client
+from chatapp.redis import redis_client
 
 KEY = "generation-wake-ups"
 # Those that nobody waits for are of little use: a slot that becomes free looks for itself.

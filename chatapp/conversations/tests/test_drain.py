@@ -9,7 +9,6 @@ from chatapp.accounts.models import User
 from chatapp.conversations import services
 from chatapp.conversations.models import Generation, Status
 from chatapp.conversations.streams.entries import parse_entry, stream_key
-from chatapp.conversations.streams.redis import redis_client
 from chatapp.conversations.tests.conftest import Ask, Start
 from chatapp.conversations.tests.waiting import until
 from chatapp.conversations.workers import drain
@@ -20,6 +19,7 @@ from chatapp.inference.pool import EnginePool
 from chatapp.inference.pool.loading import MakeRoom
 from chatapp.inference.testing import ScriptedModel
 from chatapp.metrics import FAULTS
+from chatapp.redis import redis_client
 
 pytestmark = pytest.mark.django_db(transaction=True)
 

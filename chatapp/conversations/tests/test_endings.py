@@ -8,11 +8,11 @@ from chatapp.conversations.models import Generation, Status
 from chatapp.conversations.rendering import render_turn
 from chatapp.conversations.selectors import get_turn_for
 from chatapp.conversations.streams.entries import stream_key
-from chatapp.conversations.streams.redis import redis_client
 from chatapp.conversations.tests.conftest import Ask
 from chatapp.conversations.tests.waiting import until
 from chatapp.conversations.workers.inference import InferenceWorker
 from chatapp.metrics import FAULTS, FaultKind
+from chatapp.redis import redis_client
 
 pytestmark = pytest.mark.django_db(transaction=True)
 

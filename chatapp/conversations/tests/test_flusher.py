@@ -13,7 +13,7 @@ from chatapp.conversations.streams import flusher as flusher_module
 from chatapp.conversations.streams.entries import LAST_SEQ, Entry, entry_id, fields, parse_entry, stream_key
 from chatapp.conversations.streams.flusher import Flusher
 from chatapp.conversations.streams.live_answer import LiveAnswer
-from chatapp.conversations.streams.redis import redis_client
+from chatapp.redis import redis_client
 
 
 @pytest.fixture

@@ -15,8 +15,8 @@ from chatapp.conversations.streams import hub as hub_module
 from chatapp.conversations.streams.entries import entry_id, fields, stream_key
 from chatapp.conversations.streams.hub import Hub
 from chatapp.conversations.streams.live_answer import LiveAnswer
-from chatapp.conversations.streams.redis import redis_client
 from chatapp.conversations.tests.conftest import Ask
+from chatapp.redis import redis_client
 
 pytestmark = pytest.mark.django_db(transaction=True)
 

@@ -8,7 +8,6 @@ import pytest
 
 from chatapp.accounts.models import User
 from chatapp.conversations.models import Generation, Status
-from chatapp.conversations.streams.redis import redis_client
 from chatapp.conversations.tests.conftest import Ask, Start
 from chatapp.conversations.workers.inference import InferenceWorker
 from chatapp.conversations.workers.lending import lend
@@ -17,6 +16,7 @@ from chatapp.inference.models import ModelVersion, VersionProblem, Worker
 from chatapp.inference.pool import EnginePool
 from chatapp.inference.pool.loading import MakeRoom
 from chatapp.inference.testing import ScriptedModel
+from chatapp.redis import redis_client
 
 pytestmark = pytest.mark.django_db(transaction=True)
 

@@ -281,7 +281,7 @@ def test_without_redis_questions_are_stored_and_settled_later(
     generation = ask(alice)
     closed = Redis.from_url("redis://127.0.0.1:1/0", socket_connect_timeout=0.2)
     with monkeypatch.context() as patch:
-        patch.setattr(store, "_client", lambda: closed)
+        patch.setattr(store, "redis_client", lambda **_: closed)
         patch.setattr(store._Pause, "until", 0.0)
         worker.answer_all()
         generation.refresh_from_db()

@@ -14,7 +14,6 @@ from chatapp.conversations.pipeline.prompts import NOT_FOUND, SEARCH_DOWN
 from chatapp.conversations.queue import claim_next
 from chatapp.conversations.streams.entries import Entry, fields, parse_entry, stream_key
 from chatapp.conversations.streams.flusher import LiveWriter
-from chatapp.conversations.streams.redis import redis_client
 from chatapp.conversations.tests.conftest import Ask
 from chatapp.conversations.tests.queueing import renew_lease
 from chatapp.conversations.workers.inference import InferenceWorker
@@ -22,6 +21,7 @@ from chatapp.inference.models import ModelVersion, Provider
 from chatapp.moderation.models import Exchange, Flag
 from chatapp.moderation.policy import SAFE_TEXT
 from chatapp.moderation.services import create_policy_version
+from chatapp.redis import redis_client
 from chatapp.retrieval.embedding import EmbeddingError
 
 pytestmark = pytest.mark.django_db(transaction=True)

@@ -22,13 +22,13 @@ from chatapp.conversations.models import Conversation, ConversationSummary, Gene
 from chatapp.conversations.pipeline.side_work import version_for
 from chatapp.conversations.selectors import list_generations_for
 from chatapp.conversations.streams.flusher import Flusher
-from chatapp.conversations.streams.redis import redis_client
 from chatapp.conversations.tests.answering import QUESTION, Answerer
 from chatapp.conversations.tests.test_reply import policy
 from chatapp.conversations.workers.inference import InferenceWorker
 from chatapp.conversations.workers.side_work import TRIES, do_side_work
 from chatapp.inference.models import ModelVersion, Provider, Route, RouteRule, SideWork, Task
 from chatapp.inference.testing import ScriptedModel
+from chatapp.redis import redis_client
 
 pytestmark = pytest.mark.django_db(transaction=True)
 LONG = "Tell me about herons, and do not be short. " * 20

@@ -14,12 +14,12 @@ from chatapp.conversations import events
 from chatapp.conversations.models import Generation, Status
 from chatapp.conversations.pipeline.reply import Reply
 from chatapp.conversations.streams import wakeups
-from chatapp.conversations.streams.redis import redis_client
 from chatapp.conversations.tests.conftest import Ask
 from chatapp.conversations.tests.waiting import until
 from chatapp.conversations.workers.inference import InferenceWorker
 from chatapp.inference.models import WorkerKind
 from chatapp.metrics import FAULTS
+from chatapp.redis import redis_client
 
 
 def lost() -> float:

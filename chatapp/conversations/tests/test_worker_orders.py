@@ -12,7 +12,6 @@ from chatapp.accounts.models import AuditEvent, User
 from chatapp.conversations import services
 from chatapp.conversations.models import Generation, Status
 from chatapp.conversations.streams.entries import stream_key
-from chatapp.conversations.streams.redis import redis_client
 from chatapp.conversations.tests.conftest import Ask, Start
 from chatapp.conversations.tests.queueing import serve
 from chatapp.conversations.tests.waiting import until
@@ -25,6 +24,7 @@ from chatapp.inference.pool import EnginePool
 from chatapp.inference.pool.loading import MakeRoom
 from chatapp.inference.services import fail_orders, order_worker
 from chatapp.inference.testing import ScriptedModel
+from chatapp.redis import redis_client
 
 pytestmark = pytest.mark.django_db(transaction=True)
 

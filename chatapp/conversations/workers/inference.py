@@ -20,7 +20,6 @@ from chatapp.conversations.pipeline.reply import Reply
 from chatapp.conversations.queue import claim_next, has_queued
 from chatapp.conversations.streams.entries import CONTROL_CHANNEL
 from chatapp.conversations.streams.flusher import Flusher
-from chatapp.conversations.streams.redis import blocking_client
 from chatapp.conversations.streams.wakeups import hear
 from chatapp.conversations.workers.drain import drain
 from chatapp.conversations.workers.leases import LeaseKeeper
@@ -40,6 +39,7 @@ from chatapp.inference.presence import forget_presence, worker_name
 from chatapp.inference.selectors import list_chat_versions, serving_version
 from chatapp.moderation.checks import judge
 from chatapp.moderation.tallies import store_looks
+from chatapp.redis import blocking_client
 
 HEARTBEAT_SECONDS = 3.0
 SWEEP_SECONDS = 5.0

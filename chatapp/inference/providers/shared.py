@@ -2,31 +2,16 @@
 
 import time
 from collections.abc import Sequence
-from functools import lru_cache
 from typing import Any
 
 import structlog
-from django.conf import settings
-from redis import Redis
-from redis.backoff import NoBackoff
 from redis.exceptions import RedisError
-from redis.retry import Retry
+
+from chatapp.redis import redis_client
 
 # After a failure Redis is not asked for this long, so that answers do not wait for it one after the other.
 _REST_SECONDS = 5.0
 log = structlog.get_logger(__name__)
-
-
-@lru_cache(maxsize=1)
-def shared_client() -> Any:
-    """For short commands; gives up quickly."""
-    return Redis.from_url(
-        settings.REDIS_URL,
-        decode_responses=True,
-        socket_timeout=2,
-        socket_connect_timeout=1,
-        retry=Retry(NoBackoff(), 0),
-    )
 
 
 class SharedScript:
@@ -42,7 +27,7 @@ class SharedScript:
         if time.monotonic() < SharedScript._rests_until:
             return None
         try:
-            return shared_client().eval(self._source, len(keys), *keys, *args)
+            return redis_client().eval(self._source, len(keys), *keys, *args)
         except (RedisError, OSError) as error:
             SharedScript._rests_until = time.monotonic() + _REST_SECONDS
             log.warning("provider_state_unavailable", reason=type(error).__name__)

@@ -30,7 +30,7 @@ def servers() -> Iterator[list[FakeProvider]]:
 @pytest.fixture
 def no_redis(monkeypatch: pytest.MonkeyPatch) -> None:
     gone = Redis(port=9, socket_connect_timeout=0.2, retry=Retry(NoBackoff(), 0))
-    monkeypatch.setattr(shared, "shared_client", lambda: gone)
+    monkeypatch.setattr(shared, "redis_client", lambda: gone)
     monkeypatch.setattr(shared.SharedScript, "_rests_until", 0.0)
 
 

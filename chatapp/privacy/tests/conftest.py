@@ -4,10 +4,10 @@ from typing import Any
 import pytest
 
 from chatapp.conversations.streams.flusher import Flusher
-from chatapp.conversations.streams.redis import redis_client
 from chatapp.conversations.tests.answering import Answerer
 from chatapp.inference.models import ModelVersion, Provider, Route
 from chatapp.inference.testing import ScriptedModel
+from chatapp.redis import redis_client
 
 CANARY = "kingfisher-4711"
 

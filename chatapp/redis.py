@@ -10,14 +10,14 @@ from redis.backoff import NoBackoff
 from redis.retry import Retry
 
 
-@lru_cache(maxsize=1)
-def redis_client() -> Any:
-    """For short commands of web threads and workers: gives up quickly, since Postgres holds the truth."""
+@lru_cache
+def redis_client(*, patience: float = 2) -> Any:
+    """For short commands of web threads and workers: gives up after so many seconds, since Postgres holds the truth."""
     return Redis.from_url(
         settings.REDIS_URL,
         decode_responses=True,
-        socket_timeout=2,
-        socket_connect_timeout=1,
+        socket_timeout=patience,
+        socket_connect_timeout=min(1, patience),
         retry=Retry(NoBackoff(), 0),
     )
 
