@@ -2,6 +2,7 @@
 
 import base64
 import secrets
+from urllib.parse import urljoin
 
 from django.conf import settings
 from django.core.exceptions import ValidationError
@@ -101,5 +102,8 @@ def _check(kind: str, address: str) -> None:
 
 
 def _record(user: User, channel: AlertChannel, what: str) -> None:
-    detail: dict[str, object] = {"kind": channel.kind, "address": channel.address, "what": what}
+    """Of a webhook without path and query: chat services have their secret there, and auditors read this."""
+    is_webhook = channel.kind == ChannelKind.WEBHOOK
+    address = f"{urljoin(channel.address, '/')}…" if is_webhook else channel.address
+    detail: dict[str, object] = {"kind": channel.kind, "address": address, "what": what}
     record_event(actor=user, action="evaluation.alert_channel_changed", obj=channel, detail=detail)

@@ -333,6 +333,13 @@ class TestDelivery:
         with pytest.raises(ChatappError, match="MAIL_HOST"):
             services.add_channel(user=oscar, kind="mail", address="ops@example.com")
 
+    def test_the_audit_log_names_no_secret_of_an_address(self, oscar: User) -> None:
+        services.add_channel(
+            user=oscar, kind="webhook", address="https://chat.example.com:8443/hooks/T0/s3cret?k=s3cret"
+        )
+        event = AuditEvent.objects.get(action="evaluation.alert_channel_changed")
+        assert event.detail["address"] == "https://chat.example.com:8443/…"
+
     def test_strangers_add_and_remove_none(self, oscar: User, alice: User) -> None:
         channel, _ = services.add_channel(user=oscar, kind="mail", address="ops@example.com")
         with pytest.raises(ChatappError, match="may not"):

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
-from smtplib import SMTPServerDisconnected
+from smtplib import SMTPRecipientsRefused, SMTPServerDisconnected
 from typing import Any
 from uuid import uuid4
 from zoneinfo import ZoneInfo
@@ -267,6 +267,29 @@ def test_a_mail_server_that_is_away_is_tried_again_for_a_day(
     BudgetNotice.objects.update(mailed_at=None, at=timezone.now() - timedelta(days=2))
     assert mail_notices() == 0
     assert len(mailoutbox) == 1
+
+
+@pytest.mark.parametrize(
+    "error", [SMTPRecipientsRefused({"ada@example.org": (550, b"gone")}), ValueError("a header that is none")]
+)
+def test_one_bad_address_costs_nobody_their_mail_and_sends_it_to_nobody_twice(
+    ada: User, alice: User, mail_server: None, monkeypatch: pytest.MonkeyPatch, error: Exception
+) -> None:
+    User.objects.create(username="zoe", roles=ada.roles, email="zoe@example.org")
+    told: list[str] = []
+
+    def send(_subject: str, _text: str, _sender: str, addresses: list[str]) -> None:
+        if addresses == ["ada@example.org"]:
+            raise error
+        told.extend(addresses)
+        assert mail_notices() == 0  # Another turn, while this one is at it.
+
+    monkeypatch.setattr(telling, "send_mail", send)
+    budget(ada, name="alice", soft=1_000)
+    use(alice)
+    note_reached()
+    assert [mail_notices(), mail_notices()] == [1, 0]
+    assert told == ["zoe@example.org"]
 
 
 def test_without_a_mail_server_the_console_alone_tells(

@@ -1,7 +1,7 @@
 """Who must know is told once in a period that a limit was reached: on the page, in the console, by mail."""
 
 from datetime import timedelta
-from smtplib import SMTPException
+from smtplib import SMTPDataError, SMTPException, SMTPNotSupportedError, SMTPRecipientsRefused
 from typing import Any
 from uuid import UUID
 
@@ -21,6 +21,8 @@ from chatapp.inference.models import Budget, BudgetAudience, BudgetLevel, Budget
 
 MAILED_FOR = timedelta(days=1)  # So long a mail server that is away is tried again.
 MAILS_AT_ONCE = 20
+# What is wrong with one address or its mail; all else is wrong with the server, and what is left waits for it.
+_REFUSED = (SMTPRecipientsRefused, SMTPDataError, SMTPNotSupportedError, ValueError)
 log = structlog.get_logger(__name__)
 
 
@@ -69,21 +71,31 @@ def mail_notices() -> int:
     )
     due = list(waiting.select_related("budget__user", "budget__group", "user").order_by("at", "pk")[:MAILS_AT_ONCE])
     managers = list_people_who_may("inference.manage_budgets") if due else []
-    return sum(_mail(notice, managers) for notice in due)
+    sent = 0
+    for notice in due:
+        # Taken before it is sent: with a slow server this turn may go on when the next one begins.
+        if not waiting.filter(pk=notice.pk).update(mailed_at=timezone.now()):
+            continue
+        try:
+            _mail(notice, managers)
+        except (SMTPException, OSError) as error:
+            BudgetNotice.objects.filter(pk=notice.pk).update(mailed_at=None)
+            log.warning("budget_mail_not_sent", notice=notice.pk, reason=type(error).__name__)
+            break
+        sent += 1
+    return sent
 
 
-def _mail(notice: BudgetNotice, managers: list[User]) -> bool:
+def _mail(notice: BudgetNotice, managers: list[User]) -> None:
+    """Who cannot be reached keeps nobody from it, nor gets anybody a mail twice. Raises SMTPException, OSError."""
     owners = list_owners_of(notice.user) if notice.user is not None and notice.user.is_service else []
     addresses = {person.email for person in [*managers, *owners] if person.email}
     subject, text = _words_of(notice)
-    try:
-        for address in sorted(addresses):  # One each: nobody is shown whom else it went to.
+    for address in sorted(addresses):  # One each: nobody is shown whom else it went to.
+        try:
             send_mail(subject, text, settings.DEFAULT_FROM_EMAIL, [address])
-    except (SMTPException, OSError) as error:
-        log.warning("budget_mail_not_sent", notice=notice.pk, reason=type(error).__name__)
-        return False
-    BudgetNotice.objects.filter(pk=notice.pk).update(mailed_at=timezone.now())
-    return True
+        except _REFUSED as error:
+            log.warning("budget_mail_refused", notice=notice.pk, reason=type(error).__name__)
 
 
 def _words_of(notice: BudgetNotice) -> tuple[str, str]:
