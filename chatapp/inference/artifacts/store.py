@@ -104,10 +104,10 @@ def _fetch(artifact: Artifact, *, path: Path, report: Report) -> Path:
             return _keep(partial, path.with_name(f"{found}{artifact.suffix}"))
         partial.unlink()
         reasons.append(f"{source}: the file's sha256 is another")
-    place = path if artifact.sha256 else path.parent
     raise ArtifactError(
-        f"The model {artifact.name} cannot be had. " + "; ".join(reasons) + ". "
-        f"Put the file at {place} or repair one of these sources."
+        f"The model {artifact.name} cannot be had. {'; '.join(reasons) or 'It has no source'}. "
+        # Without a hash nobody would find it there.
+        + (f"Put the file at {path} or repair one of these sources." if artifact.sha256 else "Repair its sources.")
     )
 
 

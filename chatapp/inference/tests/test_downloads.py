@@ -172,6 +172,11 @@ def test_sources_that_lead_elsewhere_are_refused(oscar: User, source: Any) -> No
     assert not ModelVersion.objects.exists()
 
 
+def test_a_hash_that_nobody_has_says_where_its_file_is_looked_for(oscar: User, store: Path) -> None:
+    download = work(register(oscar, sha256="ab" * 32, sources=[]))
+    assert f"It has no source. Put the file at {store / ('ab' * 32)}.gguf" in download.error
+
+
 def test_a_link_out_of_the_folder_is_not_followed(oscar: User, tmp_path: Path) -> None:
     (tmp_path / "secret.gguf").write_bytes(tiny_model())
     (tmp_path / "import" / FILE["path"]).symlink_to(tmp_path / "secret.gguf")
@@ -239,6 +244,7 @@ def test_a_download_that_broke_off_goes_on_and_the_token_goes_to_the_hub(oscar: 
     first = work(version)
     assert first.state == "failed"
     assert "cannot be had" in first.error
+    assert first.error.endswith("Repair its sources.")
     first.delete()
     hub.limit = len(hub.content)
     services.request_download(version, user=oscar)
