@@ -12,7 +12,7 @@ from django.db.models.functions import Now
 
 from chatapp.accounts.models import User
 from chatapp.conversations import events
-from chatapp.conversations.models import Conversation, Generation, Message, Origin, Source, Status
+from chatapp.conversations.models import TRIALS, Conversation, Generation, Message, Source, Status
 from chatapp.conversations.selectors import get_generation_for
 from chatapp.conversations.services.metering import settle_answer
 from chatapp.conversations.services.outcomes import describe_outcome
@@ -167,7 +167,7 @@ def record_exchange(
         model_version=generation.version.name if generation.version else "",
         policy_version=generation.policy_version,
         findings=[*known, *findings],
-        is_trial=generation.message.conversation.origin == Origin.TRIAL,
+        is_trial=generation.message.conversation.origin in TRIALS,
     )
 
 

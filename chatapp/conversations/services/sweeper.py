@@ -85,15 +85,19 @@ def _repair(generation: Generation) -> None:
 
 
 def _take_over(generation: Generation, shown: str) -> FinishedAnswer:
-    """The text that was shown, without what the checks would have found that look at it afterwards."""
+    """The text that was shown, without what the checks would have found that delay nothing."""
     status = Status.STOPPED if generation.stop_requested else Status.INTERRUPTED
-    decision = active_policies(user=generation.user, route=generation.route_id).check_late(shown)
-    if decision.action == Action.BLOCK:
+    policies = active_policies(user=generation.user, route=generation.route_id)
+    decision, question = policies.check_late(shown), generation.message.parent
+    asked = policies.watch_input(question.text if question else "", external=False)
+    asked.settle()
+    findings = (*asked.findings, *decision.findings)
+    if shown and (asked.retracted or decision.action == Action.BLOCK):
         return FinishedAnswer(
             status=Status.RETRACTED,
             text=SAFE_TEXT,
             original=shown,
-            findings=decision.findings,
+            findings=findings,
             finish_reason="content_filter",
         )
-    return FinishedAnswer(status=status, text=decision.text, findings=decision.findings, error_code="worker_lost")
+    return FinishedAnswer(status=status, text=decision.text, findings=findings, error_code="worker_lost")

@@ -11,7 +11,16 @@ from django.db import connection
 
 from chatapp.accounts.models import User
 from chatapp.conversations import services
-from chatapp.conversations.models import CachedAnswer, Conversation, Generation, Message, MessageRole, Status
+from chatapp.conversations.models import (
+    TRIALS,
+    CachedAnswer,
+    Conversation,
+    Generation,
+    Message,
+    MessageRole,
+    Origin,
+    Status,
+)
 from chatapp.conversations.pipeline.reply import Reply
 from chatapp.conversations.streams.entries import stream_key
 from chatapp.conversations.streams.flusher import LiveWriter
@@ -222,6 +231,24 @@ def test_what_a_dead_worker_has_shown_is_looked_at_by_the_sweeper(
         assert [entry.kind for entry in entries_of(generation)] == ["end"]
 
 
+@pytest.mark.parametrize("action, status", [("block", Status.RETRACTED), ("flag", Status.INTERRUPTED)])
+def test_the_question_of_a_dead_worker_s_answer_is_looked_at_by_the_sweeper(
+    alice: User, ask: Ask, worker: InferenceWorker, enforce: Enforce, action: str, status: Status
+) -> None:
+    enforce(action, stage="input", hold=False)
+    ask(alice, "What is nightjar?")
+    claimed = claim(worker)
+    writer = worker.flusher.writer(claimed.id, claimed.attempt)
+    writer.fence()
+    renew_lease(claimed, text="It is a bird.", seq=writer.seq, first_token_at=None)
+    expire()
+    assert services.sweep_generations() == 1
+    stored = Generation.objects.select_related("message").get()
+    assert stored.status == status
+    assert ("bird" in stored.message.text) == (action == "flag")
+    assert Flag.objects.get().excerpt == "What is nightjar?"
+
+
 class TestQuestions:
     def test_one_that_an_examiner_blocks_gets_no_prompt(
         self, alice: User, ask: Ask, worker: InferenceWorker, enforce: Enforce, monkeypatch: pytest.MonkeyPatch
@@ -250,6 +277,15 @@ class TestQuestions:
         question, answer = Message.objects.filter(conversation=generation.message.conversation).order_by("created_at")
         assert (question.text, answer.text) == ("rate=2000 say: It is [removed].", "It is [removed].")
         assert Conversation.objects.get().title == question.text
+
+    @pytest.mark.parametrize("origin", TRIALS)
+    def test_one_that_nobody_wrote_is_no_work_for_reviewers(
+        self, alice: User, scripted: ModelVersion, worker: InferenceWorker, enforce: Enforce, origin: Origin
+    ) -> None:
+        enforce("flag", stage="input")
+        services.ask_trial(user=alice, text="rate=2000 say: nightjar", version=scripted, origin=origin, collections=[])
+        worker.answer_all()
+        assert (Verdict.objects.count(), Flag.objects.count()) == (1, 0)
 
     @pytest.mark.usefixtures("examiner")
     @pytest.mark.parametrize("masks, flags", [("pii", "secrets"), ("pii", "pattern"), ("pattern", "pii")])
