@@ -9,8 +9,8 @@ import httpx
 import pytest
 from django.test import Client
 
-from chatapp.accounts import selectors
 from chatapp.accounts.models import AuditEvent, SignIn, User
+from chatapp.accounts.selectors.standings import load_standings
 from chatapp.accounts.sso.documents import forget_documents
 from tests.identity.leaving import way_out
 from tests.identity.provider import PEOPLE, SECRET, IdentityServer, serve
@@ -160,7 +160,7 @@ def test_a_session_that_is_over_comes_back_without_a_question(
         settings.SESSION_IDLE_SECONDS = 0
         start = client.get("/knowledge/?page=1", headers={"Accept": "text/html"})
         assert start["Location"] == "/accounts/oidc/sso/silent/"
-        assert not selectors.is_session_alive(first)
+        assert not load_standings([first])
         settings.SESSION_IDLE_SECONDS = 100
         asked = client.get(start["Location"])
         assert parse_qs(urlsplit(asked["Location"]).query)["prompt"] == ["none"]

@@ -7,7 +7,6 @@ from chatapp.accounts.selectors.limits import get_rate_limit_for, list_limits_th
 from chatapp.accounts.selectors.people import get_user_by_name
 from chatapp.accounts.selectors.sign_ins import (
     get_sign_in_by_session,
-    is_session_alive,
     list_sign_ins_at,
     list_sign_ins_for,
 )
@@ -33,7 +32,6 @@ __all__ = [
     "get_sign_in_policy",
     "get_user_by_name",
     "has_accounts_of",
-    "is_session_alive",
     "list_api_keys_for",
     "list_audit_events_for",
     "list_identity_providers",

@@ -1,22 +1,15 @@
 from datetime import datetime, timedelta
 
 from django.conf import settings
-from django.contrib.sessions.models import Session
-from django.db.models import Exists, OuterRef, Q, QuerySet
+from django.db.models import Q, QuerySet
 from django.utils import timezone
 
 from chatapp.accounts.models import SignIn, User
 
 
-def is_session_alive(session_key: str | None) -> bool:
-    """Whether this session is signed in, its user active, and neither its age nor its rest is over. One query."""
-    stored = Exists(Session.objects.filter(session_key=OuterRef("session_key")))
-    return bool(session_key) and _alive().filter(stored, session_key=session_key, user__is_active=True).exists()
-
-
 def list_sign_ins_for(user: User) -> QuerySet[SignIn]:
     """The user's own sessions that are alive, the one seen last first."""
-    return _alive().filter(user=user)
+    return list_sign_ins_alive().filter(user=user)
 
 
 def list_sign_ins_at(*, provider: str, subject: str = "", sid: str = "") -> QuerySet[SignIn]:
@@ -41,7 +34,7 @@ def list_sign_ins_over(user: User) -> QuerySet[SignIn]:
     return SignIn.objects.filter(Q(started_at__lte=oldest) | Q(last_seen_at__lte=quietest), user=user)
 
 
-def _alive() -> QuerySet[SignIn]:
+def list_sign_ins_alive() -> QuerySet[SignIn]:
     oldest, quietest = _limits()
     return SignIn.objects.filter(started_at__gt=oldest, last_seen_at__gt=quietest)
 

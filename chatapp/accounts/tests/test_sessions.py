@@ -9,8 +9,9 @@ from django.contrib.sessions.models import Session
 from django.test import Client
 from django.utils import timezone
 
-from chatapp.accounts import selectors, services
+from chatapp.accounts import services
 from chatapp.accounts.models import AuditEvent, SignIn, User
+from chatapp.accounts.selectors.standings import load_standings
 from chatapp.accounts.sessions import MARK
 from chatapp.accounts.signals import access_changed
 
@@ -44,7 +45,7 @@ def test_a_sign_in_is_noted_with_its_device(signed_in: Client, alice: User) -> N
     assert (sign_in.user, sign_in.method, sign_in.address) == (alice, "local", "127.0.0.1")
     assert sign_in.session_key == signed_in.session.session_key
     assert len(sign_in.user_agent) == 200
-    assert selectors.is_session_alive(sign_in.session_key)
+    assert load_standings([sign_in.session_key])
 
 
 def test_b22_a_session_beyond_its_absolute_age_is_refused_though_active(signed_in: Client, settings: Any) -> None:
@@ -52,7 +53,7 @@ def test_b22_a_session_beyond_its_absolute_age_is_refused_though_active(signed_i
     assert is_in(signed_in)
     age(signed_in, started=settings.SESSION_ABSOLUTE_SECONDS + 1)
     key = signed_in.session.session_key
-    assert not selectors.is_session_alive(key)
+    assert not load_standings([key])
     assert not is_in(signed_in)
     assert not Session.objects.filter(session_key=key).exists()
     assert not SignIn.objects.exists()
@@ -60,7 +61,7 @@ def test_b22_a_session_beyond_its_absolute_age_is_refused_though_active(signed_i
 
 def test_b22_a_session_that_rested_too_long_is_refused(signed_in: Client, settings: Any) -> None:
     age(signed_in, started=5000, seen=settings.SESSION_IDLE_SECONDS + 1)
-    assert not selectors.is_session_alive(signed_in.session.session_key)
+    assert not load_standings([signed_in.session.session_key])
     assert not is_in(signed_in)
 
 
@@ -79,7 +80,7 @@ def test_b22_an_empty_or_made_up_session_key_is_refused(alice: User, cookie: str
     client = Client()
     client.cookies["sessionid"] = cookie
     assert not is_in(client)
-    assert not selectors.is_session_alive(cookie.replace("\x00", ""))
+    assert not load_standings([cookie.replace("\x00", "")])
 
 
 def test_requests_keep_a_session_alive_but_pages_that_renew_themselves_do_not(signed_in: Client) -> None:
@@ -115,7 +116,7 @@ def test_b03_signing_out_ends_the_session_and_is_told_with_its_key(
     finally:
         access_changed.disconnect(note)
     assert (alice.pk, "signed_out", key) in told
-    assert not selectors.is_session_alive(key)
+    assert not load_standings([key])
 
 
 def test_b03_other_sessions_are_ended_from_one(signed_in: Client, alice: User, bob: User) -> None:
@@ -130,7 +131,7 @@ def test_b03_other_sessions_are_ended_from_one(signed_in: Client, alice: User, b
 def test_a_session_whose_row_is_gone_is_dead(signed_in: Client) -> None:
     key = signed_in.session.session_key
     Session.objects.all().delete()
-    assert not selectors.is_session_alive(key)
+    assert not load_standings([key])
 
 
 def test_what_is_over_goes_with_the_next_sign_in(signed_in: Client, alice: User, settings: Any) -> None:
