@@ -83,9 +83,9 @@ def _is_it_up(user: User, rows: Sequence[WorkerRow]) -> Tile:
         wrong = [
             f"no ready worker can answer on {name} with {version}" for name, version in routes if version not in able
         ]
-    answering = [f"{name} answers with {version}" for name, version in routes[:_SHOWN_ROUTES]]
+    answering = [f"route {name}: {version}" for name, version in routes[:_SHOWN_ROUTES]]
     if len(routes) > _SHOWN_ROUTES:
-        answering.append(f"and {len(routes) - _SHOWN_ROUTES} more routes")
+        answering.append(f"and {len(routes) - _SHOWN_ROUTES} more")
     url = reverse("console_workers") if can(user, "inference.view_worker") else ""
     details = [*_that_is_up(parts, rows), *answering]
     if not wrong:

@@ -53,6 +53,6 @@ def given_roles(person: User) -> list[GivenRole]:
 
 
 def group_rows(person: User, provisioned: Sequence[str]) -> list[GroupRow]:
-    otherwise = "Single sign-on" if getattr(person, "is_sso", False) else "By hand"
+    otherwise = "single sign-on" if getattr(person, "is_sso", False) else "by hand"
     names = sorted(group.name for group in person.groups.all())
-    return [GroupRow(name, "Provisioning" if name in provisioned else otherwise) for name in names]
+    return [GroupRow(name, "provisioning" if name in provisioned else otherwise) for name in names]
