@@ -25,10 +25,10 @@ TASKS = {
     LOOKUP_QUEUE: (
         "chatapp.inference.tasks.remove_stored_weights",
         "chatapp.moderation.tasks.try_policy",
+        "chatapp.retrieval.tasks.draw_page",
+        "chatapp.retrieval.tasks.embed",
         "chatapp.retrieval.tasks.explain_search",
         "chatapp.retrieval.tasks.search_passages",
-        "chatapp.retrieval.tasks.embed",
-        "chatapp.retrieval.tasks.draw_page",
     ),
     PIPELINE_QUEUE: (
         "chatapp.accounts.tasks.log_audit_head",
@@ -37,14 +37,15 @@ TASKS = {
         "chatapp.conversations.tasks.purge_cached_answers",
         "chatapp.conversations.tasks.sweep_generations",
         "chatapp.evaluation.tasks.deliver_alerts",
+        "chatapp.evaluation.tasks.prepare_comparisons",
+        "chatapp.evaluation.tasks.sweep_gates",
         "chatapp.evaluation.tasks.watch_answers",
         "chatapp.evaluation.tasks.watch_weeks",
         "chatapp.inference.tasks.fetch_weights",
         "chatapp.inference.tasks.judge_rollouts",
+        "chatapp.inference.tasks.sum_usage",
         "chatapp.inference.tasks.sweep_orders",
         "chatapp.inference.tasks.tend_downloads",
-        "chatapp.evaluation.tasks.prepare_comparisons",
-        "chatapp.evaluation.tasks.sweep_gates",
         "chatapp.inference.tasks.watch_budgets",
         "chatapp.moderation.tasks.look_for_personal_data",
         "chatapp.moderation.tasks.replay",
@@ -63,6 +64,35 @@ TASKS = {
         "chatapp.retrieval.tasks.tend_index",
         "chatapp.retrieval.tasks.tend_indexes",
     ),
+}
+
+# What beat sends: every how many seconds, and after how many a message is dropped that nobody took.
+SWEEPS = {
+    "chatapp.accounts.tasks.log_audit_head": (3600, 600),
+    "chatapp.accounts.tasks.seal_audit_events": (2, 5),
+    "chatapp.conversations.tasks.delete_expired_conversations": (60, 50),
+    "chatapp.conversations.tasks.purge_cached_answers": (3600, 600),
+    "chatapp.conversations.tasks.sweep_generations": (2, 5),
+    "chatapp.evaluation.tasks.deliver_alerts": (5, 5),
+    "chatapp.evaluation.tasks.prepare_comparisons": (3, 3),
+    "chatapp.evaluation.tasks.sweep_gates": (1, 5),
+    "chatapp.evaluation.tasks.watch_answers": (30, 30),
+    "chatapp.evaluation.tasks.watch_weeks": (3600, 600),
+    "chatapp.inference.tasks.judge_rollouts": (2, 5),
+    "chatapp.inference.tasks.sum_usage": (3600, 600),
+    "chatapp.inference.tasks.sweep_orders": (5, 5),
+    "chatapp.inference.tasks.tend_downloads": (10, 60),
+    "chatapp.inference.tasks.watch_budgets": (60, 55),
+    "chatapp.moderation.tasks.look_for_personal_data": (10, 10),
+    "chatapp.moderation.tasks.sweep_replays": (20, 20),
+    "chatapp.privacy.tasks.run_erasures": (300, 240),
+    "chatapp.privacy.tasks.run_retention": (3600, 600),
+    "chatapp.privacy.tasks.sweep_exports": (60, 55),
+    "chatapp.retrieval.tasks.purge_collections": (60, 50),
+    "chatapp.retrieval.tasks.sweep_connectors": (10, 20),
+    "chatapp.retrieval.tasks.sweep_documents": (10, 20),
+    "chatapp.retrieval.tasks.sweep_evaluations": (20, 20),
+    "chatapp.retrieval.tasks.tend_indexes": (10, 9),
 }
 
 log = structlog.get_logger(__name__)
@@ -123,126 +153,8 @@ def configure() -> None:
         result_backend_transport_options={"retry_policy": {"timeout": 5.0}},
         timezone="UTC",
         beat_schedule={
-            "judge-rollouts": {
-                "task": "chatapp.inference.tasks.judge_rollouts",
-                "schedule": 2.0,
-                "options": {"expires": 5},
-            },
-            "seal-audit-events": {
-                "task": "chatapp.accounts.tasks.seal_audit_events",
-                "schedule": 2.0,
-                "options": {"expires": 5},
-            },
-            "log-audit-head": {
-                "task": "chatapp.accounts.tasks.log_audit_head",
-                "schedule": 3600.0,
-                "options": {"expires": 600},
-            },
-            "watch-answers": {
-                "task": "chatapp.evaluation.tasks.watch_answers",
-                "schedule": 30.0,
-                "options": {"expires": 30},
-            },
-            "watch-weeks": {
-                "task": "chatapp.evaluation.tasks.watch_weeks",
-                "schedule": 3600.0,
-                "options": {"expires": 600},
-            },
-            "deliver-alerts": {
-                "task": "chatapp.evaluation.tasks.deliver_alerts",
-                "schedule": 5.0,
-                "options": {"expires": 5},
-            },
-            "sweep-orders": {
-                "task": "chatapp.inference.tasks.sweep_orders",
-                "schedule": 5.0,
-                "options": {"expires": 5},
-            },
-            "sweep-generations": {
-                "task": "chatapp.conversations.tasks.sweep_generations",
-                "schedule": 2.0,
-                "options": {"expires": 5},
-            },
-            "delete-expired-conversations": {
-                "task": "chatapp.conversations.tasks.delete_expired_conversations",
-                "schedule": 60.0,
-                "options": {"expires": 50},
-            },
-            "purge-cached-answers": {
-                "task": "chatapp.conversations.tasks.purge_cached_answers",
-                "schedule": 3600.0,
-                "options": {"expires": 600},
-            },
-            "watch-budgets": {
-                "task": "chatapp.inference.tasks.watch_budgets",
-                "schedule": 60.0,
-                "options": {"expires": 55},
-            },
-            "sweep-exports": {
-                "task": "chatapp.privacy.tasks.sweep_exports",
-                "schedule": 60.0,
-                "options": {"expires": 55},
-            },
-            "run-retention": {
-                "task": "chatapp.privacy.tasks.run_retention",
-                "schedule": 3600.0,
-                "options": {"expires": 600},
-            },
-            "run-erasures": {
-                "task": "chatapp.privacy.tasks.run_erasures",
-                "schedule": 300.0,
-                "options": {"expires": 240},
-            },
-            "purge-collections": {
-                "task": "chatapp.retrieval.tasks.purge_collections",
-                "schedule": 60.0,
-                "options": {"expires": 50},
-            },
-            "sweep-evaluations": {
-                "task": "chatapp.retrieval.tasks.sweep_evaluations",
-                "schedule": 20.0,
-                "options": {"expires": 20},
-            },
-            "prepare-comparisons": {
-                "task": "chatapp.evaluation.tasks.prepare_comparisons",
-                "schedule": 3.0,
-                "options": {"expires": 3},
-            },
-            "sweep-gates": {
-                "task": "chatapp.evaluation.tasks.sweep_gates",
-                "schedule": 1.0,
-                "options": {"expires": 5},
-            },
-            "look-for-personal-data": {
-                "task": "chatapp.moderation.tasks.look_for_personal_data",
-                "schedule": 10.0,
-                "options": {"expires": 10},
-            },
-            "sweep-replays": {
-                "task": "chatapp.moderation.tasks.sweep_replays",
-                "schedule": 20.0,
-                "options": {"expires": 20},
-            },
-            "tend-downloads": {
-                "task": "chatapp.inference.tasks.tend_downloads",
-                "schedule": 10.0,
-                "options": {"expires": 60},
-            },
-            "tend-indexes": {
-                "task": "chatapp.retrieval.tasks.tend_indexes",
-                "schedule": 10.0,
-                "options": {"expires": 9},
-            },
-            "sweep-connectors": {
-                "task": "chatapp.retrieval.tasks.sweep_connectors",
-                "schedule": 10.0,
-                "options": {"expires": 20},
-            },
-            "sweep-documents": {
-                "task": "chatapp.retrieval.tasks.sweep_documents",
-                "schedule": 10.0,
-                "options": {"expires": 20},
-            },
+            name: {"task": name, "schedule": every, "options": {"expires": expires}}
+            for name, (every, expires) in SWEEPS.items()
         },
     )
 
