@@ -9,6 +9,7 @@ from chatapp.inference.services.judging import judge_rollouts as judge
 from chatapp.inference.services.storage import purge_partials, remove_weights_for
 from chatapp.inference.services.verification import read_missing_facts, run_download
 from chatapp.inference.services.workers import fail_orders
+from chatapp.inference.usage import services as usage
 
 
 @app.task(expires=3600)
@@ -35,6 +36,11 @@ def sweep_orders() -> None:
 def watch_budgets() -> None:
     note_reached()
     mail_notices()
+
+
+@app.task(expires=600)
+def sum_usage() -> None:
+    usage.sum_days()
 
 
 @app.task(expires=5)

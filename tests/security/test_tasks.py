@@ -76,6 +76,7 @@ FOR_NOBODY = {
     "chatapp.inference.tasks.fetch_weights": "Brings weights that were registered; serving them asks for a right.",
     "chatapp.inference.tasks.judge_rollouts": "Follows the plan of a rollout, audited; operators may stop it.",
     "chatapp.inference.tasks.tend_downloads": "Says which downloads wait, and removes what was left a day ago.",
+    "chatapp.inference.tasks.sum_usage": "Sums days that are over.",
     "chatapp.inference.tasks.watch_budgets": "Sums what was used, and tells those who set the budgets.",
     "chatapp.moderation.tasks.look_for_personal_data": "Says where it stands, so that it is masked; shows nothing.",
     "chatapp.moderation.tasks.sweep_replays": "Says which replays wait; each slice looks at who began it.",

@@ -33,6 +33,7 @@ from chatapp.inference.models import (
     AnswerOutcome,
     Budget,
     BudgetNotice,
+    DailyUse,
     Download,
     PilotMember,
     Rollout,
@@ -41,6 +42,7 @@ from chatapp.inference.models import (
     SideWork,
     WorkerOrder,
 )
+from chatapp.inference.usage.services import forget_person
 from chatapp.moderation.models import (
     Exchange,
     Feedback,
@@ -105,7 +107,7 @@ def verify_erased(person: User, known: list[str]) -> dict[str, Any]:
         "api_keys": ApiKey.objects.filter(user=person).count(),
         "sign_ins": SignIn.objects.filter(user=person).count(),
         "exports": DataExport.objects.filter(user=person).count(),
-        "usage": AnswerOutcome.objects.filter(user=person).count() + SideWork.objects.filter(user=person).count(),
+        "usage": sum(used.objects.filter(user=person).count() for used in (AnswerOutcome, SideWork, DailyUse)),
         "identities": SocialAccount.objects.filter(user=person).count(),
     }
     mentions = {word_number: find_mentions(word, without=NOT_SCANNED) for word_number, word in enumerate(known, 1)}
@@ -149,8 +151,7 @@ def _erase_reviews(person: User) -> dict[str, int]:
 def _detach(person: User) -> dict[str, int]:
     """What belongs to the company stays, and does not name the person any more."""
     return {
-        "usage_rows_without_person": AnswerOutcome.objects.filter(user=person).update(user=None)
-        + SideWork.objects.filter(user=person).update(user=None)
+        "usage_rows_without_person": forget_person(person=person)
         + ShadowOutcome.objects.filter(user=person).update(user=None),
         "votes_without_voter": Vote.objects.filter(voter=person).update(voter=None, reason=""),
         "comparisons_without_starter": Comparison.objects.filter(started_by=person).update(started_by=None),
