@@ -50,10 +50,17 @@ def choose_rule(route: Route, *, task: Task, text: str, collections: Collection[
     return next((rule for rule in rules if facts.meet(rule)), None)
 
 
-def next_fallback(route: Route, *, tried: Collection[UUID], started_from: ModelVersion) -> ModelVersion | None:
-    """The first version of the chain that was not tried. An answer that began inside the company stays inside."""
+def next_fallback(
+    route: Route, *, tried: Collection[UUID], started_from: ModelVersion, baseline: ModelVersion | None = None
+) -> ModelVersion | None:
+    """The first version of the chain that was not tried. An answer that began inside the company stays inside.
+
+    `baseline` is that of the rollout whose candidate could not answer: it comes first, unless the chain names it.
+    """
     may_leave = route.may_leave_company and started_from.may_leave_company
-    chain = (fallback.version for fallback in route.fallbacks.all())
+    chain = [fallback.version for fallback in route.fallbacks.all()]
+    if baseline is not None and baseline not in chain:
+        chain = [baseline, *chain]
     return next((v for v in chain if v.id not in tried and (may_leave or not v.may_leave_company)), None)
 
 

@@ -33,7 +33,15 @@ def _next_version(generation: Generation, route: Route) -> ModelVersion | None:
         return None
     first = generation.fallback_from or generation.version
     tried = routing.tried_before(route, started_from=first, version=generation.version)
-    return routing.next_fallback(route, tried=tried, started_from=first)
+    return routing.next_fallback(route, tried=tried, started_from=first, baseline=_baseline_of(generation))
+
+
+def _baseline_of(generation: Generation) -> ModelVersion | None:
+    """Where the draw gave it to a candidate, which is the first to fail: else the baseline would have answered."""
+    rollout = generation.rollout
+    if rollout is None or generation.rule_id is not None or generation.fallback_from_id is not None:
+        return None
+    return rollout.baseline if generation.version_id == rollout.candidate_id else None
 
 
 def fall_back(generation: Generation, version: ModelVersion) -> bool:

@@ -20,8 +20,8 @@ from chatapp.conversations.tests.test_reply import entries_of, shown
 from chatapp.conversations.workers.inference import InferenceWorker
 from chatapp.inference.defaults import SAFE_ANSWER
 from chatapp.inference.engine import ChatModel, EngineError
-from chatapp.inference.models import AnswerOutcome, ModelVersion, Provider, Route, Worker, WorkerKind
-from chatapp.inference.services import configure_route, report_problem
+from chatapp.inference.models import AnswerOutcome, Arm, ModelVersion, Provider, RolloutKind, Route, Worker, WorkerKind
+from chatapp.inference.services import configure_route, report_problem, start_rollout
 from tests.versions import make_version
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -70,6 +70,34 @@ def test_the_same_attempt_goes_on_with_the_next_version(
     outcome = AnswerOutcome.objects.get()
     assert (outcome.is_fallback, outcome.version) == (True, scripted)
     assert byline_of(answered) == "scripted, because weightless did not answer"
+
+
+def test_the_baseline_answers_for_a_candidate_that_cannot(
+    alice: User, ask: Ask, worker: InferenceWorker, scripted: ModelVersion, weightless: ModelVersion
+) -> None:
+    configure(scripted)
+    start_rollout(user=None, route=Route.DEFAULT, kind=RolloutKind.BLUE_GREEN, candidate=weightless)
+    ask(alice, "rate=2000 say: Here I am.")
+    answered = answer_next(worker)
+    assert (answered.status, answered.message.text) == (Status.COMPLETE, "Here I am.")
+    assert names(answered) == ("scripted", "weightless")
+    outcome = AnswerOutcome.objects.get()
+    assert (outcome.arm, outcome.is_fallback) == (Arm.CANDIDATE, True)  # An error of the candidate's, for its guard.
+
+
+def test_candidate_baseline_and_chain_are_tried_once_each(
+    alice: User, ask: Ask, worker: InferenceWorker, scripted: ModelVersion, weightless: ModelVersion
+) -> None:
+    baseline, spare = (
+        make_version(name, provider=Provider.LLAMA_CPP, sha256=digit * 64, context_tokens=1024)
+        for name, digit in (("baseline", "1"), ("spare", "2"))
+    )
+    configure(baseline, spare)
+    start_rollout(user=None, route=Route.DEFAULT, kind=RolloutKind.BLUE_GREEN, candidate=weightless)
+    ask(alice)
+    assert names(answer_next(worker)) == ("baseline", "weightless")
+    assert names(answer_next(worker)) == ("spare", "weightless")
+    assert answer_next(worker).error_code == NO_MODEL
 
 
 def test_what_this_worker_does_not_serve_is_queued_again_without_burning_a_try(

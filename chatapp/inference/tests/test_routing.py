@@ -115,6 +115,22 @@ def test_fallbacks_come_in_order_and_each_once(big: ModelVersion, small: ModelVe
     assert path == ["big", "small", "third"]
 
 
+def test_the_baseline_of_a_rollout_comes_first_unless_it_has_its_place(big: ModelVersion, small: ModelVersion) -> None:
+    candidate, baseline = make_version("candidate"), make_version("baseline")
+    given = route(big, fallbacks=(small,))
+    tried = {candidate.id}
+
+    def following() -> ModelVersion | None:
+        return routing.next_fallback(given, tried=tried, started_from=candidate, baseline=baseline)
+
+    assert following() == baseline
+    tried.add(baseline.id)
+    assert following() == small
+    assert routing.next_fallback(given, tried={candidate.id}, started_from=candidate, baseline=small) == small
+    outside = make_version("outside", leaves=True)
+    assert routing.next_fallback(given, tried={small.id}, started_from=candidate, baseline=outside) is None
+
+
 def test_what_began_in_the_middle_of_the_chain_goes_round(big: ModelVersion, small: ModelVersion) -> None:
     given = route(big, fallbacks=(big, small))
     tried = routing.tried_before(given, started_from=small, version=small)
