@@ -89,7 +89,7 @@ def test_votes_by_keyboard_until_none_is_left(
     page.fill("#ballot-reason", "1 is a number, and no vote while somebody types")
     page.locator("#ballot-reason").blur()
     page.keyboard.press("4")
-    page.get_by_text("You have compared 1. 2 wait.").wait_for()
+    page.get_by_text("1 compared, 2 to go").wait_for()
     assert page.evaluate("document.activeElement.id") == "ballot-title"
     page.keyboard.press("s")
     page.get_by_text("This is the last one for now.").wait_for()
