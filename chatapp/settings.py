@@ -171,13 +171,9 @@ ACCOUNT_EMAIL_VERIFICATION = "none"
 ACCOUNT_LOGOUT_ON_GET = False
 # Failed passwords are counted by django-axes in the database; allauth would need the cache for it.
 ACCOUNT_RATE_LIMITS = False
-LOGIN_FAILURES_PER_NAME = env.int("LOGIN_FAILURES_PER_NAME", default=10)
-LOGIN_FAILURES_PER_ADDRESS = env.int("LOGIN_FAILURES_PER_ADDRESS", default=100)
-LOGIN_LOCKOUT_MINUTES = env.int("LOGIN_LOCKOUT_MINUTES", default=15)
-if min(LOGIN_FAILURES_PER_NAME, LOGIN_FAILURES_PER_ADDRESS, LOGIN_LOCKOUT_MINUTES) < 1:
-    raise ImproperlyConfigured(
-        "LOGIN_FAILURES_PER_NAME, LOGIN_FAILURES_PER_ADDRESS, LOGIN_LOCKOUT_MINUTES are 1 or more."
-    )
+LOGIN_FAILURES_PER_NAME = env.within("LOGIN_FAILURES_PER_NAME", default=10, least=1)
+LOGIN_FAILURES_PER_ADDRESS = env.within("LOGIN_FAILURES_PER_ADDRESS", default=100, least=1)
+LOGIN_LOCKOUT_MINUTES = env.within("LOGIN_LOCKOUT_MINUTES", default=15, least=1)
 AXES_HANDLER = "chatapp.accounts.lockout.LockoutHandler"
 AXES_LOCKOUT_PARAMETERS = ["username", "ip_address"]
 AXES_USERNAME_CALLABLE = "chatapp.accounts.lockout.name_of_attempt"
@@ -303,31 +299,23 @@ DATA_UPLOAD_MAX_MEMORY_SIZE = 4 * 1024 * 1024
 QUEUE_MAX_GENERATIONS = env.int("QUEUE_MAX_GENERATIONS", default=500)
 USER_MAX_QUEUED = env.int("USER_MAX_QUEUED", default=20)
 CONVERSATION_MAX_QUEUED = env.int("CONVERSATION_MAX_QUEUED", default=3)
-REQUESTS_PER_MINUTE = env.int("REQUESTS_PER_MINUTE", default=600)
-TOKENS_PER_DAY = env.int("TOKENS_PER_DAY", default=0)
+REQUESTS_PER_MINUTE = env.within("REQUESTS_PER_MINUTE", default=600, least=1)
+TOKENS_PER_DAY = env.within("TOKENS_PER_DAY", default=0, least=0)
 API_KEY_DAYS = env.int("API_KEY_DAYS", default=90)
 API_KEY_MAX_DAYS = env.int("API_KEY_MAX_DAYS", default=365)
-if REQUESTS_PER_MINUTE < 1 or TOKENS_PER_DAY < 0:
-    raise ImproperlyConfigured("REQUESTS_PER_MINUTE is 1 or more, TOKENS_PER_DAY 0 or more.")
 if not 1 <= API_KEY_DAYS <= API_KEY_MAX_DAYS:
     raise ImproperlyConfigured("API_KEY_DAYS is between 1 and API_KEY_MAX_DAYS.")
-USER_CONCURRENT_ANSWERS = env.int("USER_CONCURRENT_ANSWERS", default=4)
-if USER_CONCURRENT_ANSWERS < 1:
-    raise ImproperlyConfigured("USER_CONCURRENT_ANSWERS is 1 or more.")
+USER_CONCURRENT_ANSWERS = env.within("USER_CONCURRENT_ANSWERS", default=4, least=1)
 # Hours in which a flag of that severity shall be decided; from which severity on two reviewers decide ("": never).
 FLAG_DUE_HOURS = {
-    "high": env.int("FLAG_DUE_HOURS_HIGH", default=4),
-    "medium": env.int("FLAG_DUE_HOURS_MEDIUM", default=24),
-    "low": env.int("FLAG_DUE_HOURS_LOW", default=72),
+    "high": env.within("FLAG_DUE_HOURS_HIGH", default=4, least=1),
+    "medium": env.within("FLAG_DUE_HOURS_MEDIUM", default=24, least=1),
+    "low": env.within("FLAG_DUE_HOURS_LOW", default=72, least=1),
 }
 SECOND_REVIEW_SEVERITY = env.str("SECOND_REVIEW_SEVERITY", default="high")
-if min(FLAG_DUE_HOURS.values()) < 1:
-    raise ImproperlyConfigured("FLAG_DUE_HOURS_HIGH, _MEDIUM and _LOW are 1 or more.")
 if SECOND_REVIEW_SEVERITY not in {"", *FLAG_DUE_HOURS}:
     raise ImproperlyConfigured("SECOND_REVIEW_SEVERITY is high, medium, low or empty.")
-FLAG_SAMPLE_SHARE = env.float("FLAG_SAMPLE_SHARE", default=0.0)
-if not 0 <= FLAG_SAMPLE_SHARE <= 1:
-    raise ImproperlyConfigured("FLAG_SAMPLE_SHARE is between 0 and 1.")
+FLAG_SAMPLE_SHARE = env.within("FLAG_SAMPLE_SHARE", default=0.0, least=0, most=1)
 SOCKETS_PER_USER = env.int("SOCKETS_PER_USER", default=50)
 SOCKETS_PER_ADDRESS = env.int("SOCKETS_PER_ADDRESS", default=2000)
 SOCKET_FRAMES_PER_SECOND = env.int("SOCKET_FRAMES_PER_SECOND", default=50)
@@ -352,11 +340,9 @@ ALERT_ALLOWED_HOSTS = {host.lower() for host in env.list("ALERT_ALLOWED_HOSTS", 
 
 # Release gates: golden questions of one run at most; how long, and by how many streams (0: the worker's slots), the
 # load test runs.
-GATE_QUESTIONS = env.int("GATE_QUESTIONS", default=100)
-GATE_LOAD_SECONDS = env.int("GATE_LOAD_SECONDS", default=60)
-GATE_LOAD_STREAMS = env.int("GATE_LOAD_STREAMS", default=0)
-if GATE_QUESTIONS < 1 or GATE_LOAD_SECONDS < 1 or GATE_LOAD_STREAMS < 0:
-    raise ImproperlyConfigured("GATE_QUESTIONS and GATE_LOAD_SECONDS are 1 or more, GATE_LOAD_STREAMS 0 or more.")
+GATE_QUESTIONS = env.within("GATE_QUESTIONS", default=100, least=1)
+GATE_LOAD_SECONDS = env.within("GATE_LOAD_SECONDS", default=60, least=1)
+GATE_LOAD_STREAMS = env.within("GATE_LOAD_STREAMS", default=0, least=0)
 
 # Inference and retrieval
 MODELS_DIR = Path(env.str("CHATAPP_MODELS", default=str(Path.home() / ".cache" / "chatapp" / "models")))
@@ -380,9 +366,7 @@ RETRIEVED_PASSAGES = env.int("RETRIEVED_PASSAGES", default=3)
 CONTEXT_CHARACTERS = env.int("CONTEXT_CHARACTERS", default=2100)
 EMBEDDING_MODELS_PATH = env.str("EMBEDDING_MODELS_PATH", default="")
 RERANKER_PATH = env.str("RERANKER_PATH", default="")
-INDEX_KEPT_DAYS = env.int("INDEX_KEPT_DAYS", default=14)
-if INDEX_KEPT_DAYS < 1:
-    raise ImproperlyConfigured("INDEX_KEPT_DAYS is 1 or more.")
+INDEX_KEPT_DAYS = env.within("INDEX_KEPT_DAYS", default=14, least=1)
 # Where connectors read: folders of this machine, and hosts or networks inside the company's network.
 CONNECTOR_FOLDERS = [Path(folder) for folder in env.list("CONNECTOR_FOLDERS", default=[])]
 CONNECTOR_ALLOWED_HOSTS = {host.lower() for host in env.list("CONNECTOR_ALLOWED_HOSTS", default=[])}
@@ -400,9 +384,7 @@ if MODEL_IMPORT_DIR is not None and not MODEL_IMPORT_DIR.is_absolute():
     raise ImproperlyConfigured("MODEL_IMPORT_DIR is an absolute path.")
 TITLES = env.bool("CHATAPP_TITLES", default=True)
 SUMMARIES = env.bool("CHATAPP_SUMMARIES", default=True)
-SHADOW_PERCENT = env.float("SHADOW_PERCENT", default=100.0)
-if not 0 <= SHADOW_PERCENT <= 100:
-    raise ImproperlyConfigured("SHADOW_PERCENT is from 0 to 100.")
+SHADOW_PERCENT = env.within("SHADOW_PERCENT", default=100.0, least=0, most=100)
 ANSWER_CACHE_HOURS = env.int("ANSWER_CACHE_HOURS", default=24)
 ANSWER_CACHE_SCOPE = env.str("ANSWER_CACHE_SCOPE", default="user")
 if ANSWER_CACHE_SCOPE not in {"user", "company"}:

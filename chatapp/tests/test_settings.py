@@ -8,7 +8,9 @@ from pathlib import Path
 
 import pytest
 from cryptography.fernet import Fernet
+from django.core.exceptions import ImproperlyConfigured
 
+from chatapp.environment import Env
 from chatapp.runtime.files import CHECKOUT
 
 SECRETS = {
@@ -80,3 +82,19 @@ def test_cookies_behind_https_are_of_this_host_alone(
     shown = read(tmp_path, **SECRETS, **environment)
     names = [f"{prefix}session", f"{prefix}csrf"] if prefix else ["", ""]
     assert (shown["cookies"], shown["secure"]) == (names, [bool(prefix), bool(prefix), path])
+
+
+@pytest.mark.parametrize(("value", "says"), [("-1", "SHARE is from 0 to 1"), ("1.5", "from 0 to 1"), ("nan", "to 1")])
+def test_a_number_out_of_bounds_is_refused(monkeypatch: pytest.MonkeyPatch, value: str, says: str) -> None:
+    monkeypatch.setenv("SHARE", value)
+    with pytest.raises(ImproperlyConfigured, match=says):
+        Env().within("SHARE", default=0.5, least=0, most=1)
+
+
+def test_a_number_has_the_type_of_its_default(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HOURS", "0")
+    with pytest.raises(ImproperlyConfigured, match="HOURS is 1 or more"):
+        Env().within("HOURS", default=4, least=1)
+    monkeypatch.setenv("HOURS", "7")
+    assert Env().within("HOURS", default=4, least=1) == 7
+    assert Env().within("OTHER_HOURS", default=4, least=1) == 4
