@@ -4,12 +4,12 @@ from typing import Any
 import pytest
 from django.test import Client
 
-from chatapp.accounts.limits import store
 from chatapp.accounts.limits.allowances import bucket_of_failed_keys
 from chatapp.accounts.models import CustomRole, User
 from chatapp.accounts.services import create_api_key
 from chatapp.accounts.services.roles import settle_roles
 from chatapp.api.tests.scim import Directory
+from chatapp.redis import redis_client
 
 Api = Callable[..., Client]
 
@@ -17,7 +17,7 @@ Api = Callable[..., Client]
 @pytest.fixture(autouse=True)
 def _nobody_guessed_before() -> None:
     """Tests that show wrong keys are many, and all come from one address."""
-    store._client().delete(bucket_of_failed_keys("127.0.0.1").key)
+    redis_client().delete(bucket_of_failed_keys("127.0.0.1").key)
 
 
 @pytest.fixture
