@@ -72,17 +72,12 @@ class ClientCredentials:
 
     def _fetch(self) -> tuple[str, float]:
         transport = GuardedTransport(url=self._token_url, credential=no_credential, max_bytes=_MAX_TOKEN_BODY)
-        # All answers of the version wait for it, and a timeout of the client would start anew with each byte.
-        timer = threading.Timer(_TOKEN_SECONDS, transport.abort)
-        timer.daemon = True
-        timer.start()
+        client = httpx2.Client(transport=transport, trust_env=False, timeout=_TOKEN_SECONDS)
         try:
-            with httpx2.Client(transport=transport, trust_env=False, timeout=_TOKEN_SECONDS) as client:
+            with client, transport.ending_after(_TOKEN_SECONDS):  # All answers of the version wait for it.
                 return _parse_token(client.post(self._token_url, data=self._form))
         except httpx2.HTTPError as error:
             raise ProviderError(f"No token could be fetched: {type(error).__name__}.", retryable=True) from None
-        finally:
-            timer.cancel()
 
 
 def _parse_token(response: httpx2.Response) -> tuple[str, float]:

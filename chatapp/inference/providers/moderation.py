@@ -1,6 +1,5 @@
 """Asks a service how harmful texts are; in workers only."""
 
-import threading
 import time
 from collections.abc import Sequence
 
@@ -47,18 +46,15 @@ class ModerationClient:
         self._pool.close()
 
     def _ask(self, connection: Connection, texts: Sequence[str], deadline: float) -> bytes:
-        # A socket's own limits start anew with each byte, so the whole request has a clock that ends it.
-        timer = threading.Timer(max(0.0, deadline - time.monotonic()), connection.transport.abort)
-        timer.daemon = True
-        timer.start()
         body = self._service.body(self._model, texts)
         try:
-            with connection.http.stream("POST", connection.url + self._path, json=body) as response:
+            with (
+                connection.transport.ending_after(deadline - time.monotonic()),
+                connection.http.stream("POST", connection.url + self._path, json=body) as response,
+            ):
                 if not response.is_success:
                     raise status_error(status=response.status_code, headers=response.headers)
                 return response.read()
         except (httpx2.HTTPError, httpx2.StreamError) as error:
             why = "took too long" if time.monotonic() >= deadline else f"failed: {type(error).__name__}"
             raise ProviderError(f"The connection to the moderation service {why}.", retryable=True) from None
-        finally:
-            timer.cancel()

@@ -29,6 +29,8 @@ from chatapp.inference.providers.upstream import Upstream
 
 # Of a whole answer with its events: the longest one that a version may be asked for takes a few.
 _MAX_STREAM_BYTES = 64 * 1_048_576
+# Of an answer that is parsed as one JSON, which takes some thirty times its size in memory.
+_MAX_WHOLE_BYTES = 4 * 1_048_576
 
 
 def open_model(version: ModelVersion, endpoints: Sequence[Endpoint]) -> RemoteModel:
@@ -37,8 +39,9 @@ def open_model(version: ModelVersion, endpoints: Sequence[Endpoint]) -> RemoteMo
         raise EngineError(f"{version.name} has no endpoint.")
     options = parse_request_options(version.request_options)
     backend, header = _backend(version, options)
+    most = _MAX_WHOLE_BYTES if version.provider == Provider.HTTP_JSON else _MAX_STREAM_BYTES
     upstreams = [
-        make_upstream(endpoint, version, header=header, options=options, max_bytes=_MAX_STREAM_BYTES, backend=backend)
+        make_upstream(endpoint, version, header=header, options=options, max_bytes=most, backend=backend)
         for endpoint in endpoints
     ]
     pool = UpstreamPool(upstreams, breaker=Breaker(), probe_seconds=options.probe_seconds)

@@ -100,11 +100,14 @@ class UpstreamPool:
         connection = upstream.connect()
         is_up = False
         try:
-            with connection.http.stream("GET", url, timeout=_PROBE_SECONDS) as response:
+            with (
+                connection.transport.ending_after(_PROBE_SECONDS),
+                connection.http.stream("GET", url, timeout=_PROBE_SECONDS) as response,
+            ):
                 is_up = response.is_success
                 response.read()
         except (httpx2.HTTPError, ProviderError) as error:
             log.info("provider_probe_failed", endpoint=upstream.id, reason=type(error).__name__)
-        (upstream.keep if is_up else Connection.close)(connection)
+        (upstream.keep if is_up and not connection.transport.is_aborted else Connection.close)(connection)
         # Until the probe after next, in case that one is late.
         upstream.suspect_until = 0.0 if is_up else time.monotonic() + 2 * seconds

@@ -85,6 +85,17 @@ class GuardedTransport(httpx2.BaseTransport):
                 socket.socket.setsockopt(connected, socket.SOL_SOCKET, socket.SO_LINGER, _RESET)
                 socket.socket.shutdown(connected, socket.SHUT_RDWR)
 
+    @contextlib.contextmanager
+    def ending_after(self, seconds: float) -> Iterator[None]:
+        """Aborts what is not over by then: a timeout of the client would start anew with each byte that comes."""
+        timer = threading.Timer(max(0.0, seconds), self.abort)
+        timer.daemon = True
+        timer.start()
+        try:
+            yield
+        finally:
+            timer.cancel()
+
     @property
     def is_aborted(self) -> bool:
         return self._aborted

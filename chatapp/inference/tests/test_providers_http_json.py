@@ -111,6 +111,7 @@ def test_text_of_users_is_never_read_as_a_template() -> None:
         (200, {"predictions": [{"text": {"html": 1}}]}, "no text where"),
         (200, [], "nothing where its text"),
         (200, b'"' + b"x" * 5_000_000 + b'"', "more than an answer"),
+        (200, b"[" + b"1,\n\n" * 1_100_000 + b"1]", "more than an answer"),
         (302, b"", "Redirects are not followed"),
         (400, {"error": f"bad {KEY}"}, "answered 400"),
         (503, b"loading", "answered 503"),

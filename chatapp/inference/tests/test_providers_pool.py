@@ -1,5 +1,6 @@
 """Several endpoints, and what all workers know of them together."""
 
+import contextlib
 import threading
 import time
 from collections.abc import Iterator
@@ -115,6 +116,26 @@ def test_probes_find_what_is_down_and_what_is_up_again(servers: list[FakeProvide
     down.clear()
     wait_for(lambda: not first.is_suspect())
     model.close()
+
+
+def test_a_probe_that_never_ends_is_left(servers: list[FakeProvider], monkeypatch: pytest.MonkeyPatch) -> None:
+    """A timeout of the client starts anew with each byte; the other endpoints' probes and the worker's end wait."""
+    monkeypatch.setattr("chatapp.inference.providers.pool._PROBE_SECONDS", 0.3)
+    over = threading.Event()
+
+    def dribble(exchange: Exchange) -> None:
+        exchange.open_stream("text/plain")
+        with contextlib.suppress(OSError):
+            while not over.wait(0.05):
+                exchange.write(b" ")
+
+    servers[0].respond = dribble
+    model = remote(servers[0].url + "/v1", servers[1].url + "/v1", preset="llama_server", probe_seconds=1)
+    wait_for(lambda: bool(servers[1].asked))
+    started = time.monotonic()
+    model.close()
+    over.set()
+    assert time.monotonic() - started < 5
 
 
 def test_a_circuit_opens_by_share_lets_one_try_through_and_closes(monkeypatch: pytest.MonkeyPatch) -> None:
