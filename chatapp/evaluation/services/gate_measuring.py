@@ -29,7 +29,7 @@ LEASE = timedelta(seconds=60)
 RETRY_AFTER = timedelta(seconds=15)
 RENEW_SECONDS = 3.0
 MAX_ATTEMPTS = 3
-_NO_LOAD = "The load test could not be run: the workers page says whether the version can be loaded. Start it again."
+_NO_LOAD = "Judge or load test could not be run: the workers page says whether both can be loaded. Start it again."
 _BUSY = "People needed the worker all the time, so the load test could not be run. Start it again at a quiet hour."
 Using = Callable[[ModelVersion], AbstractContextManager[ChatModel]]
 log = structlog.get_logger(__name__)
