@@ -121,6 +121,17 @@ def test_a_version_without_a_gate_is_served_with_a_reason_that_is_audited(client
     assert AuditEvent.objects.get(action="inference.gate_overridden").reason == "The old one is down."
 
 
+def test_the_card_asks_before_it_serves_and_leads_to_the_list(client_of: ClientOf) -> None:
+    version, client = scripted("new", operator()), client_of("oscar")
+    ModelVersion.objects.update(state="evaluated")
+    path = f"/console/models/{version.pk}/serve/"
+    assert f'hx-post="{path}" hx-target="#serve" hx-confirm="Serve new?' in (
+        client.get(f"/console/models/{version.pk}/").content.decode()
+    )
+    assert client.post(path, headers={**HX, "HX-Target": "div#serve"})["HX-Redirect"] == "/console/models/"
+    assert serving_version() == version
+
+
 def test_a_clone_starts_from_the_version_and_changes_what_is_typed(client_of: ClientOf) -> None:
     version, client = draft(system_prompt="Be brief.\nBe kind.", sampling={"temperature": 0.2}), client_of("oscar")
     path = f"/console/models/{version.pk}/clone/"

@@ -10,6 +10,7 @@ from chatapp.console.access import ConsoleRequest, console_page, tabs_for
 from chatapp.console.read_models.versions import current_standings, version_rows
 from chatapp.console.selectors import MAX_VERSIONS, list_workers_with_versions_for
 from chatapp.console.source_forms import KINDS, LABELS
+from chatapp.console.views.policies import go
 from chatapp.errors import ChatappError
 from chatapp.inference.models import VersionState
 from chatapp.inference.selectors import get_version_for
@@ -51,9 +52,9 @@ def serve(request: ConsoleRequest, version_id: UUID) -> HttpResponse:
 
 def _after(request: ConsoleRequest, said: str, *, status: int = 200) -> HttpResponse:
     """The versions as they stand now. A refusal because of the data policy is shown above them."""
-    if not request.htmx:
+    if not request.htmx or (request.htmx.target or "").endswith("#serve"):  # The card of a version shows no list.
         (messages.success if status == 200 else messages.error)(request, said)
-        return redirect("console_models")
+        return go(request, "console_models")
     context = {**_rows(request), "said": said, "refused": status != 200}
     return render(request, "console/_versions.html", context, status=status)
 
