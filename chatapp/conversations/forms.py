@@ -1,12 +1,17 @@
 """What the pages post. Limits on text are the services' own, said once."""
 
+from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID
 
 from django import forms
+from django.core.validators import MaxValueValidator, MinValueValidator
 from django.http import QueryDict
 
 from chatapp.errors import ChatappError
+
+# Between them every time has a date in every zone.
+_FIRST, _LAST = datetime(1970, 1, 1, tzinfo=UTC), datetime(9999, 1, 1, tzinfo=UTC)
 
 
 class MessageForm(forms.Form):
@@ -32,6 +37,10 @@ class BranchForm(forms.Form):
     leaf = forms.UUIDField(required=False)
 
 
+class ListForm(forms.Form):
+    before = forms.DateTimeField(required=False, validators=[MinValueValidator(_FIRST), MaxValueValidator(_LAST)])
+
+
 def parse(form_class: type[forms.Form], data: QueryDict) -> dict[str, Any]:
     """The cleaned data; raises ChatappError("invalid") with the first thing that is wrong."""
     form = form_class(data)
@@ -44,6 +53,11 @@ def parse(form_class: type[forms.Form], data: QueryDict) -> dict[str, Any]:
 def parse_choice(data: QueryDict) -> str | None:
     """What the composer's menu says; None where the route offers no choice, and so no menu. The service judges it."""
     return data.get("choice")
+
+
+def parse_before(data: QueryDict) -> datetime | None:
+    before: datetime | None = parse(ListForm, data)["before"]
+    return before
 
 
 def parse_leaf(data: QueryDict) -> UUID | None:

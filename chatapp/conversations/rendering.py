@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from datetime import date, timedelta
+from datetime import date, datetime, timedelta
 from itertools import groupby
 from zlib import crc32
 
@@ -143,11 +143,14 @@ def _branch(turn: Turn) -> Branch:
     )
 
 
-def group_by_day(conversations: Iterable[Conversation]) -> list[tuple[str, list[Conversation]]]:
-    """Keeps the order, newest first, under the headings of the list."""
+def group_by_day(
+    conversations: Iterable[Conversation], *, before: datetime | None = None
+) -> list[tuple[str, list[Conversation]]]:
+    """Keeps the order, newest first, under the headings of the list; that of `before` has been said."""
     today = timezone.localdate()
+    said = _day_heading(timezone.localdate(before), today) if before else None
     keyed = groupby(conversations, key=lambda c: _day_heading(timezone.localdate(c.updated_at), today))
-    return [(heading, list(group)) for heading, group in keyed]
+    return [("" if heading == said else heading, list(group)) for heading, group in keyed]
 
 
 def _day_heading(day: date, today: date) -> str:

@@ -4,7 +4,7 @@ import re
 from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 from uuid import UUID
 
 from django.conf import settings
@@ -52,9 +52,10 @@ class Turn:
         return self.message.text
 
 
-def list_conversations_for(user: User) -> QuerySet[Conversation]:
-    """Those of pages; temporary ones are in no list."""
+def list_conversations_for(user: User, *, before: datetime | None = None) -> QuerySet[Conversation]:
+    """Those of pages, of any time or last changed before one; temporary ones are in no list."""
     kept = Conversation.objects.filter(owner=user, origin=Origin.PAGE, expires_at=None, deleted_at=None)
+    kept = kept.filter(updated_at__lt=before) if before else kept
     return kept.order_by("-updated_at", "-id")
 
 

@@ -1,5 +1,6 @@
 """The chat pages. Each works as a whole page and, asked by htmx, as the fragment that changes."""
 
+from datetime import datetime
 from typing import Any, cast
 from uuid import UUID, uuid4
 
@@ -14,7 +15,7 @@ from django_htmx.middleware import HtmxDetails
 
 from chatapp.accounts.models import User
 from chatapp.conversations import selectors, services
-from chatapp.conversations.forms import EditForm, MessageForm, TitleForm, parse, parse_choice, parse_leaf
+from chatapp.conversations.forms import EditForm, MessageForm, TitleForm, parse, parse_before, parse_choice, parse_leaf
 from chatapp.conversations.models import Generation
 from chatapp.conversations.readings.selectors import find_last_reading
 from chatapp.conversations.rendering import group_by_day, render_turn, render_turns, source_views
@@ -32,15 +33,18 @@ class ChatRequest(HttpRequest):
     htmx: HtmxDetails
 
 
-def _sidebar(user: User, current: UUID | None) -> dict[str, Any]:
-    shown = selectors.list_conversations_for(user)[:LISTED_CONVERSATIONS]
-    return {"conversation_groups": group_by_day(shown), "current": current}
+def _sidebar(user: User, current: UUID | None, before: datetime | None = None) -> dict[str, Any]:
+    found = list(selectors.list_conversations_for(user, before=before)[: LISTED_CONVERSATIONS + 1])
+    shown = found[:LISTED_CONVERSATIONS]
+    older = shown[-1].updated_at if len(found) > len(shown) else None
+    return {"conversation_groups": group_by_day(shown, before=before), "current": current, "older": older}
 
 
 def _list_response(request: HttpRequest) -> HttpResponse:
     current = _conversation_in(cast("ChatRequest", request).htmx.current_url_abs_path or "")
-    listed = _sidebar(cast("ChatRequest", request).user, current)
-    return render(request, "conversations/_conversations.html", listed)
+    before = parse_before(request.GET)
+    listed = _sidebar(cast("ChatRequest", request).user, current, before)
+    return render(request, f"conversations/{'_groups' if before else '_conversations'}.html", listed)
 
 
 def _thread(user: User, conversation_id: UUID, turns: list[selectors.Turn]) -> dict[str, Any]:

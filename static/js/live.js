@@ -110,7 +110,7 @@ setInterval(() => {
   const lostFor = Date.now() - lostAt;
   const asks = !document.hidden || findLive().length > 0; // A hidden page only waits for its answers.
   if (!socket.isOpen && lostFor > PATIENCE && asks) ask();
-  offline.hidden = socket.isOpen || answered || lostFor < NOTICE_AFTER;
+  offline.hidden = navigator.onLine && (socket.isOpen || answered || lostFor < NOTICE_AFTER);
 }, POLL);
 
 /** @param {HTMLElement} answer */

@@ -309,6 +309,29 @@ def test_the_list_holds_only_own_conversations(alice: User, mallory: User, ask: 
     assert b"for alice only" not in signed_in(mallory).get(reverse("conversations")).content
 
 
+def test_older_conversations_are_listed_on_demand(
+    alice: User, mallory: User, ask: Ask, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("chatapp.conversations.views.LISTED_CONVERSATIONS", 2)
+    for title in ("first", "second", "third", "fourth", "fifth"):
+        ask(alice, title)
+    client, url, seen = signed_in(alice), reverse("conversations"), []
+    while url:
+        html = client.get(url, headers=HTMX).content.decode()
+        seen.append(re.findall(r'title="(\w+)"', html))
+        assert html.count("<h2") == (len(seen) == 1)  # They are all of today.
+        older = re.search(r'hx-get="([^"]+before[^"]+)"', html)
+        assert b"first" not in signed_in(mallory).get(url).content
+        url = older[1] if older else ""
+    assert seen == [["fifth", "fourth"], ["third", "second"], ["first"]]
+
+
+@pytest.mark.parametrize("before", ["yesterday", "9999-12-31T23:59:59+00:00", "0001-01-01T00:00:00+14:00", "%00"])
+def test_the_list_before_no_time_is_empty_or_refused(alice: User, before: str) -> None:
+    answer = signed_in(alice).get(f"{reverse('conversations')}?before={before.replace('+', '%2B')}")
+    assert answer.status_code in {200, 400}
+
+
 def test_an_error_is_a_page_for_a_browser_and_a_fragment_for_htmx(alice: User) -> None:
     client, url = signed_in(alice), reverse("conversation", args=[uuid4()])
     page, fragment = client.get(url), client.get(url, headers=HTMX)
