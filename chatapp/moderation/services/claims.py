@@ -111,8 +111,8 @@ def refusal(flag: Flag, user: User) -> ChatappError:
 
 
 def _locked(flags: QuerySet[Flag]) -> QuerySet[Flag]:
-    """Those that nobody else is about to claim or decide."""
-    return flags.select_for_update(skip_locked=True, of=("self",))
+    """Those that nobody else is about to claim or decide; what pages show beside them is not read."""
+    return flags.select_related(None).select_for_update(skip_locked=True, of=("self",))
 
 
 def _take(user: User, flag_ids: list[UUID]) -> list[UUID]:
