@@ -84,10 +84,10 @@ def test_cookies_behind_https_are_of_this_host_alone(
     assert (shown["cookies"], shown["secure"]) == (names, [bool(prefix), bool(prefix), path])
 
 
-@pytest.mark.parametrize(("value", "says"), [("-1", "SHARE is from 0 to 1"), ("1.5", "from 0 to 1"), ("nan", "to 1")])
-def test_a_number_out_of_bounds_is_refused(monkeypatch: pytest.MonkeyPatch, value: str, says: str) -> None:
+@pytest.mark.parametrize("value", ["-1", "1.5"])
+def test_a_number_out_of_bounds_is_refused(monkeypatch: pytest.MonkeyPatch, value: str) -> None:
     monkeypatch.setenv("SHARE", value)
-    with pytest.raises(ImproperlyConfigured, match=says):
+    with pytest.raises(ImproperlyConfigured, match="SHARE is from 0 to 1"):
         Env().within("SHARE", default=0.5, least=0, most=1)
 
 

@@ -160,7 +160,7 @@ def test_a_session_that_is_over_comes_back_without_a_question(
         settings.SESSION_IDLE_SECONDS = 0
         start = client.get("/knowledge/?page=1", headers={"Accept": "text/html"})
         assert start["Location"] == "/accounts/oidc/sso/silent/"
-        assert not load_standings([first])
+        assert not load_standings([str(first)])
         settings.SESSION_IDLE_SECONDS = 100
         asked = client.get(start["Location"])
         assert parse_qs(urlsplit(asked["Location"]).query)["prompt"] == ["none"]

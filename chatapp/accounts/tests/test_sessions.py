@@ -53,7 +53,7 @@ def test_b22_a_session_beyond_its_absolute_age_is_refused_though_active(signed_i
     assert is_in(signed_in)
     age(signed_in, started=settings.SESSION_ABSOLUTE_SECONDS + 1)
     key = signed_in.session.session_key
-    assert not load_standings([key])
+    assert not load_standings([str(key)])
     assert not is_in(signed_in)
     assert not Session.objects.filter(session_key=key).exists()
     assert not SignIn.objects.exists()
@@ -61,7 +61,7 @@ def test_b22_a_session_beyond_its_absolute_age_is_refused_though_active(signed_i
 
 def test_b22_a_session_that_rested_too_long_is_refused(signed_in: Client, settings: Any) -> None:
     age(signed_in, started=5000, seen=settings.SESSION_IDLE_SECONDS + 1)
-    assert not load_standings([signed_in.session.session_key])
+    assert not load_standings([str(signed_in.session.session_key)])
     assert not is_in(signed_in)
 
 
@@ -116,7 +116,7 @@ def test_b03_signing_out_ends_the_session_and_is_told_with_its_key(
     finally:
         access_changed.disconnect(note)
     assert (alice.pk, "signed_out", key) in told
-    assert not load_standings([key])
+    assert not load_standings([str(key)])
 
 
 def test_b03_other_sessions_are_ended_from_one(signed_in: Client, alice: User, bob: User) -> None:
@@ -131,7 +131,7 @@ def test_b03_other_sessions_are_ended_from_one(signed_in: Client, alice: User, b
 def test_a_session_whose_row_is_gone_is_dead(signed_in: Client) -> None:
     key = signed_in.session.session_key
     Session.objects.all().delete()
-    assert not load_standings([key])
+    assert not load_standings([str(key)])
 
 
 def test_what_is_over_goes_with_the_next_sign_in(signed_in: Client, alice: User, settings: Any) -> None:
