@@ -6,11 +6,12 @@ from datetime import timedelta
 from typing import Any
 from uuid import UUID, uuid4
 
-from django.db.models import F, Q, QuerySet
+from django.db.models import F, QuerySet
 from django.db.models.functions import Now
 
 from chatapp.inference.artifacts import Progress
 from chatapp.inference.models import OPEN_DOWNLOADS, Download, DownloadState, ModelVersion, VersionState
+from chatapp.leases import UNLEASED
 
 LEASE = timedelta(seconds=60)
 SLICE_SECONDS = 30.0
@@ -53,14 +54,16 @@ class Run:
             return
         self.written_at = now
         said = {"stage": progress.stage, "source": progress.source[:300], "done_bytes": progress.done_bytes}
-        self.renew(**said, total_bytes=progress.total_bytes)
+        # New bytes are progress; a file that ends whoever looks at it is none.
+        is_new = progress.stage == "downloading" and progress.done_bytes > self.row.done_bytes
+        self.renew(**said, total_bytes=progress.total_bytes, **({"attempts": 0} if is_new else {}))
         # Packages cannot be left in the middle, and hashing would begin anew.
         if now > self.until and progress.stage == "downloading" and not progress.source.startswith("package"):
             raise SliceOverError
 
     def renew(self, **changes: object) -> None:
         """Raises LeaseLostError."""
-        written: dict[str, Any] = {"lease_until": Now() + LEASE, "attempts": 0, **changes}
+        written: dict[str, Any] = {"lease_until": Now() + LEASE, **changes}
         if not self.rows().update(**written):
             raise LeaseLostError
 
@@ -102,4 +105,4 @@ def sweep_downloads() -> list[UUID]:
 
 def _free() -> QuerySet[Download]:
     unfinished = Download.objects.filter(state__in=OPEN_DOWNLOADS)
-    return unfinished.filter(Q(lease_until=None) | Q(lease_until__lt=Now()))
+    return unfinished.filter(UNLEASED)

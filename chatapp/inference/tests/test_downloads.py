@@ -306,6 +306,25 @@ def test_a_worker_that_dies_again_and_again_ends_it(oscar: User) -> None:
     assert "broken off" in download.error
 
 
+def test_a_file_that_ends_whoever_looks_at_it_ends_no_more_than_three(
+    oscar: User, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def die(*_: object) -> None:
+        raise SystemExit
+
+    monkeypatch.setattr("chatapp.inference.services.verification.read_facts", die)
+    place(tmp_path, tiny_model())
+    download = register(oscar).downloads.get()
+    for _ in range(download_runs.MAX_ATTEMPTS):
+        assert sweep_downloads() == [download.pk]
+        with pytest.raises(SystemExit):
+            run_download(download_id=download.pk)
+        Download.objects.update(lease_until=timezone.now() - timedelta(seconds=1))
+    assert sweep_downloads() == []
+    download.refresh_from_db()
+    assert "broken off" in download.error
+
+
 def test_a_hub_that_leads_inside_is_not_followed(oscar: User, hub: Hub) -> None:
     hub.elsewhere = "http://169.254.169.254/latest/meta-data"
     version = register(oscar, sources=[HUB])
