@@ -126,5 +126,7 @@ def tokens(usage: Usage) -> int:
 
 @register.filter
 def gigabytes(value: int) -> str:
-    """`1.5 GB`, `3.2 MB` of what is small; of bytes, in powers of ten."""
-    return f"{value / 1e9:,.1f} GB" if value >= 1e8 or not value else f"{value / 1e6:,.1f} MB"
+    """`1.5 GB`; of what is small `3.2 MB`, `12 KB`. Of bytes, in powers of ten."""
+    if value and value < 1e5:
+        return f"{value / 1e3:,.0f} KB"
+    return f"{value / 1e6:,.1f} MB" if value and value < 1e8 else f"{value / 1e9:,.1f} GB"

@@ -43,3 +43,10 @@ def test_a_price_has_two_decimals_or_as_many_as_it_needs(value: str, words: str)
 @pytest.mark.parametrize("value,words", [("0", "0.00"), ("0.004", "< 0.01"), ("0.01", "0.01"), ("1234.5", "1,234.50")])
 def test_money_has_two_decimals(value: str, words: str) -> None:
     assert figures.money(Decimal(value)) == words
+
+
+@pytest.mark.parametrize(
+    "value,words", [(0, "0.0 GB"), (19_000, "19 KB"), (98_400_000, "98.4 MB"), (1_540_000_000, "1.5 GB")]
+)
+def test_gigabytes(value: int, words: str) -> None:
+    assert figures.gigabytes(value) == words
