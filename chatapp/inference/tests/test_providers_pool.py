@@ -118,7 +118,7 @@ def test_probes_find_what_is_down_and_what_is_up_again(servers: list[FakeProvide
     model.close()
 
 
-def test_a_probe_that_never_ends_is_left(servers: list[FakeProvider], monkeypatch: pytest.MonkeyPatch) -> None:
+def test_e12_a_probe_that_never_ends_is_left(servers: list[FakeProvider], monkeypatch: pytest.MonkeyPatch) -> None:
     """A timeout of the client starts anew with each byte; the other endpoints' probes and the worker's end wait."""
     monkeypatch.setattr("chatapp.inference.providers.pool._PROBE_SECONDS", 0.3)
     over = threading.Event()

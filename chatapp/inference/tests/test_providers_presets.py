@@ -333,7 +333,7 @@ def test_entra_tokens_are_fetched_once_with_the_secret_and_kept() -> None:
             assert "s3cret" not in json.dumps([seen.headers, seen.body])
 
 
-def test_a_sign_in_service_that_never_ends_is_left(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_e12_a_sign_in_service_that_never_ends_is_left(monkeypatch: pytest.MonkeyPatch) -> None:
     """Each byte would start a timeout of the client anew, and all answers of the version wait for the token."""
     monkeypatch.setattr("chatapp.inference.providers.credentials._TOKEN_SECONDS", 0.4)
 

@@ -149,7 +149,7 @@ def test_a_wrong_version_is_refused_with_a_sentence(oscar: User, given: dict[str
         (with_options(CLOUD, first_token_seconds=20), {"credential": "token_file", "token_file": "other"}),
     ],
 )
-def test_a_clone_sends_no_key_to_another_place(oscar: User, base: dict[str, Any], options: dict[str, Any]) -> None:
+def test_d15_a_clone_sends_no_key_to_another_place(oscar: User, base: dict[str, Any], options: dict[str, Any]) -> None:
     """Whoever clones has never seen the key."""
     version = register(oscar, **base)
     changes = {"request_options": {**version.request_options, **options}}
