@@ -9,7 +9,7 @@ from uuid import UUID, uuid4
 
 import structlog
 from django.db import close_old_connections, transaction
-from django.db.models import F, Q, QuerySet
+from django.db.models import F, QuerySet
 from django.db.models.functions import Now
 
 from chatapp.accounts.permissions import can
@@ -24,6 +24,7 @@ from chatapp.inference.engine import ChatModel, EngineError
 from chatapp.inference.models import ModelVersion, Task
 from chatapp.inference.selectors import get_version_by_name
 from chatapp.inference.services import record_side_work
+from chatapp.leases import UNLEASED
 
 LEASE = timedelta(seconds=60)
 RETRY_AFTER = timedelta(seconds=15)
@@ -77,8 +78,7 @@ def measure_gate(*, run_id: UUID, bench: Bench) -> None:
 
 def _claim(run_id: UUID, bench: Bench) -> "_Hands | None":
     lease = uuid4()
-    free = Q(lease_until=None) | Q(lease_until__lt=Now())
-    live = GateRun.objects.filter(free, pk=run_id, state__in=LIVE_GATE)
+    live = GateRun.objects.filter(UNLEASED, pk=run_id, state__in=LIVE_GATE)
     run = live.select_related("version", "started_by").first()
     if run is None:
         return None

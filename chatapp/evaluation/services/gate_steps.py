@@ -22,6 +22,7 @@ from chatapp.evaluation.services.gate_ends import complete_gate, fail_gate
 from chatapp.inference.defaults import SYSTEM_PROMPT
 from chatapp.inference.models import WITHDRAWN
 from chatapp.inference.refusals import is_refusal
+from chatapp.leases import UNLEASED
 from chatapp.moderation.selectors import count_output_flags
 
 # Trials of a run that wait or run at a time: its starter, and everybody else, shall still get answers.
@@ -170,5 +171,4 @@ def _needs_worker(run: GateRun) -> bool:
     if not is_load_due and not (run.setup["judge"] and _unjudged(run).exists()):
         complete_gate(run)
         return False
-    free = Q(lease_until=None) | Q(lease_until__lt=Now())
-    return GateRun.objects.filter(free, pk=run.pk, state__in=LIVE_GATE).exists()
+    return GateRun.objects.filter(UNLEASED, pk=run.pk, state__in=LIVE_GATE).exists()

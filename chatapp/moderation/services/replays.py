@@ -10,7 +10,7 @@ from uuid import UUID, uuid4
 
 import structlog
 from django.db import transaction
-from django.db.models import F, Q, QuerySet
+from django.db.models import F, QuerySet
 from django.db.models.functions import Now
 from django.utils import timezone
 
@@ -20,6 +20,7 @@ from chatapp.accounts.services import record_event
 from chatapp.announcer import announce
 from chatapp.errors import ChatappError
 from chatapp.inference.selectors import list_external_names
+from chatapp.leases import UNLEASED
 from chatapp.moderation.checks.schema import build_checks
 from chatapp.moderation.models import Exchange, PolicyVersion, Replay, ReplayState, ReplayVerdict, Verdict
 from chatapp.moderation.replay.batches import Looks, Version, add_up, look_at, verdict_rows
@@ -153,7 +154,7 @@ def continue_replay(*, replay_id: UUID) -> bool:
 def sweep_replays() -> list[Replay]:
     """Those that wait or whose worker died, oldest first; those that killed theirs too often fail. Old ones go."""
     Replay.objects.filter(created_at__lt=timezone.now() - KEPT).exclude(state__in=_LIVE).delete()
-    free = Replay.objects.filter(state__in=_LIVE).filter(Q(lease_until=None) | Q(lease_until__lt=Now()))
+    free = Replay.objects.filter(state__in=_LIVE).filter(UNLEASED)
     free.filter(attempts__gte=MAX_ATTEMPTS).update(
         state=ReplayState.FAILED, error_code="internal", lease=None, lease_until=None, finished_at=Now()
     )
@@ -179,7 +180,7 @@ class _Run:
 def _claim(replay_id: UUID) -> _Run | None:
     lease = uuid4()
     free = Replay.objects.filter(pk=replay_id, state__in=_LIVE, attempts__lt=MAX_ATTEMPTS)
-    claimed = free.filter(Q(lease_until=None) | Q(lease_until__lt=Now())).update(
+    claimed = free.filter(UNLEASED).update(
         state=ReplayState.RUNNING, lease=lease, lease_until=Now() + LEASE, attempts=F("attempts") + 1
     )
     if not claimed:

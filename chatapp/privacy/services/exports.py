@@ -13,7 +13,7 @@ from django.conf import settings
 from django.core.files import File
 from django.core.files.storage import default_storage
 from django.db import IntegrityError, transaction
-from django.db.models import F, Q, QuerySet
+from django.db.models import F, QuerySet
 from django.db.models.functions import Now
 from django.utils import timezone
 
@@ -21,6 +21,7 @@ from chatapp.accounts.models import User
 from chatapp.accounts.services import record_event
 from chatapp.announcer import announce
 from chatapp.errors import ChatappError
+from chatapp.leases import UNLEASED
 from chatapp.privacy.models import DataExport, ExportStatus
 from chatapp.privacy.selectors.archive import count_parts, parts_of
 from chatapp.privacy.selectors.exports import get_ready_export_for
@@ -115,7 +116,7 @@ def _send(export_id: str) -> None:
 
 def _unleased() -> QuerySet[DataExport]:
     unfinished = DataExport.objects.filter(status__in=[ExportStatus.WAITING, ExportStatus.RUNNING])
-    return unfinished.filter(Q(lease_until=None) | Q(lease_until__lt=Now()))
+    return unfinished.filter(UNLEASED)
 
 
 def _claim(export_id: UUID) -> DataExport | None:

@@ -8,7 +8,7 @@ from uuid import UUID, uuid4
 
 import structlog
 from django.db import IntegrityError, transaction
-from django.db.models import F, Q, QuerySet
+from django.db.models import F, QuerySet
 from django.db.models.functions import Now
 
 from chatapp.accounts.models import User
@@ -17,6 +17,7 @@ from chatapp.accounts.services import record_event
 from chatapp.announcer import announce
 from chatapp.errors import ChatappError
 from chatapp.holds import covers_collection
+from chatapp.leases import UNLEASED
 from chatapp.retrieval.embedding import EmbeddingError
 from chatapp.retrieval.evaluation import CUTOFF, Source, figures_of, judge, rank_sources
 from chatapp.retrieval.models import (
@@ -106,7 +107,7 @@ def continue_evaluation(*, evaluation_id: UUID) -> bool:
 
 def sweep_evaluations() -> list[UUID]:
     """Runs that wait for a worker or whose worker died, oldest first; those that killed theirs too often fail."""
-    free = Evaluation.objects.filter(state__in=_LIVE).filter(Q(lease_until=None) | Q(lease_until__lt=Now()))
+    free = Evaluation.objects.filter(state__in=_LIVE).filter(UNLEASED)
     lost = free.filter(attempts__gte=MAX_ATTEMPTS)
     lost.update(state=EvaluationState.FAILED, error=_NO_SEARCH, lease=None, lease_until=None, finished_at=Now())
     return list(free.order_by("created_at").values_list("pk", flat=True)[:20])
@@ -127,7 +128,7 @@ class _Run:
 def _claim(evaluation_id: UUID) -> _Run | None:
     lease = uuid4()
     free = Evaluation.objects.filter(pk=evaluation_id, state__in=_LIVE, attempts__lt=MAX_ATTEMPTS)
-    claimed = free.filter(Q(lease_until=None) | Q(lease_until__lt=Now())).update(
+    claimed = free.filter(UNLEASED).update(
         state=EvaluationState.RUNNING, lease=lease, lease_until=Now() + LEASE, attempts=F("attempts") + 1
     )
     if not claimed:

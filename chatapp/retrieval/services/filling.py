@@ -16,6 +16,7 @@ from django.db.models.expressions import CombinedExpression
 from django.db.models.fields import DurationField
 from django.db.models.functions import Now
 
+from chatapp.leases import UNLEASED
 from chatapp.retrieval.embedding import EmbeddingError, ModelFolderError, dimensions_of, embed_texts
 from chatapp.retrieval.fill_sql import ADD_VECTORS, DELETE_SOME_VECTORS, HOLD_PASSAGES, NEXT_PASSAGES
 from chatapp.retrieval.models import Chunk, Document, DocumentStatus, EmbeddingIndex, IndexState
@@ -63,8 +64,7 @@ def tend_index(*, index_id: int) -> bool:
 
 
 def _free() -> QuerySet[EmbeddingIndex]:
-    unleased = Q(lease_until=None) | Q(lease_until__lt=Now())
-    return EmbeddingIndex.objects.filter(unleased, state__in=[*KEPT, IndexState.DROPPED])
+    return EmbeddingIndex.objects.filter(UNLEASED, state__in=[*KEPT, IndexState.DROPPED])
 
 
 def _is_complete(index: EmbeddingIndex) -> bool:

@@ -10,10 +10,11 @@ from typing import Any
 from uuid import UUID, uuid4
 
 from django.db import connection, transaction
-from django.db.models import F, Q, QuerySet
+from django.db.models import F, QuerySet
 from django.db.models.functions import Now
 
 from chatapp.announcer import announce
+from chatapp.leases import UNLEASED
 from chatapp.retrieval.models import Document, DocumentStatus, DocumentVersion, IngestionParty
 from chatapp.retrieval.selectors.ingestion import NOBODY
 
@@ -132,7 +133,7 @@ def claim_document(document_id: UUID) -> Run | None:
 
 def unleased() -> QuerySet[Document]:
     unfinished = Document.objects.filter(status__in=_UNFINISHED)
-    return unfinished.filter(Q(lease_until=None) | Q(lease_until__lt=Now()))
+    return unfinished.filter(UNLEASED)
 
 
 def waiting_columns(error: str = "") -> dict[str, object]:

@@ -7,12 +7,13 @@ from typing import Any
 from uuid import UUID, uuid4
 
 from django.db import transaction
-from django.db.models import F, Q, QuerySet
+from django.db.models import F, QuerySet
 from django.db.models.functions import Coalesce, Now
 
 from chatapp.accounts.models import User
 from chatapp.announcer import announce
 from chatapp.errors import ChatappError
+from chatapp.leases import UNLEASED
 from chatapp.retrieval.models import OPEN_STATUSES, Connector, SyncRun, SyncStatus
 
 # Longer than listing a source may take, and than reading one item.
@@ -133,7 +134,7 @@ def _queue_due() -> None:
 
 def _free() -> QuerySet[SyncRun]:
     unfinished = SyncRun.objects.filter(status__in=OPEN_STATUSES, connector__deleted_at=None)
-    return unfinished.filter(Q(lease_until=None) | Q(lease_until__lt=Now()))
+    return unfinished.filter(UNLEASED)
 
 
 def _send(run_id: str) -> None:
