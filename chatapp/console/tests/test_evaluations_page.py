@@ -66,8 +66,8 @@ def test_strangers_find_nothing_and_reviewers_may_not(
 def test_the_list_is_empty_at_first_and_says_what_the_gate_is(client_of: ClientOf, oscar: User) -> None:
     page = text_of(client_of("oscar").get(PAGE))
     assert "No version went through the gate yet" in page
-    assert "No run matches" in text_of(client_of("oscar").get(f"{PAGE}?version=none"))
-    assert "No run matches" in text_of(client_of("oscar").get(f"{PAGE}?state=%00&version=%00"))
+    assert "No run meets the filter" in text_of(client_of("oscar").get(f"{PAGE}?version=none"))
+    assert "No run meets the filter" in text_of(client_of("oscar").get(f"{PAGE}?state=%00&version=%00"))
 
 
 def test_an_operator_runs_a_gate_and_sees_how_it_went(

@@ -131,7 +131,7 @@ def test_what_is_live_comes_first_and_the_list_is_filtered(
     assert set(rows(client.get(f"{LIST}?state=rolled_back").content.decode())) == {"rolled_back"}
     assert rows(client.get(f"{LIST}?state=live").content.decode()) == ["running"]
     assert rows(client.get(f"{LIST}?version=v4").content.decode()) == ["completed"]
-    assert "No rollout matches" in client.get(f"{LIST}?route=nowhere").content.decode()
+    assert "No rollout meets the filter" in client.get(f"{LIST}?route=nowhere").content.decode()
 
 
 @pytest.mark.parametrize("query", ["state=lost", "route=%00", "cursor=nonsense"])
