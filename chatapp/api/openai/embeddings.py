@@ -10,6 +10,9 @@ from chatapp.accounts import limits, services
 from chatapp.api.auth import ApiRequest, BearerKey
 from chatapp.api.openai.schemas import EmbeddingsRequest
 from chatapp.errors import ChatappError
+from chatapp.inference.budgets import require_budget
+from chatapp.inference.models import Task
+from chatapp.inference.services import record_side_work
 from chatapp.retrieval.client import lookup_embeddings
 from chatapp.retrieval.embedding import EMBEDDING_MODEL
 
@@ -31,11 +34,15 @@ def encode(vector: list[float], encoding: str) -> list[float] | str:
 def create_embeddings(request: ApiRequest, body: EmbeddingsRequest) -> dict[str, Any]:
     if body.model.lower() != EMBEDDING_MODEL.lower():
         raise ChatappError("model_unknown", name=body.model)
+    require_budget(user=request.auth)
     tokens = sum(count_words(text) for text in body.texts)
     with limits.using_tokens(user=request.auth, key=request.api_key, tokens=tokens):
         close_old_connections()  # a worker embeds: no connection is held while waiting for it
         vectors = [encode(vector, body.encoding_format) for vector in lookup_embeddings(body.texts)]
     services.add_key_usage(key_id=request.api_key.id, tokens=tokens)
+    record_side_work(
+        user_id=request.auth.pk, version_id=None, task=Task.EMBEDDING, prompt_tokens=tokens, completion_tokens=0
+    )
     data = [{"object": "embedding", "index": index, "embedding": vector} for index, vector in enumerate(vectors)]
     usage = {"prompt_tokens": tokens, "total_tokens": tokens}
     return {"object": "list", "model": EMBEDDING_MODEL, "data": data, "usage": usage}

@@ -9,7 +9,9 @@ from pytest_django import DjangoAssertNumQueries
 
 from chatapp.accounts.models import User
 from chatapp.api.tests.conftest import Api, assert_problem, send
-from chatapp.inference.models import AnswerOutcome, Budget
+from chatapp.inference.budgets.meter import forget_standings
+from chatapp.inference.budgets.selectors import standings_of
+from chatapp.inference.models import AnswerOutcome, Budget, SideWork, Task
 
 pytestmark = pytest.mark.django_db
 URL = "/api/v1/budgets"
@@ -87,3 +89,19 @@ def test_a_list_costs_the_same_for_many(
     client.get(URL)
     with django_assert_max_num_queries(5):  # the key, its use, the rows, what was spent
         assert len(client.get(URL).json()["items"]) == 30
+
+
+def test_embeddings_count_and_are_refused(ada: User, alice: User, api: Api, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("chatapp.api.openai.embeddings.lookup_embeddings", lambda texts: [[0.5]] * len(texts))
+    monkeypatch.setattr("chatapp.api.openai.embeddings.close_old_connections", lambda: None)
+    put(api(ada), soft=None, hard=3)
+    client = api(alice)
+    body = {"model": "all-MiniLM-L6-v2", "input": ["two words", "three"]}
+    assert client.post("/v1/embeddings", body, content_type="application/json").status_code == 200
+    [standing] = standings_of(alice)
+    assert standing.spent == 3
+    forget_standings()
+    refused = client.post("/v1/embeddings", body, content_type="application/json")
+    assert (refused.status_code, refused.json()["error"]["code"]) == (429, "budget_used_up")
+    assert int(refused["Retry-After"]) > 0
+    assert SideWork.objects.get().task == Task.EMBEDDING

@@ -15,8 +15,8 @@ ROW_WIDTH = 100  # The drawing's own unit.
 _NAMELESS = {
     UsageBy.USER: "Deleted accounts",
     UsageBy.GROUP: "In no group",
-    UsageBy.VERSION: "Deleted versions",
-    UsageBy.ROUTE: "By no route: titles, summaries, judgements",
+    UsageBy.VERSION: "Deleted versions, and embeddings",
+    UsageBy.ROUTE: "By no route: titles, summaries, judgements, embeddings",
     UsageBy.DAY: "",
 }
 

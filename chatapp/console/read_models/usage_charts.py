@@ -15,7 +15,7 @@ from chatapp.inference.usage import DayUsage, Usage, usage_per_day
 # The drawing's own units; the page stretches it.
 BAR_STEP, BAR_WIDTH, CHART_HEIGHT = 10, 8, 100
 MOST_SERIES = 5
-OTHERS, DELETED = "Other versions", "Deleted versions"
+OTHERS, DELETED = "Other versions", "Deleted versions, and embeddings"
 
 
 @dataclass(frozen=True, slots=True)

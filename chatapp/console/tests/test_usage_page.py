@@ -178,7 +178,7 @@ def test_what_is_deleted_still_counts(client_of: ClientOf) -> None:
     use(None)
     client = client_of("ada")
     assert names(client.get(PATH, {"by": "user"}).content.decode()) == ["Deleted accounts"]
-    assert names(client.get(PATH).content.decode()) == ["Deleted versions"]
+    assert names(client.get(PATH).content.decode()) == ["Deleted versions, and embeddings"]
 
 
 def test_without_use_the_page_says_so(client_of: ClientOf) -> None:

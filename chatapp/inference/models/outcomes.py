@@ -70,7 +70,7 @@ class AnswerOutcome(models.Model):
 
 
 class SideWork(models.Model):
-    """A title, summary or judgement that a model wrote: no answer, but its tokens are used and paid likewise."""
+    """A title, summary or judgement that a model wrote, or vectors: no answer, but used and paid likewise."""
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
     user = models.ForeignKey(settings.AUTH_USER_MODEL, null=True, on_delete=models.SET_NULL, related_name="+")

@@ -50,16 +50,17 @@ class RouteArm(models.Model):
 
 
 class Task(models.TextChoices):
-    """`shadow` is in no rule of a route: its version is a rollout's candidate."""
+    """No rule of a route is for `shadow`, whose version is a rollout's, or for `embedding`, which has none."""
 
     CHAT = "chat"
     TITLE = "title"
     SUMMARY = "summary"
     JUDGE = "judge"
     SHADOW = "shadow"
+    EMBEDDING = "embedding"
 
 
-RULE_TASKS = tuple(task for task in Task if task != Task.SHADOW)
+RULE_TASKS = tuple(task for task in Task if task not in {Task.SHADOW, Task.EMBEDDING})
 
 
 class RouteRule(models.Model):

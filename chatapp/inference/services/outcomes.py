@@ -75,7 +75,7 @@ def set_flags(*, generation_id: UUID, flags: int) -> None:
 
 
 def record_side_work(
-    *, user_id: UUID | None, version_id: UUID, task: Task, prompt_tokens: int, completion_tokens: int
+    *, user_id: UUID | None, version_id: UUID | None, task: Task, prompt_tokens: int, completion_tokens: int
 ) -> SideWork:
     return SideWork.objects.create(
         user_id=user_id,

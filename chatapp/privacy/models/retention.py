@@ -19,11 +19,12 @@ class Kind(models.TextChoices):
     EXPORTS = "exports", "Archives of exported data"
     POLICY_REPORTS = "policy_reports", "What browsers reported"
     CHECK_FIGURES = "check_figures", "Figures of checks, by the hour"
+    OPERATIONS = "operations", "Closed alerts, and finished orders to workers"
     FAILED_SIGN_INS = "failed_sign_ins", "Failed sign-ins that count for the lock-out"
 
 
 # Days that hold until somebody sets a rule.
-DEFAULT_DAYS = {Kind.POLICY_REPORTS: 30, Kind.CHECK_FIGURES: 400, Kind.FAILED_SIGN_INS: 1}
+DEFAULT_DAYS = {Kind.POLICY_REPORTS: 30, Kind.CHECK_FIGURES: 400, Kind.OPERATIONS: 400, Kind.FAILED_SIGN_INS: 1}
 
 
 class RetentionRule(models.Model):

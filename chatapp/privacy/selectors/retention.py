@@ -12,7 +12,8 @@ from chatapp.accounts.lockout import cool_off, stand_in_for
 from chatapp.accounts.models import User
 from chatapp.accounts.permissions import can
 from chatapp.conversations.models import Conversation, Origin
-from chatapp.inference.models import AnswerOutcome, ShadowOutcome, SideWork
+from chatapp.evaluation.models import Alert, AlertDelivery
+from chatapp.inference.models import AnswerOutcome, ShadowOutcome, SideWork, WorkerOrder
 from chatapp.moderation.models import CheckTally, Exchange, Flag
 from chatapp.moderation.selectors import DECIDED
 from chatapp.privacy.models import DataExport, HoldScope, Kind, RetentionRule, RetentionRun
@@ -66,6 +67,16 @@ def _check_figures(before: datetime) -> list[QuerySet[Any]]:
     return [not_held_at_all(CheckTally.objects.filter(hour__lt=before))]
 
 
+def _operations(before: datetime) -> list[QuerySet[Any]]:
+    """Deliveries go with their alert; those of no alert were tests."""
+    old = (
+        Alert.objects.filter(closed_at__lt=before),
+        AlertDelivery.objects.filter(alert=None, created_at__lt=before),
+        WorkerOrder.objects.filter(finished_at__lt=before),
+    )
+    return [not_held_at_all(rows) for rows in old]
+
+
 def _old_versions(before: datetime) -> list[QuerySet[Any]]:
     """Those that a newer one, which is searched, has taken the place of."""
     holds = standing()
@@ -101,6 +112,7 @@ DUE: dict[Kind, Due] = {
     Kind.FLAGS: _flags,
     Kind.USAGE: _usage,
     Kind.CHECK_FIGURES: _check_figures,
+    Kind.OPERATIONS: _operations,
     Kind.OLD_VERSIONS: _old_versions,
     Kind.EXPORTS: _exports,
     Kind.FAILED_SIGN_INS: _failed_sign_ins,

@@ -14,9 +14,11 @@ from chatapp.accounts.models import AuditEvent, User
 from chatapp.conversations import services as conversations
 from chatapp.conversations.models import Conversation, Origin
 from chatapp.errors import ChatappError
-from chatapp.inference.models import AnswerOutcome
+from chatapp.evaluation.models import Alert, AlertChannel, AlertDelivery
+from chatapp.inference.models import AnswerOutcome, WorkerOrder
 from chatapp.moderation.models import CheckTally, Exchange, Flag, FlagStatus, PolicyVersion, Verdict
 from chatapp.privacy.models import Kind, RetentionRun
+from chatapp.privacy.models.retention import DEFAULT_DAYS
 from chatapp.privacy.selectors.retention import preview_for
 from chatapp.privacy.services import retention
 from chatapp.privacy.services.holds import place_hold, release_hold
@@ -54,7 +56,7 @@ def test_only_what_is_old_enough_goes(ada: User, alice: User) -> None:
     conversation(alice)
     young, api = conversation(alice, timedelta(days=29)), conversation(alice, origin=Origin.API)
     set_rule(user=ada, kind=Kind.CONVERSATIONS, days=30)
-    nothing = dict.fromkeys((Kind.POLICY_REPORTS, Kind.CHECK_FIGURES, Kind.FAILED_SIGN_INS), 0)
+    nothing = dict.fromkeys(DEFAULT_DAYS, 0)
     assert preview_for(ada) == {Kind.CONVERSATIONS: 1, **nothing}
     assert run_retention().removed == {"conversations": 1}
     assert set(Conversation.objects.values_list("id", flat=True)) == {young.id, api.id}
@@ -73,6 +75,26 @@ def test_figures_of_checks_are_kept_for_400_days(ada: User) -> None:
     release_hold(user=ada, hold_id=hold.id)
     assert run_retention().removed == {"check_figures": 1}
     assert CheckTally.objects.count() == 2
+
+
+def test_closed_alerts_and_finished_orders_are_kept_for_400_days(ada: User) -> None:
+    channel = AlertChannel.objects.create(kind="mail", address="ops@example.org")
+    for days in (399, 401, None):
+        ended = None if days is None else timezone.now() - timedelta(days=days)
+        seen = ended or timezone.now() - timedelta(days=500)
+        alert = Alert.objects.create(
+            kind="spike", metric="errors", value=1, baseline=0, answers=9, users=9, seen_at=seen, closed_at=ended
+        )
+        AlertDelivery.objects.create(channel=channel, alert=alert, event="opened", next_try_at=seen)
+        test = AlertDelivery.objects.create(channel=channel, event="test", next_try_at=seen)
+        AlertDelivery.objects.filter(pk=test.pk).update(created_at=seen)
+        state = "done" if ended else "waiting"
+        WorkerOrder.objects.create(worker="w", kind="drain", state=state, deadline=seen, finished_at=ended)
+    hold = place_hold(user=ada, scope="everyone", name="", reason="An inquiry.")
+    assert run_retention().removed == {}
+    release_hold(user=ada, hold_id=hold.id)
+    assert run_retention().removed == {"operations": 4}
+    assert (Alert.objects.count(), WorkerOrder.objects.count(), AlertDelivery.objects.count()) == (2, 2, 3)
 
 
 def test_flags_go_when_all_of_an_exchange_are_decided(ada: User, alice: User) -> None:
