@@ -87,3 +87,8 @@ def test_every_decision_is_short_and_in_the_list() -> None:
     listed = (DECISIONS / "README.md").read_text().splitlines()
     assert [line for line in listed if line.startswith("- ")] == titles
     assert [path.name for path in decisions if len(path.read_text().split()) > MOST_WORDS] == []
+
+
+def test_a_word_is_explained_once() -> None:
+    words = re.findall(r"^\| ([^|]+) \|", (ROOT / "CONTEXT.md").read_text(), re.MULTILINE)
+    assert sorted(words) == sorted(set(words))
