@@ -10,7 +10,7 @@ from django.urls import reverse
 from chatapp.accounts.models import User
 from chatapp.retrieval.rewriting import rewrite_query
 from chatapp.retrieval.search import explain_search
-from chatapp.retrieval.search.passages import NAMED, RELATED, SHARED_WORDS, SIMILAR
+from chatapp.retrieval.search.passages import FLOOR, strength
 from chatapp.retrieval.search.trace import Fate
 from chatapp.retrieval.selectors import PASSAGES_PER_PAGE
 
@@ -110,15 +110,11 @@ def _reason(row: dict[str, Any], rows: dict[str, dict[str, Any]]) -> str:
 
 
 def _evidence(similarity: float, held: int, asked: int) -> str:
-    """Which rule of `is_relevant` decided."""
+    """What `is_relevant` added up."""
     words = f"{held} of {asked} word{'' if asked == 1 else 's'}"
-    if similarity >= SIMILAR:
-        return f"Much alike: similarity of at least {SIMILAR:.2f}."
-    if similarity >= RELATED and asked and held / asked >= SHARED_WORDS:
-        return f"Alike, and {words} stand in it."
-    if similarity >= NAMED and asked and held == asked:
-        return "Every word of the question stands in it."
-    return f"Below the floor: similarity under {SIMILAR:.2f}, and only {words} in it."
+    total = strength(similarity, held, asked)
+    side = "Above" if total >= FLOOR else "Below"
+    return f"{side} the floor of {FLOOR:.2f}: similarity {similarity:.2f} and {words} make {total:.2f}."
 
 
 def _url(row: dict[str, Any]) -> str:
