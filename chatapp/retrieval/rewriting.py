@@ -35,7 +35,7 @@ def rewrite_query(question: str, earlier: Sequence[str]) -> list[str]:
     `earlier` are the questions asked before, oldest first. A follow-up such as "and for part-timers?" is read together
     with the question that it follows; any other question first by itself.
     """
-    before = [text.strip() for text in earlier if _names_something(text)]
+    before = [text.strip() for text in earlier if names_something(text)]
     if not before:
         return [question]
     together = " ".join([*_topics(before), question])[-MAX_CHARACTERS:]
@@ -44,7 +44,7 @@ def rewrite_query(question: str, earlier: Sequence[str]) -> list[str]:
 
 def is_follow_up(question: str) -> bool:
     """Whether the question leans on what was asked before: by how it opens, by a pronoun, or by naming nothing."""
-    return bool(_OPENING.match(question)) or bool(_POINTING & set(words_in(question))) or not _names_something(question)
+    return bool(_OPENING.match(question)) or bool(_POINTING & set(words_in(question))) or not names_something(question)
 
 
 def _topics(before: Sequence[str]) -> list[str]:
@@ -57,5 +57,6 @@ def _topics(before: Sequence[str]) -> list[str]:
     return recent
 
 
-def _names_something(text: str) -> bool:
+def names_something(text: str) -> bool:
+    """Whether there is more in it than what questions are made of."""
     return bool(set(words_in(text)) - _EMPTY) or any(character.isdigit() for character in text)

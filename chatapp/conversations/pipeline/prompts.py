@@ -21,6 +21,7 @@ _FRAME = re.compile(
     r"(?:[:\uff1a]|$|\bend\b)",
     re.IGNORECASE,
 )
+_WORD = re.compile(r"\w+")
 SEARCH_DOWN = "Search is not available now, so this answer does not rest on the company's documents.\n\n"
 
 
@@ -84,13 +85,14 @@ def build_prompt(
     history: History,
     passages: Sequence[Passage],
     budget_tokens: int,
+    unknown: Sequence[str] = (),
 ) -> Prompt:
     """A prompt of at most about `budget_tokens`.
 
     When not all that was said fits, the summary stands for what it covers, and of the rest the oldest gives way.
     """
     *earlier, question = history.messages
-    asked = format_question(question.text, passages)
+    asked = format_question(question.text, passages, unknown)
     asked_tokens, system_tokens = model.count_tokens(asked), model.count_tokens(system_prompt)
     left = budget_tokens - asked_tokens - system_tokens
     kept, summary, retold = newest_that_fit(model, earlier, left), None, list[ChatMessage]()
@@ -130,8 +132,8 @@ def _chat_message(role: str, content: str) -> ChatMessage:
     return cast("ChatMessage", {"role": role, "content": content})
 
 
-def format_question(question: str, passages: Sequence[Passage]) -> str:
-    """The passages, numbered from 1, then the bare question.
+def format_question(question: str, passages: Sequence[Passage], unknown: Sequence[str] = ()) -> str:
+    """The passages, numbered from 1, then the bare question, and which words of it stand in no document.
 
     Nothing that a document says, is named or is headed can pass for a line of this frame: not as the question, not as
     another passage, not as somebody's turn. Lines that look like one are quoted; all others stay as they are, because
@@ -140,7 +142,11 @@ def format_question(question: str, passages: Sequence[Passage]) -> str:
     if not passages:
         return question
     blocks = [f"[{n}] {_label(p)}\n{_quote(p.given)}" for n, p in enumerate(passages, start=1)]
-    return "Documents:\n" + "\n\n".join(blocks) + f"\n\nQuestion: {question}"
+    # What was hidden from this model is no word of the question as it reads it.
+    read = set(_WORD.findall(question))
+    absent = ", ".join(word for word in unknown if word in read)
+    hint = f"\n(In no document: {absent}.)" if absent else ""
+    return "Documents:\n" + "\n\n".join(blocks) + f"\n\nQuestion: {question}{hint}"
 
 
 def _label(passage: Passage) -> str:

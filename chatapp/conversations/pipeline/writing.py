@@ -24,6 +24,7 @@ from chatapp.moderation.placeholders import Placeholders, Restored, Restorer
 from chatapp.moderation.policy import OutputGuard, PolicySet
 from chatapp.retrieval.citations import CitationStream
 from chatapp.retrieval.embedding import EmbeddingError
+from chatapp.retrieval.search import find_unknown_words
 from chatapp.retrieval.support import count_support, find_weak
 
 SCRIPT_MAX_TOKENS = 100_000
@@ -47,12 +48,14 @@ def write_answer(reply: Reply, model_for: ModelSource, *, history: History, poli
     reply.live.note("Reading" if reply.passages else "Thinking")
     with reply.working(), reply.tracer.timed("prompt"):
         hidden = hide_personal_data(history, reply.passages, policies, external=version.may_leave_company)
+        unknown = _unknown_words(reply)
     prompt = build_prompt(
         model=model,
         system_prompt=version.system_prompt or SYSTEM_PROMPT,
         history=hidden.history,
         passages=hidden.passages,
         budget_tokens=prompt_budget(version.context_tokens, generation.max_tokens),
+        unknown=unknown,
     )
     generation.summary = prompt.summary
     alone = model.count_tokens(hidden.history.messages[-1].text) if reply.passages else prompt.asked_tokens
@@ -148,6 +151,14 @@ def _cited(reply: Reply, citer: CitationStream, so_far: FinishedAnswer) -> Finis
     support = tuple((reply.passages[c.number - 1].document_version_id, c not in weak) for c in citer.claims)
     weak_citations = tuple(claim.at + offset for claim in weak)
     return replace(so_far, cited=citer.cited, weak_citations=weak_citations, support=support)
+
+
+def _unknown_words(reply: Reply) -> list[str]:
+    generation = reply.generation
+    if not reply.passages:
+        return []
+    question = _question_of(generation)
+    return find_unknown_words(user=generation.user, question=question, collections=generation.collections)
 
 
 def _question_of(generation: Generation) -> str:

@@ -10,6 +10,7 @@ import pytest
 from chatapp.accounts.models import User
 from chatapp.conversations.models import CachedAnswer, Generation, Message, MessageRole, Status
 from chatapp.conversations.pipeline.cache import answer_key
+from chatapp.conversations.pipeline.grounding import Grounds
 from chatapp.conversations.pipeline.hiding import HidingError, hide_personal_data
 from chatapp.conversations.pipeline.prompts import History
 from chatapp.conversations.streams.entries import stream_key
@@ -121,6 +122,23 @@ def test_a_check_for_models_outside_hides_nothing_from_those_inside(
     ask(alice, f"rate=2000 say: Dear {ANNA}")
     worker.answer_all()
     assert ANNA in told[0]
+
+
+def test_the_model_is_told_which_words_of_what_it_reads_stand_in_no_document(
+    alice: User, ask: Ask, worker: InferenceWorker, told: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def unknown(*, user: User, question: str, **_: Any) -> list[str]:
+        return ["anna", "dishes"] if user == alice and ANNA in question else []
+
+    policy(hide())
+    monkeypatch.setattr("chatapp.conversations.pipeline.answer.ground", lambda *_: Grounds([passage("Food.")]))
+    monkeypatch.setattr("chatapp.conversations.services.store_sources", lambda *_: None)
+    monkeypatch.setattr("chatapp.conversations.pipeline.writing.find_unknown_words", unknown)
+    generation = ask(alice, f"rate=2000 say: Does {ANNA} serve dishes?")
+    Generation.objects.filter(pk=generation.pk).update(collections=None)
+    worker.answer_all()
+    assert "anna" not in told[0]
+    assert "serve dishes?\\n(In no document: dishes.)" in told[0]
 
 
 def policies(alice: User) -> Any:

@@ -9,6 +9,7 @@ from chatapp.retrieval.search.find import (
 )
 from chatapp.retrieval.search.passages import Passage
 from chatapp.retrieval.search.trace import SearchTrace
+from chatapp.retrieval.search.unknown import find_unknown_words
 
 __all__ = [
     "MAX_QUERY_CHARACTERS",
@@ -18,4 +19,5 @@ __all__ = [
     "count_withheld",
     "explain_search",
     "find_passages",
+    "find_unknown_words",
 ]

@@ -39,6 +39,19 @@ SELECT counted.passages, counted.length, word, (
 FROM counted LEFT JOIN unnest(tsvector_to_array(to_tsvector('english', %(query)s))) AS word ON TRUE
 """  # noqa: S608 (built from constants of this file; values travel as parameters)
 
+# The query's words as they are written, in their order, and whether they stand in a passage that the user may read.
+STANDING = f"""
+WITH {ALLOWED}
+SELECT token, bool_or(EXISTS (
+    SELECT FROM retrieval_termstatistics held
+    WHERE held.collection_id IN (SELECT id FROM allowed) AND held.lexeme = word AND held.passages > 0
+))
+FROM ts_debug('english', %(query)s) WITH ORDINALITY AS parsed(alias, description, token, dictionaries, dictionary,
+    lexemes, place), unnest(lexemes) AS word
+GROUP BY token
+ORDER BY min(place)
+"""  # noqa: S608 (as above)
+
 # For all that the user does not read, whatever was asked: a count that depended on the question would tell what others
 # have written.
 WITHHELD = f"""
