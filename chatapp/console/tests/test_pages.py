@@ -153,6 +153,9 @@ def test_one_click_serves_another_version(client_of: ClientOf) -> None:
     assert "small now answers new questions" in answer.content.decode()
     assert serving_version() == second
     assert client.post(f"/console/models/{first.id}/serve/")["Location"] == "/console/models/"
+    filtered = {**HTMX, "HX-Current-URL": "http://testserver/console/models/?text=lar&state="}
+    page = client.post(f"/console/models/{first.id}/serve/", headers=filtered).content.decode()
+    assert version_rows(page) == [("large", "true")]
     assert client.post(f"/console/models/{uuid4()}/serve/", headers=HTMX).status_code == 404
     assert client.get(f"/console/models/{first.id}/serve/").status_code == 405
 

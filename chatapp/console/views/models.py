@@ -1,7 +1,8 @@
+from urllib.parse import urlsplit
 from uuid import UUID
 
 from django.contrib import messages
-from django.http import HttpResponse
+from django.http import HttpResponse, QueryDict
 from django.shortcuts import redirect, render
 from django.views.decorators.debug import sensitive_post_parameters
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
@@ -20,12 +21,7 @@ from chatapp.inference.services import register_version, retry_version, set_serv
 @require_GET
 @console_page("inference.view_version")
 def list_models(request: ConsoleRequest) -> HttpResponse:
-    search = {name: request.GET.get(name, "").strip()[:100] for name in ("text", "state")}
-    if any("\0" in value for value in search.values()):
-        raise ChatappError("invalid", detail="a condition is a text.")
-    workers = list_workers_with_versions_for(request.user)
-    rows = version_rows(user=request.user, workers=workers, **search)
-    context = {"versions": rows, "search": search, "states": VersionState.choices, "most": MAX_VERSIONS}
+    context = {"states": VersionState.choices, "most": MAX_VERSIONS, **_rows(request, request.GET)}
     return render(request, "console/models.html", {"tabs": tabs_for(request), **context})
 
 
@@ -55,12 +51,17 @@ def _after(request: ConsoleRequest, said: str, *, status: int = 200) -> HttpResp
     if not request.htmx or (request.htmx.target or "").endswith("#serve"):  # The card of a version shows no list.
         (messages.success if status == 200 else messages.error)(request, said)
         return go(request, "console_models")
-    context = {**_rows(request), "said": said, "refused": status != 200}
+    shown = QueryDict(urlsplit(request.htmx.current_url or "").query)  # The list stays as it was filtered.
+    context = {**_rows(request, shown), "said": said, "refused": status != 200}
     return render(request, "console/_versions.html", context, status=status)
 
 
-def _rows(request: ConsoleRequest) -> dict[str, object]:
-    return {"versions": version_rows(user=request.user, workers=list_workers_with_versions_for(request.user))}
+def _rows(request: ConsoleRequest, given: QueryDict) -> dict[str, object]:
+    search = {name: given.get(name, "").strip()[:100] for name in ("text", "state")}
+    if any("\0" in value for value in search.values()):
+        raise ChatappError("invalid", detail="a condition is a text.")
+    workers = list_workers_with_versions_for(request.user)
+    return {"versions": version_rows(user=request.user, workers=workers, **search), "search": search}
 
 
 @sensitive_post_parameters("key", "secret")
