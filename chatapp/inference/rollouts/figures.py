@@ -38,7 +38,8 @@ _SUMS = ",\n      ".join(
     for name, (y, n, which) in _COUNTED.items()
 )
 _ROWS = ", ".join(f"('{name}', {name}_y, {name}_n, {name}_answers)" for name in _COUNTED)
-# Statuses are those of conversations. The history is of the time before the rollout, in which nobody had an arm.
+# Statuses are those of conversations. The history is of the time before the rollout, in which nobody had an arm, or
+# had the baseline as one of an earlier rollout's.
 _QUERY = f"""
 WITH plan AS (
     SELECT array_agg(at ORDER BY at, id) AS starts, array_agg(odds / top ORDER BY at, id) AS weights
@@ -52,12 +53,16 @@ drawn AS (
     SELECT *, arm AS side, created_at >= %(stage_start)s AS in_stage FROM inference_answeroutcome
     WHERE rollout_id = %(rollout)s AND arm <> ''
   UNION ALL
-    SELECT *, 'baseline', false FROM inference_answeroutcome
-    WHERE %(with_history)s AND rollout_id IS NULL AND route = %(route)s
-      AND (version_id = %(baseline)s OR is_fallback) AND created_at >= %(history_start)s AND created_at < %(start)s
+    SELECT past.*, 'baseline', false
+    FROM inference_answeroutcome AS past LEFT JOIN inference_rollout AS earlier ON earlier.id = past.rollout_id
+    WHERE %(with_history)s AND past.route = %(route)s
+      AND past.created_at >= %(history_start)s AND past.created_at < %(start)s
+      AND CASE past.arm WHEN 'baseline' THEN earlier.baseline_id = %(baseline)s
+        WHEN 'candidate' THEN earlier.candidate_id = %(baseline)s
+        ELSE past.rollout_id IS NULL AND (past.version_id = %(baseline)s OR past.is_fallback) END
 ),
 answers AS (
-    SELECT drawn.*, CASE WHEN rollout_id IS NULL OR arm <> 'baseline' THEN 1.0::float8
+    SELECT drawn.*, CASE WHEN rollout_id IS DISTINCT FROM %(rollout)s OR arm <> 'baseline' THEN 1.0::float8
         ELSE COALESCE(weights[greatest(width_bucket(created_at, starts), 1)], 1.0) END AS weight,
       NOT is_fallback AS is_own, NOT is_fallback AND status = 'complete' AS is_whole,
       NOT is_fallback AND completion_tokens > 0 AND first_token_seconds IS NOT NULL AS is_timed,

@@ -112,6 +112,27 @@ def test_the_history_of_a_baseline_is_its_seven_days_on_that_route(rollout: Roll
     assert history.from_history
 
 
+def test_the_history_of_a_baseline_is_also_of_its_arms_in_earlier_rollouts(rollout: Rollout, alice: User) -> None:
+    """As when a candidate became the route's version, and the next one comes at once."""
+    kept = {"route": rollout.route, "kind": RolloutKind.CANARY, "state": "completed", "stages": []}
+    third, at = version("third"), timezone.now()
+    won = Rollout.objects.create(**kept, baseline=third, candidate=rollout.baseline, stage_started_at=at)
+    held = Rollout.objects.create(**kept, baseline=rollout.baseline, candidate=third, stage_started_at=at)
+    for earlier, arm, columns in (
+        (won, Arm.CANDIDATE, {}),
+        (won, Arm.CANDIDATE, {"version": third, "is_fallback": True}),
+        (won, Arm.BASELINE, {"version": third}),
+        (held, Arm.BASELINE, {}),
+        (held, Arm.CANDIDATE, {"version": third}),
+        (held, "", {}),
+    ):
+        row = answer(earlier, alice, arm=arm, **columns)
+        AnswerOutcome.objects.filter(pk=row.pk).update(created_at=rollout.created_at - timedelta(days=1))
+    rollout.steps.create(action="started", share_before=0, share_after=5, reason="")
+    history = arm_figures(rollout, with_history=True).of(Arm.BASELINE, "errors")
+    assert (history.answers, history.y, history.n) == (3, 1, 3)
+
+
 def test_a_baseline_answer_weighs_by_the_odds_of_the_share_when_it_was_given(rollout: Rollout, alice: User) -> None:
     """At 5 % there are nineteen of it for each of the candidate, at 50 % one: so many fewer does each count for."""
     now = timezone.now()
