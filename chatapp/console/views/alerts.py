@@ -52,7 +52,7 @@ def list_alerts(request: ConsoleRequest) -> HttpResponse:
 
 def _list_open(request: ConsoleRequest, search: dict[str, str]) -> list[AlertRow]:
     alerts = search_alerts_for(request.user, **{**search, "state": "open"})
-    return page_of(alerts, ListQuery(limit=MOST_OPEN), alert_row, by="opened_at").items
+    return page_of(alerts, ListQuery(limit=MOST_OPEN, cursor=""), alert_row, by="opened_at").items
 
 
 @require_GET
