@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from chatapp.inference.engine.errors import EngineError
-from chatapp.inference.engine.stream import FinishReason, Stream
+from chatapp.inference.engine.stream import FinishReason, Stream, Usage
 from chatapp.inference.engine.text import AnswerText
 from chatapp.inference.providers.backend import Delta, Question
 from chatapp.inference.providers.errors import ProviderError
@@ -17,6 +17,8 @@ from chatapp.inference.providers.upstream import Connection
 # A token has about four characters. An upstream that ignores the limit of tokens is cut where no real answer gets.
 _CHARACTERS_PER_TOKEN = 16
 _SPARE_CHARACTERS = 1_000
+# What a provider may add to the prompt, a JSON schema say, and write beside the answer, in tokens.
+_SPARE_PROMPT, _SPARE_TOKENS = 10_000, 1_000
 # What may follow the end of an answer is its count of tokens; nobody is to wait long for that.
 _AFTER_END_SECONDS = 5.0
 # They break terminals and logs, and one of them marks encrypted text in the database.
@@ -114,13 +116,19 @@ class Call:
         """Move what has arrived to the stream; a reason when the answer has ended with it."""
         if self.ended.is_set():
             raise CallEndedError
-        if delta.usage is not None:
+        if delta.usage is not None and self._can_be(delta.usage):
             self.stream.report_usage(delta.usage)
         if delta.text or delta.is_thinking or delta.finish_reason:
             seconds = _AFTER_END_SECONDS if delta.finish_reason else self.options.inter_token_seconds
             with self._lock:
                 self._silence_deadline = time.monotonic() + seconds
         return self._take_text(delta.text) or delta.finish_reason if delta.text else delta.finish_reason
+
+    def _can_be(self, usage: Usage) -> bool:
+        """A token has a byte at least. Who says more is not believed: people's budgets and limits are charged by it."""
+        read = sum(len(message["content"].encode("utf-8", "replace")) for message in self.question.messages)
+        written = 2 * self.question.max_tokens + _SPARE_TOKENS
+        return usage.prompt_tokens <= read + _SPARE_PROMPT and usage.completion_tokens <= written
 
     def _take_text(self, received: str) -> FinishReason | None:
         self.has_text = True

@@ -73,6 +73,8 @@ def test_e12_nonsense_in_the_stream_ends_it_with_the_text_kept(bad: bytes) -> No
         b"data: null\n\n",
         event({**chunk(), "choices": [{"index": 0, "delta": None, "finish_reason": None}]}),
         event({**usage(1, 1), "usage": {"prompt_tokens": -5, "completion_tokens": 10**12}}),
+        event(usage(10**6, 1)),  # more than was asked, by which a person's budget would be used up
+        event(usage(1, 10**6)),
         event({**chunk(""), "model": ["\x1b[2J"], "id": 7, "created": "then"}),
     ],
 )
@@ -80,6 +82,7 @@ def test_e12_what_nobody_knows_between_the_events_is_passed_over(odd: bytes) -> 
     with model_at(streaming(odd, chunk("a"), odd, chunk(finish="stop"), odd)) as (model, _):
         stream = ask(model)
         assert "".join(stream) == "a"
+        assert 0 <= stream.usage.prompt_tokens < 100
         assert 0 <= stream.usage.completion_tokens < 100
 
 
