@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from benchmarks.golden import QUESTIONS, contains_fact, is_declined, judge, load_questions, summarise
+from benchmarks.golden import QUESTIONS, WIDER, contains_fact, is_declined, judge, load_questions, summarise
 from chatapp.demo.sources import load_sources
 
 GOLDEN = json.loads(QUESTIONS.read_text(encoding="utf-8"))
@@ -17,6 +17,14 @@ def test_there_are_twenty_answerable_and_ten_unanswerable_questions() -> None:
     questions = [item["question"] for item in GOLDEN["answerable"]] + GOLDEN["unanswerable"]
     assert (len(GOLDEN["answerable"]), len(GOLDEN["unanswerable"])) == (20, 10)
     assert len(set(questions)) == 30
+
+
+def test_the_wider_set_asks_other_questions_and_its_documents_hold_the_facts() -> None:
+    asked = load_questions(WIDER, limit=None)
+    golden = {item["question"] for item in load_questions(limit=None)}
+    assert len({item["question"] for item in asked} - golden) == len(asked) == 97
+    for item in (item for item in asked if "document" in item):
+        assert contains_fact(SOURCES[item["document"]].body, item["facts"]), item["question"]
 
 
 def test_every_format_and_both_collections_are_asked_about() -> None:
