@@ -56,15 +56,18 @@ def use(rng: Random, people: list[User | None], versions: list[ModelVersion], co
                 **whose,
             )
         )
-    _store(outcomes + works)
+    _store(outcomes, works)
 
 
-def _store(rows: list[Any]) -> None:
-    at = [row.created_at for row in rows]
-    for model in (AnswerOutcome, SideWork):
-        model.objects.bulk_create([row for row in rows if isinstance(row, model)])
-    for row, created_at in zip(rows, at, strict=True):
-        type(row).objects.filter(pk=row.pk).update(created_at=created_at)
+def _store(outcomes: list[AnswerOutcome], works: list[SideWork]) -> None:
+    """As they are dated."""
+    at = [row.created_at for row in (*outcomes, *works)]
+    AnswerOutcome.objects.bulk_create(outcomes)
+    SideWork.objects.bulk_create(works)
+    for row, created_at in zip([*outcomes, *works], at, strict=True):
+        row.created_at = created_at
+    AnswerOutcome.objects.bulk_update(outcomes, ["created_at"])
+    SideWork.objects.bulk_update(works, ["created_at"])
 
 
 def asked(reader: User, scopes: Scopes) -> dict[Any, Any]:
