@@ -61,10 +61,11 @@ def use(rng: Random, people: list[User | None], versions: list[ModelVersion], co
 
 def _store(outcomes: list[AnswerOutcome], works: list[SideWork]) -> None:
     """As they are dated."""
-    at = [row.created_at for row in (*outcomes, *works)]
+    rows: list[AnswerOutcome | SideWork] = [*outcomes, *works]
+    at = [row.created_at for row in rows]
     AnswerOutcome.objects.bulk_create(outcomes)
     SideWork.objects.bulk_create(works)
-    for row, created_at in zip([*outcomes, *works], at, strict=True):
+    for row, created_at in zip(rows, at, strict=True):
         row.created_at = created_at
     AnswerOutcome.objects.bulk_update(outcomes, ["created_at"])
     SideWork.objects.bulk_update(works, ["created_at"])
