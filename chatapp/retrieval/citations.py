@@ -46,6 +46,7 @@ class CitationStream:
         self, passages: Sequence[Passage], *, question: str = "", patience: float | None = PATIENCE_SECONDS
     ) -> None:
         self.claims: list[Claim] = []
+        self.is_whole = True  # False once a sentence went without a look, so that another time it may get its number.
         self._passages = passages
         self._question = question
         self._asked = numbers_in(question)
@@ -178,7 +179,10 @@ class CitationStream:
         return self._source_of(sentence)
 
     def _source_of(self, sentence: str) -> int | None:
-        if not self._passages or (self._late and not self._late.done()):
+        if not self._passages:
+            return None
+        if self._late and not self._late.done():
+            self.is_whole = False
             return None
         found = _aside.submit(find_source, sentence, self._passages, self._asked)
         try:
@@ -188,4 +192,5 @@ class CitationStream:
             self._late = found
         except EmbeddingError as error:
             log.warning("citing_failed", reason=str(error))
+        self.is_whole = False
         return None

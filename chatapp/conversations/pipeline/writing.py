@@ -136,6 +136,8 @@ def _finished(reply: Reply, stream: Stream) -> FinishedAnswer:
 
 def _cited(reply: Reply, citer: CitationStream, so_far: FinishedAnswer) -> FinishedAnswer:
     """With what the text cites, and which citations the passages do not bear out. A withheld answer cites nothing."""
+    if not citer.is_whole:
+        reply.cache_key = ""  # Given again, the answer would lack these citations for as long as it is kept.
     if so_far.status not in {Status.COMPLETE, Status.STOPPED} or not citer.claims:
         return so_far
     reply.renew()

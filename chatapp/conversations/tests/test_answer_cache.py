@@ -20,6 +20,7 @@ from chatapp.conversations.tests.test_reply import entries_of, policy, shown
 from chatapp.inference.models import AnswerOutcome, ModelVersion, Provider, Route
 from chatapp.inference.testing import ScriptedModel
 from chatapp.moderation.services import create_policy_version
+from chatapp.retrieval.citations import CitationStream
 from chatapp.retrieval.embedding import EmbeddingError
 from chatapp.retrieval.models import Document
 from chatapp.retrieval.services import create_collection, delete_document, process_document, upload_document
@@ -90,6 +91,19 @@ def test_own_data_that_was_put_back_stays_when_the_answer_is_given_again(
     first, second = [answer(alice, "Where do I get mail?", conversation_id=conversation) for conversation in told]
     assert (is_hit(first), is_hit(second)) == (False, True)
     assert first.message.text == second.message.text == "Write to anna@example.org."
+
+
+def test_an_answer_whose_citations_came_too_late_is_not_given_again(
+    alice: User, answer: Answerer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def late(stream: CitationStream, text: str) -> str:
+        stream.is_whole = False
+        return text
+
+    with monkeypatch.context() as busy:
+        busy.setattr(CitationStream, "feed", late)
+        answer(alice)
+    assert [is_hit(answer(alice)), is_hit(answer(alice))] == [False, True]
 
 
 def test_another_person_waits_like_the_first(alice: User, bob: User, answer: Answerer) -> None:

@@ -153,6 +153,7 @@ def test_a_slow_machine_holds_the_text_up_once_only(monkeypatch: pytest.MonkeyPa
     begun = time.monotonic()
     assert stream.feed("The leave is long. " * 50) == ("The leave is long. " * 50).rstrip()
     assert time.monotonic() - begun < 2
+    assert not stream.is_whole
     go_on.set()
     deadline = time.monotonic() + 10
     while "[2]" not in stream.feed(" The module is here. And"):
