@@ -85,14 +85,14 @@ def test_votes_by_keyboard_until_none_is_left(
     told: list[str] = []
     page.on("request", lambda sent: told.extend(re.findall(r"milliseconds=(\d+)", sent.post_data or "")))
     page.goto(f"{live_server.url}/compare/")
-    assert "3 wait" in page.get_by_test_id("ballot-progress").inner_text()
+    assert "0 compared, 3 to go" in page.get_by_test_id("ballot-progress").inner_text()
     page.fill("#ballot-reason", "1 is a number, and no vote while somebody types")
     page.locator("#ballot-reason").blur()
     page.keyboard.press("4")
     page.get_by_text("1 compared, 2 to go").wait_for()
     assert page.evaluate("document.activeElement.id") == "ballot-title"
     page.keyboard.press("s")
-    page.get_by_text("This is the last one for now.").wait_for()
+    page.get_by_text("1 compared, 1 to go").wait_for()
     page.keyboard.press("1")
     page.get_by_test_id("ballot-empty").wait_for()
     assert "You have compared 2 pairs of answers" in page.get_by_test_id("ballot-empty").inner_text()
