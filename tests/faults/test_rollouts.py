@@ -35,9 +35,10 @@ _ARMS = """
     JOIN inference_rollout r ON r.id = g.rollout_id
     WHERE r.id = %s AND (r.finished_at IS NULL OR g.claimed_at < r.finished_at) ORDER BY g.user_id, g.claimed_at
 """
+# A question that is claimed while the step is being committed still has the candidate; 5 s are allowed.
 _AFTER = """
     SELECT DISTINCT v.name FROM conversations_generation g JOIN inference_modelversion v ON v.id = g.version_id
-    JOIN inference_rollout r ON r.id = %s WHERE g.claimed_at > r.finished_at
+    JOIN inference_rollout r ON r.id = %s WHERE g.claimed_at > r.finished_at + interval '1 second'
 """
 _VERSION = """
     SELECT v.name FROM conversations_generation g JOIN inference_modelversion v ON v.id = g.version_id WHERE g.id = %s
