@@ -33,12 +33,23 @@ def test_what_is_written_while_a_message_is_sent_stays(alice: User) -> None:
     expect(alice.page.get_by_test_id("message-user")).to_have_text("rate=900 say: one")
 
 
+def test_who_writes_keeps_the_place_where_they_read(alice: User) -> None:
+    alice.order("rate=5000 tokens=3000")
+    alice.wait_settled()
+    alice.page.evaluate("scrollTo(0, 200)")
+    composer = alice.page.get_by_test_id("composer")
+    composer.click()
+    composer.press_sequentially("What about")
+    assert alice.page.evaluate("scrollY") == 200
+
+
 def test_enter_starts_a_new_line_on_a_phone(browser: Browser, stack: Stack) -> None:
     width, height = PHONE
     context = browser.new_context(viewport={"width": width, "height": height}, has_touch=True, is_mobile=True)
     try:
         user = User(context.new_page(), stack)
         user.sign_in("alice")
+        assert user.page.evaluate("scrollY") == 0  # The focus in the composer has not moved the page.
         composer = user.page.get_by_test_id("composer")
         composer.fill("one")
         composer.press("Enter")
