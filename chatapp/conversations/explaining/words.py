@@ -143,7 +143,7 @@ def _searching(why: Why) -> Iterator[str]:
         yield "No documents were searched."
         return
     if why.query:
-        yield f"Searched for: “{why.query}”."
+        yield f"Searched for: “{why.query}”"
     if why.facts["queries"] > 1:
         yield "The first way to ask found nothing, so the question was asked in another way."
     readable, fates = why.search["readable"], why.search["fates"]

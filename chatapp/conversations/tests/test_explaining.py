@@ -109,7 +109,7 @@ def test_who_asked_is_told_in_plain_words(alice: User, answer: Answerer, found: 
     generation = answer(alice, QUESTION, collections=None)
     told = page(client_of("alice"), generation)
     assert "scripted answers on the route default." in told
-    assert f"Searched for: “{QUESTION}”." in told
+    assert f"Searched for: “{QUESTION}”" in told
     assert "1,234 passages were searched: those that you may read." in told
     assert "1 left out: not close enough to the question." in told
     assert "handbook.md, page 3" in told
