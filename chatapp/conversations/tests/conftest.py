@@ -1,5 +1,6 @@
+import json
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 from uuid import UUID, uuid4
 
@@ -9,7 +10,9 @@ from chatapp.accounts.models import User
 from chatapp.conversations import services
 from chatapp.conversations.models import Generation
 from chatapp.conversations.workers.inference import InferenceWorker
+from chatapp.inference.engine.types import ChatMessage
 from chatapp.inference.models import ModelVersion, Provider, Route
+from chatapp.inference.testing import ScriptedModel
 
 Ask = Callable[..., Generation]
 Start = Callable[[], threading.Thread]
@@ -61,3 +64,17 @@ def ask(scripted: ModelVersion) -> Ask:
         return generation
 
     return post
+
+
+@pytest.fixture
+def told(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """Every prompt that a model got."""
+    prompts: list[str] = []
+    render = ScriptedModel.render_chat
+
+    def listen(self: ScriptedModel, messages: Sequence[ChatMessage]) -> str:
+        prompts.append(json.dumps(messages))
+        return render(self, messages)
+
+    monkeypatch.setattr(ScriptedModel, "render_chat", listen)
+    return prompts

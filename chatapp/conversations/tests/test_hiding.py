@@ -1,7 +1,5 @@
 """Personal data that a policy keeps from models stays with the employee: in the question, and in the answer."""
 
-import json
-from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -17,9 +15,7 @@ from chatapp.conversations.streams.entries import stream_key
 from chatapp.conversations.tests.conftest import Ask
 from chatapp.conversations.tests.test_context_checks import passage
 from chatapp.conversations.workers.inference import InferenceWorker
-from chatapp.inference.engine.types import ChatMessage
 from chatapp.inference.models import ModelVersion
-from chatapp.inference.testing import ScriptedModel
 from chatapp.moderation.checks.check import Check
 from chatapp.moderation.checks.examiner import ExaminerError
 from chatapp.moderation.models import Verdict
@@ -39,20 +35,6 @@ def hide(stage: str = "input", **fields: Any) -> dict[str, Any]:
 
 def policy(*checks: dict[str, Any]) -> None:
     create_policy_version(user=None, name="company", checks=list(checks), activate=True)
-
-
-@pytest.fixture
-def told(monkeypatch: pytest.MonkeyPatch) -> list[str]:
-    """Every prompt that the model got."""
-    prompts: list[str] = []
-    render = ScriptedModel.render_chat
-
-    def listen(self: ScriptedModel, messages: Sequence[ChatMessage]) -> str:
-        prompts.append(json.dumps(messages))
-        return render(self, messages)
-
-    monkeypatch.setattr(ScriptedModel, "render_chat", listen)
-    return prompts
 
 
 def answer_of(generation: Generation) -> Message:

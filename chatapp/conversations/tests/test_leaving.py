@@ -1,7 +1,5 @@
 """Text that a policy keeps inside the company goes to no version outside, whatever that one is asked to write."""
 
-import json
-from collections.abc import Sequence
 from typing import Any
 
 import pytest
@@ -15,7 +13,6 @@ from chatapp.conversations.pipeline.questions import leavable
 from chatapp.conversations.pipeline.side_work import write_summary, write_title
 from chatapp.conversations.tests.conftest import Ask
 from chatapp.conversations.workers.inference import InferenceWorker
-from chatapp.inference.engine.types import ChatMessage
 from chatapp.inference.models import ModelVersion, Provider, Route
 from chatapp.inference.testing import ScriptedModel
 from chatapp.moderation.policy import PolicySet, active_policies
@@ -30,20 +27,6 @@ MASK = {"kind": "pii", "action": "mask", "entities": ["iban"]}
 def policy(check: dict[str, Any], **fields: Any) -> None:
     checks = [{"stage": "input", "severity": "high", **check, **fields}]
     create_policy_version(user=None, name="company", checks=checks, activate=True)
-
-
-@pytest.fixture
-def told(monkeypatch: pytest.MonkeyPatch) -> list[str]:
-    """Every prompt that a model got."""
-    prompts: list[str] = []
-    render = ScriptedModel.render_chat
-
-    def listen(self: ScriptedModel, messages: Sequence[ChatMessage]) -> str:
-        prompts.append(json.dumps(messages))
-        return render(self, messages)
-
-    monkeypatch.setattr(ScriptedModel, "render_chat", listen)
-    return prompts
 
 
 def go_outside() -> ModelVersion:
