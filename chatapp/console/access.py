@@ -7,9 +7,11 @@ from typing import Any
 from uuid import UUID
 
 from django.contrib.auth.decorators import login_required
-from django.http import HttpRequest
+from django.http import HttpRequest, HttpResponse
 from django.http.response import HttpResponseBase
+from django.shortcuts import redirect
 from django.urls import reverse
+from django_htmx.http import HttpResponseClientRedirect
 from django_htmx.middleware import HtmxDetails
 
 from chatapp.accounts.models import User
@@ -89,3 +91,9 @@ def parse_id(text: str) -> UUID:
         return UUID(text)
     except ValueError:
         raise ChatappError("not_found") from None
+
+
+def go(request: ConsoleRequest, name: str, **arguments: object) -> HttpResponse:
+    """To another page, whose address the browser shall show."""
+    target = reverse(name, kwargs=arguments)
+    return HttpResponseClientRedirect(target) if request.htmx else redirect(target)

@@ -4,6 +4,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from chatapp.accounts.models import User
+from chatapp.console.read_models.usage_charts import DELETED
 from chatapp.console.read_models.usage_query import NARROWING, UsageQuery
 from chatapp.console.templatetags.figures import money, seconds, thousands, tokens
 from chatapp.inference.usage import Usage, UsageBy, UsageRow, UsageTotal, UsageTotals, usage_by, usage_totals
@@ -15,7 +16,7 @@ ROW_WIDTH = 100  # The drawing's own unit.
 _NAMELESS = {
     UsageBy.USER: "Deleted accounts",
     UsageBy.GROUP: "In no group",
-    UsageBy.VERSION: "Deleted versions, and embeddings",
+    UsageBy.VERSION: DELETED,
     UsageBy.ROUTE: "By no route: titles, summaries, judgements, embeddings",
     UsageBy.DAY: "",
 }

@@ -1,12 +1,9 @@
 from django.contrib import messages
 from django.http import HttpResponse
-from django.shortcuts import redirect
-from django.urls import reverse
 from django.views.decorators.http import require_POST
-from django_htmx.http import HttpResponseClientRedirect
 
 from chatapp.accounts.services.break_glass import acknowledge_alarm
-from chatapp.console.access import ConsoleRequest, console_page
+from chatapp.console.access import ConsoleRequest, console_page, go
 
 
 @require_POST
@@ -14,4 +11,4 @@ from chatapp.console.access import ConsoleRequest, console_page
 def acknowledge(request: ConsoleRequest, alarm_id: int) -> HttpResponse:
     acknowledge_alarm(actor=request.user, alarm_id=alarm_id)
     messages.success(request, "The sign-in is acknowledged.")
-    return HttpResponseClientRedirect(reverse("console_sign_in")) if request.htmx else redirect("console_sign_in")
+    return go(request, "console_sign_in")

@@ -5,14 +5,12 @@ from uuid import UUID
 
 from django.contrib import messages
 from django.http import HttpResponse
-from django.shortcuts import redirect, render
-from django.urls import reverse
+from django.shortcuts import render
 from django.views.decorators.http import require_GET, require_POST
-from django_htmx.http import HttpResponseClientRedirect
 
 from chatapp.accounts.permissions import can, require
 from chatapp.api.lists import ListQuery, page_of
-from chatapp.console.access import ConsoleRequest, console_page, tabs_for
+from chatapp.console.access import ConsoleRequest, console_page, go, tabs_for
 from chatapp.console.read_models.alerts import AlertRow, alert_row, week_rows
 from chatapp.errors import ChatappError
 from chatapp.evaluation.alerting.weeks import read_weeks
@@ -72,8 +70,7 @@ def acknowledge(request: ConsoleRequest, alert_id: UUID) -> HttpResponse:
     alert = get_alert_for(request.user, alert_id)
     acknowledge_alert(user=request.user, alert=alert, note=request.POST.get("note", "").strip())
     messages.success(request, "It is noted that you look after it. It closes by itself when the figure is back.")
-    url = reverse("console_alert", args=[alert.pk])
-    return HttpResponseClientRedirect(url) if request.htmx else redirect(url)
+    return go(request, "console_alert", alert_id=alert.pk)
 
 
 @require_GET

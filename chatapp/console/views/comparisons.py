@@ -7,13 +7,11 @@ from uuid import UUID
 from django.contrib import messages
 from django.http import HttpResponse
 from django.shortcuts import redirect, render
-from django.urls import reverse
 from django.views.decorators.http import require_GET, require_POST
-from django_htmx.http import HttpResponseClientRedirect
 
 from chatapp.accounts.permissions import can
 from chatapp.api.lists import ListQuery, page_of
-from chatapp.console.access import ConsoleRequest, console_page, tabs_for
+from chatapp.console.access import ConsoleRequest, console_page, go, tabs_for
 from chatapp.console.comparison_drafts import find_rollout, parse_comparison
 from chatapp.console.read_models.comparisons import comparison_view, comparison_views
 from chatapp.errors import ChatappError
@@ -108,8 +106,7 @@ def _end(request: ConsoleRequest, comparison_id: UUID, act: Callable[..., Compar
         if error.code != "comparison_over":
             raise
         messages.error(request, error.message)
-    target = reverse("console_comparison", args=[comparison_id])
-    return HttpResponseClientRedirect(target) if request.htmx else redirect(target)
+    return go(request, "console_comparison", comparison_id=comparison_id)
 
 
 def _form(request: ConsoleRequest, given: dict[str, str], *, problem: str = "", status: int = 200) -> HttpResponse:

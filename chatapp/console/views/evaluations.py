@@ -10,10 +10,9 @@ from django.shortcuts import render
 from django.views.decorators.http import require_GET, require_POST
 
 from chatapp.accounts.permissions import can
-from chatapp.console.access import ConsoleRequest, console_page, parse_id, tabs_for
+from chatapp.console.access import ConsoleRequest, console_page, go, parse_id, tabs_for
 from chatapp.console.gate_forms import GateForm, marks_of
 from chatapp.console.read_models.gates import AnswerFilter, answer_rows, change_rows, figure_rows, gate_rows, mark_rows
-from chatapp.console.views.policies import go
 from chatapp.errors import ChatappError
 from chatapp.evaluation import services
 from chatapp.evaluation.models import GateRun, GateState, Suite

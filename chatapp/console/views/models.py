@@ -7,11 +7,10 @@ from django.shortcuts import redirect, render
 from django.views.decorators.debug import sensitive_post_parameters
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
-from chatapp.console.access import ConsoleRequest, console_page, tabs_for
+from chatapp.console.access import ConsoleRequest, console_page, go, tabs_for
 from chatapp.console.read_models.versions import current_standings, version_rows
 from chatapp.console.selectors import MAX_VERSIONS, list_workers_with_versions_for
 from chatapp.console.source_forms import KINDS, LABELS
-from chatapp.console.views.policies import go
 from chatapp.errors import ChatappError
 from chatapp.inference.models import VersionState
 from chatapp.inference.selectors import get_version_for

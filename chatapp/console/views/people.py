@@ -5,10 +5,8 @@ from uuid import UUID
 
 from django.contrib import messages
 from django.http import HttpResponse
-from django.shortcuts import redirect, render
-from django.urls import reverse
+from django.shortcuts import render
 from django.views.decorators.http import require_GET, require_POST
-from django_htmx.http import HttpResponseClientRedirect
 
 from chatapp.accounts.models import Role, User
 from chatapp.accounts.permissions import can
@@ -19,7 +17,7 @@ from chatapp.accounts.selectors.roles import list_custom_roles_for
 from chatapp.accounts.services import disable_user, enable_user, set_roles, sign_out_everywhere
 from chatapp.accounts.services.break_glass import appoint_break_glass, revoke_break_glass
 from chatapp.api.lists import ListQuery, page_of
-from chatapp.console.access import ConsoleRequest, console_page, tabs_for
+from chatapp.console.access import ConsoleRequest, console_page, go, tabs_for
 from chatapp.console.read_models.people import given_roles, group_rows, person_row
 from chatapp.console.read_models.roles import role_choices
 
@@ -106,8 +104,7 @@ def _act(
     person = get_person_for(request.user, user_id)
     service(user=person, actor=request.user, reason=request.POST.get("reason", "").strip()[:1000], **what)
     messages.success(request, said)
-    target = reverse("console_person", args=[person.pk])
-    return HttpResponseClientRedirect(target) if request.htmx else redirect(target)
+    return go(request, "console_person", user_id=person.pk)
 
 
 def _all_roles(user: User) -> list[tuple[str, str]]:

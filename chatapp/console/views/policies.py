@@ -5,12 +5,10 @@ from django.contrib import messages
 from django.core.paginator import Paginator
 from django.http import HttpResponse
 from django.shortcuts import redirect, render
-from django.urls import reverse
 from django.views.decorators.http import require_GET, require_POST
-from django_htmx.http import HttpResponseClientRedirect
 
 from chatapp.accounts.permissions import can
-from chatapp.console.access import ConsoleRequest, console_page, tabs_for
+from chatapp.console.access import ConsoleRequest, console_page, go, tabs_for
 from chatapp.console.read_models.policies import check_lines, moves_of, policy_row, sample_rows
 from chatapp.errors import ChatappError
 from chatapp.moderation.checks.schema import build_checks
@@ -107,12 +105,6 @@ def _act(request: ConsoleRequest, policy_id: UUID, act: Callable[[], PolicyVersi
         return _page(request, policy, refusal=error.message, reason=request.POST.get("reason", ""), status=error.status)
     messages.success(request, f"{changed} {SAID[PolicyState(changed.state)]}")
     return go(request, "console_policy", policy_id=changed.pk)
-
-
-def go(request: ConsoleRequest, name: str, **arguments: object) -> HttpResponse:
-    """To another page, whose address the browser shall show."""
-    target = reverse(name, kwargs=arguments)
-    return HttpResponseClientRedirect(target) if request.htmx else redirect(target)
 
 
 def _page(

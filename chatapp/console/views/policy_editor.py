@@ -5,10 +5,9 @@ from django.http import HttpResponse
 from django.shortcuts import render
 from django.views.decorators.http import require_http_methods
 
-from chatapp.console.access import ConsoleRequest, console_page, tabs_for
+from chatapp.console.access import ConsoleRequest, console_page, go, tabs_for
 from chatapp.console.policy_drafts import PolicyDraft
 from chatapp.console.read_models.policies import tried_rows
-from chatapp.console.views.policies import go
 from chatapp.errors import ChatappError
 from chatapp.moderation.client import try_draft
 from chatapp.moderation.models import PolicyVersion

@@ -6,13 +6,11 @@ from uuid import UUID
 from django.contrib import messages
 from django.http import HttpResponse
 from django.shortcuts import redirect, render
-from django.urls import reverse
 from django.views.decorators.http import require_GET, require_POST
-from django_htmx.http import HttpResponseClientRedirect
 
 from chatapp.accounts.permissions import can
 from chatapp.api.lists import ListQuery, page_of
-from chatapp.console.access import ConsoleRequest, console_page, tabs_for
+from chatapp.console.access import ConsoleRequest, console_page, go, tabs_for
 from chatapp.console.read_models.readings import grant_row, parse_request, read_turns
 from chatapp.conversations.forms import parse_leaf
 from chatapp.conversations.readings import selectors, services
@@ -80,11 +78,10 @@ def _act(request: ConsoleRequest, act: Callable[[], object], said: str) -> HttpR
             raise
         if request.htmx:
             messages.error(request, error.message)
-            return HttpResponseClientRedirect(reverse("console_readings"))
+            return go(request, "console_readings")
         return _list(request, problem=error.message, status=error.status)
     messages.success(request, said)
-    target = reverse("console_readings")
-    return HttpResponseClientRedirect(target) if request.htmx else redirect(target)
+    return go(request, "console_readings")
 
 
 def _list(request: ConsoleRequest, *, problem: str = "", status: int = 200) -> HttpResponse:

@@ -9,10 +9,10 @@ from django.utils import timezone
 from django.views.decorators.http import require_GET, require_POST
 
 from chatapp.accounts.permissions import can
-from chatapp.console.access import ConsoleRequest, console_page, tabs_for
+from chatapp.console.access import ConsoleRequest, console_page, go, tabs_for
 from chatapp.console.read_models.policies import sample_rows
 from chatapp.console.read_models.replays import check_panels, error_of, moved_rows, outcome_figures, released_rows
-from chatapp.console.views.policies import PERIODS, go
+from chatapp.console.views.policies import PERIODS
 from chatapp.errors import ChatappError
 from chatapp.moderation import services
 from chatapp.moderation.models import Replay

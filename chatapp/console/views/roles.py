@@ -3,10 +3,8 @@ from typing import Any
 from django import forms
 from django.contrib import messages
 from django.http import HttpResponse
-from django.shortcuts import redirect, render
-from django.urls import reverse
+from django.shortcuts import render
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
-from django_htmx.http import HttpResponseClientRedirect
 
 from chatapp.accounts.models import CustomRole
 from chatapp.accounts.selectors.roles import (
@@ -16,7 +14,7 @@ from chatapp.accounts.selectors.roles import (
     list_groups_for,
 )
 from chatapp.accounts.services import change_custom_role, create_custom_role, delete_custom_role, set_group_roles
-from chatapp.console.access import ConsoleRequest, console_page, tabs_for
+from chatapp.console.access import ConsoleRequest, console_page, go, tabs_for
 from chatapp.console.read_models.roles import permission_choices, role_choices, role_matrix
 from chatapp.errors import ChatappError
 from chatapp.forms import style_inputs
@@ -116,5 +114,4 @@ def _refuse(
 
 def _back(request: ConsoleRequest, said: str) -> HttpResponse:
     messages.success(request, said)
-    target = reverse("console_roles")
-    return HttpResponseClientRedirect(target) if request.htmx else redirect(target)
+    return go(request, "console_roles")

@@ -1,12 +1,10 @@
 from django.contrib import messages
 from django.http import HttpResponse
-from django.shortcuts import redirect, render
-from django.urls import reverse
+from django.shortcuts import render
 from django.views.decorators.http import require_http_methods
-from django_htmx.http import HttpResponseClientRedirect
 
 from chatapp.accounts.permissions import can
-from chatapp.console.access import ConsoleRequest, console_page, tabs_for
+from chatapp.console.access import ConsoleRequest, console_page, go, tabs_for
 from chatapp.console.read_models.rollout_plans import candidates_for, describe, first_free, lacks_gate, routes_for
 from chatapp.console.read_models.rollouts import KINDS
 from chatapp.console.rollout_drafts import RolloutDraft
@@ -40,8 +38,7 @@ def _save(request: ConsoleRequest, draft: RolloutDraft) -> HttpResponse:
             raise
         return _form(request, draft, refused=error.message)
     messages.success(request, f"The rollout of {candidate.name} has begun. This page follows it.")
-    target = reverse("console_rollout", args=[rollout.pk])
-    return HttpResponseClientRedirect(target) if request.htmx else redirect(target)
+    return go(request, "console_rollout", rollout_id=rollout.pk)
 
 
 def _form(request: ConsoleRequest, draft: RolloutDraft, *, focus: str = "", refused: str = "") -> HttpResponse:

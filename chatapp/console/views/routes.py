@@ -1,12 +1,10 @@
 from django.contrib import messages
 from django.http import HttpResponse
-from django.shortcuts import redirect, render
-from django.urls import reverse
+from django.shortcuts import render
 from django.views.decorators.http import require_GET, require_http_methods
-from django_htmx.http import HttpResponseClientRedirect
 
 from chatapp.api.lists import ListQuery, page_of
-from chatapp.console.access import ConsoleRequest, console_page, tabs_for
+from chatapp.console.access import ConsoleRequest, console_page, go, tabs_for
 from chatapp.console.read_models.routes import describe, route_row
 from chatapp.console.route_drafts import RefusedFieldError, RouteDraft, field_of
 from chatapp.console.selectors import list_shown_versions_for
@@ -57,8 +55,7 @@ def _save(request: ConsoleRequest, draft: RouteDraft) -> HttpResponse:
         field = {"exists": "name", "not_evaluated": "override"}.get(error.code) or field_of(detail)
         return _form(request, draft, errors={field or "other": error.message if not detail else _sentence(detail)})
     messages.success(request, f"The route {draft.name} is saved. Questions that wait are answered by it.")
-    target = reverse("console_routes")
-    return HttpResponseClientRedirect(target) if request.htmx else redirect(target)
+    return go(request, "console_routes")
 
 
 def _form(

@@ -10,14 +10,13 @@ from django.urls import reverse
 from django.utils import timezone
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_http_methods, require_POST
-from django_htmx.http import HttpResponseClientRedirect
 
 from chatapp.accounts.key_forms import KeyForm
 from chatapp.accounts.models import Role
 from chatapp.accounts.selectors import service_accounts as selectors
 from chatapp.accounts.selectors.roles import list_custom_roles_for
 from chatapp.accounts.services import service_accounts as services
-from chatapp.console.access import ConsoleRequest, console_page, tabs_for
+from chatapp.console.access import ConsoleRequest, console_page, go, tabs_for
 from chatapp.errors import ChatappError
 from chatapp.forms import style_inputs
 
@@ -113,8 +112,7 @@ def set_active(request: ConsoleRequest, account_id: UUID) -> HttpResponse:
     active = request.POST.get("active") == "1"
     services.set_service_active(actor=request.user, account=account, active=active)
     messages.success(request, "Its keys work again." if active else "It is disabled: its keys are refused.")
-    back = reverse("console_service_account", args=[account_id])
-    return HttpResponseClientRedirect(back) if request.htmx else redirect(back)
+    return go(request, "console_service_account", account_id=account_id)
 
 
 def _tried(form: forms.Form, make: Any) -> Any:

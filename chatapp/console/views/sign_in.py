@@ -2,10 +2,8 @@ from collections.abc import Callable
 
 from django.contrib import messages
 from django.http import HttpResponse
-from django.shortcuts import redirect, render
-from django.urls import reverse
+from django.shortcuts import render
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
-from django_htmx.http import HttpResponseClientRedirect
 
 from chatapp.accounts.models import IdentityProvider, ProviderKind, SignInPolicy
 from chatapp.accounts.selectors.sso import (
@@ -23,7 +21,7 @@ from chatapp.accounts.services.sso import (
 )
 from chatapp.accounts.sso.presets import LABELS, preset_for
 from chatapp.accounts.sso.probe import describe_provider
-from chatapp.console.access import ConsoleRequest, console_page, tabs_for
+from chatapp.console.access import ConsoleRequest, console_page, go, tabs_for
 from chatapp.console.provider_form import ProviderForm
 from chatapp.errors import ChatappError
 
@@ -127,4 +125,4 @@ def _edit(
 
 def _back(request: ConsoleRequest, said: str) -> HttpResponse:
     messages.success(request, said)
-    return HttpResponseClientRedirect(reverse("console_sign_in")) if request.htmx else redirect("console_sign_in")
+    return go(request, "console_sign_in")
